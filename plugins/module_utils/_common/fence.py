@@ -1,0 +1,95 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The fence of one host: a local lock, and the highest fencing token this host has seen.
+
+Touches ``<directory>/lock`` and ``<directory>/token``. Every mutation of a host happens inside ``Fence.held``
+and calls ``Fence.check`` immediately before it acts.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import StaleTokenError, StateError
+from .files import write_atomic
+
+LOCK_TIMEOUT = 30
+
+
+class Fence:
+    """Lock and token of one application on one host.
+
+    :param directory: where the lock and the token live; made when it is missing.
+    :param token: the fencing token of the deployment that wants to act; ``0`` for a host's own agent, which acts
+        with the token the host already knows.
+    """
+
+    def __init__(self, directory: Path, token: int) -> None:
+        self.directory = directory
+        self.token = token
+
+    def seen(self) -> int:
+        """The highest token this host has seen; 0 before the first."""
+        try:
+            return int((self.directory / "token").read_text(encoding="ascii"))
+        except FileNotFoundError:
+            return 0
+        except ValueError as exc:
+            raise StateError(
+                "the fencing token cannot be read",
+                where=str(self.directory / "token"),
+                remedy="remove the file once no deployment is running",
+            ) from exc
+
+    def check(self) -> None:
+        """Refuse to act for a deployment that a newer one has replaced.
+
+        :raises StaleTokenError: this host has seen a higher token.
+        """
+        seen = self.seen()
+        if self.token and self.token < seen:
+            raise StaleTokenError(
+                f"token {self.token} is stale, this host has seen {seen}",
+                where=str(self.directory),
+                remedy="nothing was changed; a newer deployment is in charge, look at it with status.yml",
+            )
+
+    @contextmanager
+    def held(self, timeout: float = LOCK_TIMEOUT) -> Iterator[None]:
+        """Hold the lock, with the token checked and recorded.
+
+        :param timeout: seconds to wait for another writer on this host.
+        :raises StaleTokenError: this host has seen a higher token.
+        :raises StateError: another writer kept the lock longer than ``timeout``.
+        """
+        self.directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+        descriptor = os.open(self.directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self._lock(descriptor, timeout)
+            self.check()
+            if self.token > self.seen():
+                write_atomic(self.directory / "token", f"{self.token}\n".encode("ascii"))
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _lock(self, descriptor: int, timeout: float) -> None:
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise StateError(
+                        f"another writer has kept the lock for {timeout:g} s",
+                        where=str(self.directory / "lock"),
+                        remedy="see who holds it with 'fuser', then run again",
+                    ) from None
+                time.sleep(0.02)
