@@ -1,0 +1,49 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Judges a stage on the controller from the results that its hosts registered; connects nowhere."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.slipway.release.plugins.module_utils._verdict.stage import judge
+
+
+class ActionModule(ActionBase):
+    """Runs equally on every host of a play, so that each reaches the same rescue."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+    _requires_connection = False
+
+    def run(self, tmp: Optional[str] = None, task_vars: Optional[dict[str, Any]] = None) -> dict[str, Any]:
+        """Judge, and fail with one sentence when the stage did not pass."""
+        super().run(tmp, task_vars)
+        _validated, arguments = self.validate_argument_spec(
+            argument_spec={
+                "stage": {"type": "str", "required": True},
+                "hosts": {"type": "list", "elements": "str", "required": True},
+                "result": {"type": "str", "required": True},
+                "require": {"type": "dict", "required": True},
+                "skipped_passes": {"type": "bool", "default": False},
+            }
+        )
+        hostvars = (task_vars or {})["hostvars"]
+        outcome = judge(
+            arguments["stage"],
+            arguments["hosts"],
+            {host: hostvars[host].get(arguments["result"]) for host in arguments["hosts"]},
+            arguments["require"],
+            skipped_passes=arguments["skipped_passes"],
+        )
+        return {
+            "changed": False,
+            "failed": outcome.verdict != "pass",
+            "msg": outcome.message(),
+            "verdict": outcome.verdict,
+            "passed": list(outcome.passed),
+            "lost": outcome.lost,
+            "failures": outcome.failed,
+        }
