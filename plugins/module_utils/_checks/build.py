@@ -1,0 +1,74 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Builds the checks of a deployment's gates from its plan, as ``health_gate`` takes them.
+
+Touches nothing. Every check is an HTTP check; readiness is what the components' ``health.ready`` path answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a gate waits: seconds between attempts, consecutive successes wanted, seconds in all."""
+
+    interval: int
+    successes: int
+    deadline: int
+
+    def fields(self) -> dict[str, int]:
+        """As fields of a check."""
+        return {"interval": self.interval, "successes": self.successes, "deadline": self.deadline}
+
+
+def instance_checks(plan: Mapping[str, Any], addresses: Mapping[str, str], patience: Patience) -> list[dict[str, Any]]:
+    """Readiness of every instance in the plan's slot.
+
+    :param addresses: application host to the address under which the one who checks reaches it.
+    """
+    return [
+        {
+            "name": f"{component['name']} on {host}",
+            "type": "http",
+            "url": f"http://{address}:{component['ports'][plan['slot']]}{component['health']['ready']}",
+            **patience.fields(),
+        }
+        for host, address in addresses.items()
+        for component in _http_components(plan)
+    ]
+
+
+def listener_checks(plan: Mapping[str, Any], port: int, host_header: str, patience: Patience) -> list[dict[str, Any]]:
+    """Readiness through the balancer's own listener, asked from the balancer, answered by the plan's slot."""
+    component = _http_components(plan)[0]
+    return [
+        {
+            "name": f"{component['name']} through port {port}",
+            "type": "http",
+            "url": f"http://127.0.0.1:{port}{component['health']['ready']}",
+            "headers": {"Host": host_header} if host_header else {},
+            **patience.fields(),
+        }
+    ]
+
+
+def smoke_checks(checks: Sequence[Mapping[str, Any]], port: int, host_header: str) -> list[dict[str, Any]]:
+    """The operator's smoke checks, their ``path`` asked through the listener on ``port``."""
+    built = []
+    for check in checks:
+        fields = {key: value for key, value in check.items() if key != "path"}
+        headers = dict(fields.pop("headers", {}))
+        if host_header:
+            headers.setdefault("Host", host_header)
+        url = f"http://127.0.0.1:{port}{check['path']}"
+        built.append({"name": check["path"], "type": "http", **fields, "url": url, "headers": headers})
+    return built
+
+
+def _http_components(plan: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [component for component in plan["revision"]["components"] if component["kind"] == "http"]

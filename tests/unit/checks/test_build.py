@@ -1,0 +1,65 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The gates ask every http component of the slot that the plan fills, and no other."""
+
+from __future__ import annotations
+
+from ansible_collections.slipway.release.plugins.module_utils._checks.build import (
+    Patience,
+    instance_checks,
+    listener_checks,
+    smoke_checks,
+)
+
+PLAN = {
+    "slot": "green",
+    "revision": {
+        "components": [
+            {
+                "name": "web",
+                "kind": "http",
+                "ports": {"blue": 8081, "green": 8082},
+                "health": {"ready": "/health/ready"},
+            },
+            {"name": "mailer", "kind": "worker"},
+        ]
+    },
+}
+PATIENCE = Patience(interval=1, successes=3, deadline=60)
+
+
+def test_each_host_is_asked_at_its_address_on_the_port_of_the_slot():
+    checks = instance_checks(PLAN, {"app1": "10.0.0.21", "app2": "10.0.0.22"}, PATIENCE)
+    assert [check["url"] for check in checks] == [
+        "http://10.0.0.21:8082/health/ready",
+        "http://10.0.0.22:8082/health/ready",
+    ]
+    assert all(check["successes"] == 3 and check["deadline"] == 60 for check in checks)
+
+
+def test_no_host_gives_no_check_so_that_the_gate_is_insufficient():
+    assert instance_checks(PLAN, {}, PATIENCE) == []
+
+
+def test_the_listener_is_asked_under_the_name_that_it_serves():
+    (check,) = listener_checks(PLAN, 8480, "shop.example.net", PATIENCE)
+    assert check["url"] == "http://127.0.0.1:8480/health/ready"
+    assert check["headers"] == {"Host": "shop.example.net"}
+
+
+def test_smoke_checks_keep_their_own_fields_and_an_explicit_host():
+    checks = smoke_checks(
+        [{"path": "/", "status": [200], "budget_ms": 300}, {"path": "/x", "headers": {"Host": "other"}}],
+        8480,
+        "shop.example.net",
+    )
+    assert checks[0] == {
+        "name": "/",
+        "type": "http",
+        "url": "http://127.0.0.1:8480/",
+        "headers": {"Host": "shop.example.net"},
+        "status": [200],
+        "budget_ms": 300,
+    }
+    assert checks[1]["headers"] == {"Host": "other"}
