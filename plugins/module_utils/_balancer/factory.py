@@ -1,0 +1,19 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Chooses the balancer provider. Touches nothing itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .base import Balancer
+from .config import BalancerConfig
+from .nginx import Nginx
+
+PROVIDERS: dict[str, type[Balancer]] = {"nginx": Nginx}
+
+
+def balancer(config: BalancerConfig, directory: Path | None = None, run_directory: Path | None = None) -> Balancer:
+    """The provider that ``config.kind`` names."""
+    return PROVIDERS[config.kind](config, directory, run_directory)
