@@ -1,0 +1,81 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Probe: a query of PostgreSQL in a read-only transaction, with an expected first value.
+
+Needs psycopg2 on the host where it runs. Neither the connection string nor its password is ever part of an answer.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from .model import Answer, Probe, impossible
+from .options import Options
+
+LONGEST_VALUE = 80
+
+
+class SqlProbe(Probe):
+    """A query that must return a row, whose first value may have to be a certain one.
+
+    :param dsn: connection string of libpq; secret.
+    :param query: one statement.
+    :param expect: the first value of the first row as text; ``None`` when any row will do.
+    """
+
+    def __init__(self, dsn: str, query: str, expect: str | None) -> None:
+        self._dsn = dsn
+        self.query = query
+        self.expect = expect
+
+    @classmethod
+    def from_options(cls, options: Options) -> SqlProbe:
+        """Read ``dsn``, ``query`` and ``expect``."""
+        dsn = options.text("dsn")
+        query = options.text("query")
+        return cls(dsn, query, options.text("expect") if options.given("expect") else None)
+
+    def target(self) -> str:
+        return self.query
+
+    def attempt(self, timeout: float) -> Answer:
+        try:
+            driver = importlib.import_module("psycopg2")
+        except ImportError:
+            return impossible("psycopg2 is not installed on this host", final=True)
+        try:
+            parsed = driver.extensions.parse_dsn(self._dsn)
+        except driver.ProgrammingError:
+            return impossible("the dsn cannot be parsed", final=True)
+        try:
+            return self._judged(self._row(driver, timeout))
+        except driver.Error as exc:
+            return Answer(ok=False, detail=_described(exc, parsed.get("password")))
+
+    def _row(self, driver: Any, timeout: float) -> Any:
+        connection = driver.connect(self._dsn, connect_timeout=max(1, int(timeout)))
+        try:
+            connection.set_session(readonly=True, autocommit=True)
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT set_config('statement_timeout', %s, false)", (f"{int(timeout * 1000)}ms",))
+                cursor.execute(self.query)
+                return cursor.fetchone() if cursor.description else None
+        finally:
+            connection.close()
+
+    def _judged(self, row: Any) -> Answer:
+        if row is None:
+            return Answer(ok=False, detail="the query returned no row")
+        value = "" if row[0] is None else str(row[0])
+        if self.expect is not None and value != self.expect:
+            return Answer(ok=False, detail=f"returned '{value[:LONGEST_VALUE]}', expected '{self.expect}'")
+        return Answer(ok=True)
+
+
+def _described(exc: Any, password: str | None) -> str:
+    line = next(iter(str(exc).strip().splitlines()), "")
+    if password:
+        line = line.replace(password, "***")
+    return f"{type(exc).__name__} {exc.pgcode or ''}: {line}".replace(" :", ":")
