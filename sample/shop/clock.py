@@ -1,0 +1,12 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The singleton ``clock``: ``python3 -m shop.clock``."""
+
+from __future__ import annotations
+
+from .consumer import consume
+from .settings import own_settings
+
+if __name__ == "__main__":
+    consume("clock", own_settings())
