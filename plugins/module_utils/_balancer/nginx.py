@@ -1,0 +1,262 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""nginx: the routing is a directory that nginx reads on every request, so nothing is ever reloaded for traffic.
+
+Touches ``/var/lib/slipway/balancer/<app>/`` and ``/run/slipway/balancer/<app>/open``; asks nginx on its loopback
+status port. The directory:
+
+    servers/<instance>, servers/slot-<slot>     empty; their names are what nginx reads
+    generations/<N>/b000 .. b999                links to the server of each bucket
+    generations/<N>/preview                     link to the slot that is not stable
+    generations/<N>/usable/<instance>           links for every usable instance
+    generations/<N>/state.json                  the state this generation was made from
+    current -> generations/<N>                  swapped by rename: everything changes at once
+    stable -> servers/slot-<slot>               where a request goes whose bucket link is missing
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import shutil
+from pathlib import Path
+
+from .._common.errors import StateError, SystemFailure
+from .._common.files import fsync_directory, link_atomic, read_state, write_state
+from .ask import Answer, ask
+from .assign import BUCKETS, assignment
+from .base import Balancer, Capabilities, Live
+from .config import SLOTS, other_slot
+from .connections import open_connections, resolved
+from .state import SCHEMA, State
+
+KEPT_GENERATIONS = 3
+RANDOM_PROBES = 16
+_BUCKET_NAMES = tuple(f"b{bucket:03d}" for bucket in range(BUCKETS))
+_LEFTOVER = re.compile(r"\.(current|stable|token)\..+")
+
+
+class Nginx(Balancer):
+    """nginx of this host."""
+
+    capabilities = Capabilities(sticky=True, native_health=False, connections=True)
+
+    def recorded(self) -> State | None:
+        content = read_state(self.directory / "current" / "state.json", SCHEMA)
+        return None if content is None else State.from_dict(content)
+
+    def apply(self, state: State) -> None:
+        buckets = assignment(self.config, state)
+        self._sweep()
+        if not self._is_current(state, buckets):
+            self._make_servers()
+            self._make_generation(state, buckets)
+            link_atomic(self.directory / "stable", f"servers/{_group(state.stable)}")
+            link_atomic(self.directory / "current", f"generations/{state.generation}")
+        self._prune()
+
+    def live(self) -> Live:
+        running = _Running(self)
+        links = running.links()
+        running.probe(links)
+        state_open = running.open.status == 200
+        return Live(
+            generation=running.generation,
+            stable=running.stable,
+            percents=self._percents(links),
+            usable=running.usable(),
+            open=state_open,
+        )
+
+    def structure(self) -> str:
+        """Digest of the configuration that the running nginx has loaded."""
+        return _Running(self).structure
+
+    def agrees(self, state: State, live: Live) -> bool:
+        return super().agrees(state, live) and self._is_current(state, assignment(self.config, state))
+
+    def instance_connections(self, instance: str) -> int:
+        found = open_connections()
+        return sum(found[address] for address in resolved(self.config.address(instance)))
+
+    def connections(self, slot: str) -> int:
+        found = open_connections()
+        addresses = set().union(*(resolved(self.config.address(name)) for name in self.config.instances(slot)))
+        return sum(found[address] for address in addresses)
+
+    def open(self) -> None:
+        self.run_directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+        self.open_file.touch(mode=0o644)
+
+    def close(self) -> None:
+        self.open_file.unlink(missing_ok=True)
+
+    @property
+    def _generations(self) -> Path:
+        return self.directory / "generations"
+
+    def _server_names(self) -> list[str]:
+        return [*self.config.all_instances(), *map(_group, SLOTS)]
+
+    def _make_servers(self) -> None:
+        servers = self.directory / "servers"
+        for name in self._server_names():
+            (servers / name).mkdir(mode=0o755, parents=True, exist_ok=True)
+        fsync_directory(servers)
+        fsync_directory(self.directory)
+
+    def _make_generation(self, state: State, buckets: tuple[str, ...]) -> None:
+        complete = self._generations / str(state.generation)
+        if _target(self.directory / "current") == f"generations/{state.generation}":
+            raise StateError(
+                f"generation {state.generation} is being served with other content",
+                where=str(complete),
+                remedy="run lb_switch, which makes the next generation",
+            )
+        shutil.rmtree(complete, ignore_errors=True)
+        partial = self._generations / f".{state.generation}.partial"
+        (partial / "usable").mkdir(mode=0o755, parents=True)
+        for name, instance in zip(_BUCKET_NAMES, buckets):
+            os.symlink(f"../../servers/{instance}", partial / name)
+        os.symlink(f"../../servers/{_group(other_slot(state.stable))}", partial / "preview")
+        for slot in SLOTS:
+            for instance in state.usable(self.config, slot):
+                os.symlink(f"../../../servers/{instance}", partial / "usable" / instance)
+        content = state.to_dict()
+        write_state(partial / "state.json", content.pop("schema"), content)
+        fsync_directory(partial / "usable")
+        fsync_directory(partial)
+        os.rename(partial, complete)
+        fsync_directory(self._generations)
+
+    def _is_current(self, state: State, buckets: tuple[str, ...]) -> bool:
+        current = self.directory / "current"
+        return (
+            self.recorded() == state
+            and _target(self.directory / "stable") == f"servers/{_group(state.stable)}"
+            and all((self.directory / "servers" / name).is_dir() for name in self._server_names())
+            and tuple(_server(current / name) for name in _BUCKET_NAMES) == buckets
+            and _server(current / "preview") == _group(other_slot(state.stable))
+            and _usable_links(current) == {name for slot in SLOTS for name in state.usable(self.config, slot)}
+        )
+
+    def _sweep(self) -> None:
+        """Remove what a killed run left half-made."""
+        self._generations.mkdir(mode=0o755, parents=True, exist_ok=True)
+        for partial in self._generations.glob(".*.partial"):
+            shutil.rmtree(partial)
+        for leftover in self.directory.glob(".*"):
+            if _LEFTOVER.fullmatch(leftover.name):
+                leftover.unlink()
+
+    def _prune(self) -> None:
+        complete = sorted((path for path in self._generations.iterdir() if path.name.isdigit()), key=_number)
+        current = _target(self.directory / "current")
+        for path in complete[:-KEPT_GENERATIONS]:
+            if f"generations/{path.name}" != current:
+                shutil.rmtree(path)
+
+    def _percents(self, links: tuple[str, ...]) -> dict[str, int]:
+        counted = {slot: sum(name.startswith(f"{slot}-") for name in links) for slot in SLOTS}
+        if sum(counted.values()) != BUCKETS or any(count % 10 for count in counted.values()):
+            raise StateError(
+                f"the bucket links make no whole percents: {counted}",
+                where=str(self.directory / "current"),
+                remedy="run lb_switch with the percents you want, which makes the next generation",
+            )
+        return {slot: count * 100 // BUCKETS for slot, count in counted.items()}
+
+
+class _Running:
+    """What the running nginx says over one connection, and the generation it serves from."""
+
+    def __init__(self, nginx: Nginx) -> None:
+        self.nginx = nginx
+        self.port = nginx.config.status_port
+        where, stable, self.open = ask(self.port, ["/current", "/stable", "/open"])
+        self.structure, self.path = self._where(where)
+        self.generation = int(self.path.name)
+        self.stable = self._slot_of_group(stable)
+
+    def links(self) -> tuple[str, ...]:
+        """The server of every bucket in the generation nginx serves from."""
+        return tuple(_server(self.path / name) for name in _BUCKET_NAMES)
+
+    def usable(self) -> dict[str, tuple[str, ...]]:
+        """The usable instances of the generation nginx serves from."""
+        names = _usable_links(self.path)
+        config = self.nginx.config
+        return {slot: tuple(name for name in config.instances(slot) if name in names) for slot in SLOTS}
+
+    def probe(self, links: tuple[str, ...]) -> None:
+        """Let nginx route one bucket of every server, both sides of the split and some at random.
+
+        :raises StateError: it routes one of them to another server than the link names.
+        """
+        first = {name: bucket for bucket, name in reversed(list(enumerate(links)))}
+        last = {name: bucket for bucket, name in enumerate(links)}
+        chosen = sorted({*first.values(), *last.values(), *random.sample(range(BUCKETS), RANDOM_PROBES)})
+        answers = ask(self.port, [f"/bucket/{_BUCKET_NAMES[bucket]}" for bucket in chosen])
+        for bucket, answer in zip(chosen, answers):
+            routed = self._server_of(answer)
+            if routed != links[bucket]:
+                raise StateError(
+                    f"nginx routes bucket {bucket} to {routed or 'nothing'!r}, its link names {links[bucket]!r}",
+                    where=str(self.path),
+                    remedy="run site.yml, which installs the configuration and the directory again",
+                )
+
+    def _where(self, answer: Answer) -> tuple[str, Path]:
+        app, structure, path = (answer.text.split() + ["", "", ""])[:3]
+        if answer.status != 200 or app != self.nginx.config.app:
+            raise SystemFailure(
+                f"something else than nginx with the configuration of {self.nginx.config.app} answers"
+                f" (status {answer.status})",
+                where=f"127.0.0.1:{self.port}",
+                remedy="run site.yml, which installs the configuration, or choose another status port",
+            )
+        generations = os.path.realpath(self.nginx.directory / "generations")
+        if os.path.dirname(path) != generations or not os.path.basename(path).isdigit():
+            raise StateError(
+                f"nginx serves from {path or 'no generation'}, not from a generation in {generations}",
+                where=f"127.0.0.1:{self.port}",
+                remedy="run lb_switch to make a generation; if that exists, let nginx read the directory (mode 0755)",
+            )
+        return structure, Path(path)
+
+    def _server_of(self, answer: Answer) -> str:
+        prefix = f"slipway_{self.nginx.config.app}_"
+        name = answer.text.strip()
+        return name[len(prefix) :] if name.startswith(prefix) else ""
+
+    def _slot_of_group(self, answer: Answer) -> str:
+        group = self._server_of(answer)
+        return next((slot for slot in SLOTS if _group(slot) == group), "")
+
+
+def _group(slot: str) -> str:
+    return f"slot-{slot}"
+
+
+def _target(link: Path) -> str:
+    try:
+        return os.readlink(link)
+    except FileNotFoundError:
+        return ""
+
+
+def _server(link: Path) -> str:
+    return os.path.basename(_target(link))
+
+
+def _usable_links(generation: Path) -> set[str]:
+    try:
+        return set(os.listdir(generation / "usable"))
+    except FileNotFoundError:
+        return set()
+
+
+def _number(path: Path) -> int:
+    return int(path.name)
