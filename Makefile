@@ -1,0 +1,78 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+SHELL := bash
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+export SLIPWAY_LAB ?= lab
+export ANSIBLE_HOME := $(CURDIR)/.cache/ansible
+
+NEWEST_BIN = $(firstword $(wildcard .cache/venv-newest/bin .cache/venv-oldest/bin))
+IN_ENVIRONMENT = PATH="$(CURDIR)/$(NEWEST_BIN):$$PATH" ANSIBLE_CONFIG="$(CURDIR)/ansible.cfg"
+TEST_STEPS = setup lint sanity unit lab-up integration molecule
+
+.PHONY: help setup demo test test-all lint sanity unit integration molecule exhaustive bench docs pins \
+	lab-up lab-down lab-ssh clean
+
+help: ## show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: setup ## deploy, refuse and roll back a sample application under live traffic
+	@$(IN_ENVIRONMENT) demo/run
+
+test: ## everything a change must pass
+	@SLIPWAY_LAB=test $(PYTHON) -m tools.steps $(TEST_STEPS) --finally lab-down
+
+test-all: ## the same, and many more rounds of each promise
+	@SLIPWAY_LAB=test $(PYTHON) -m tools.steps $(TEST_STEPS) exhaustive --finally lab-down
+
+setup: ## install missing packages and make the development environments
+	@$(PYTHON) -m tools.setup
+
+lint: setup ## run every linter
+	@$(PYTHON) -m tools.lint
+
+sanity: setup ## run ansible-test sanity on the oldest and the newest ansible-core
+	@$(PYTHON) -m tools.sanity
+
+unit: setup ## run the unit tests on the oldest and the newest ansible-core
+	@$(PYTHON) -m tools.unit $(PYTEST)
+
+integration: setup ## run the integration tests in a lab machine (AREA=... for one area)
+	@$(PYTHON) -m tools.integration $(PYTEST)
+
+molecule: setup ## run the molecule scenarios (SCENARIO=... for one)
+	@$(IN_ENVIRONMENT) molecule test $(if $(SCENARIO),--scenario-name $(SCENARIO),--all)
+
+exhaustive: setup ## run the tests that are marked exhaustive
+	@$(PYTHON) -m tools.unit tests/unit -m exhaustive
+	@$(PYTHON) -m tools.integration -m exhaustive
+
+bench: setup ## measure, side by side with the floor
+	@$(IN_ENVIRONMENT) python -m benchmarks
+
+docs: setup ## generate the reference documentation
+	@$(PYTHON) -m tools.docs
+
+pins: setup ## resolve requirements/*.in to exact versions again
+	@$(PYTHON) -m tools.pins
+
+lab-up: setup ## start the lab's machines
+	@$(PYTHON) -m lab up
+
+lab-down: ## remove the lab's machines
+	@$(PYTHON) -m lab down
+
+lab-ssh: ## open a shell on a machine of the lab (HOST=...)
+	@$(PYTHON) -m lab ssh $(or $(HOST),$(error say which machine: make lab-ssh HOST=app1))
+
+clean: ## remove this checkout's labs and everything that was generated
+	@for record in .cache/lab/*/lab.json; do \
+		if [ -e "$$record" ]; then $(PYTHON) -m lab down --name "$$(basename "$$(dirname "$$record")")" || exit 1; fi; \
+	done
+	rm -rf .cache .ansible
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,41 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs the unit tests with every ansible-core of the development environments; arguments go to pytest."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from tools.environments import COLLECTIONS, TOP, Environment, ready_environments, search_path
+
+
+def main(arguments: list[str]) -> int:
+    """Run them all, the second environment also when the first fails."""
+    environments = ready_environments()
+    if not environments:
+        print("unit: no development environment; run 'make setup'")
+        return 1
+    failed = [environment.name for environment in environments if run(environment, arguments) != 0]
+    if failed:
+        print(f"unit: FAILED on {' and '.join(failed)}")
+    return 1 if failed else 0
+
+
+def run(environment: Environment, arguments: list[str]) -> int:
+    """Run pytest of one environment."""
+    print(f"unit: ansible-core {environment.core}", flush=True)
+    variables = {
+        **os.environ,
+        "PATH": search_path(environment.bin),
+        "PYTHONPATH": os.pathsep.join([str(COLLECTIONS), str(TOP)]),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    command = [str(environment.bin / "python"), "-m", "pytest", *(arguments or ["tests/unit"])]
+    return subprocess.run(command, cwd=TOP, env=variables, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
