@@ -1,0 +1,97 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read raw variables by the argument spec: types, choices, defaults, unknown and missing names, each with its place.
+
+Touches nothing.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import Any
+
+from .._common.errors import InputError
+from .edge import Unconvertible, convert
+
+PREFIX = "slipway_"
+MARKUP = re.compile(r"[A-Z]\(((?:[^()]|\([^()]*\))*)\)")
+LAB_PREFIX = "slipway_lab_"
+
+
+class Reading:
+    """What could be read of the variables, and every problem met on the way.
+
+    :ivar values: value of each declared variable; the default where one is absent or cannot be read.
+    :ivar problems: in the order of the spec, unknown names first.
+    :ivar unread: names of the variables that have a problem, whose values further rules must not judge.
+    """
+
+    def __init__(self, spec: dict[str, dict[str, Any]], variables: dict[str, Any]) -> None:
+        self.values: dict[str, Any] = {}
+        self.problems: list[InputError] = []
+        self.unread: set[str] = set()
+        given = {name: value for name, value in variables.items() if _is_ours(name)}
+        self._refuse_unknown("", given, spec)
+        for name, declared in spec.items():
+            before = len(self.problems)
+            self.values[name] = self._option(name, declared, given.get(name))
+            if len(self.problems) > before:
+                self.unread.add(name)
+
+    def _option(self, where: str, declared: dict[str, Any], value: Any) -> Any:
+        if value is None:
+            if declared.get("required"):
+                self._problem("it is not set", where, f"set {where}: {_sentence(declared)}")
+            return declared.get("default")
+        try:
+            read = convert(where.rsplit(".", 1)[-1], declared, value)
+        except Unconvertible:
+            self._problem(
+                f"{_shown(value)} is not {_expected(declared)}", where, f"set {where} to {_expected(declared)}"
+            )
+            return declared.get("default")
+        options = declared.get("options")
+        if options and declared["type"] == "list":
+            return [self._options(f"{where}[{index}]", options, item) for index, item in enumerate(read)]
+        if options:
+            return self._options(where, options, read)
+        return read
+
+    def _options(self, where: str, options: dict[str, Any], value: dict[str, Any]) -> dict[str, Any]:
+        self._refuse_unknown(f"{where}.", value, options)
+        return {name: self._option(f"{where}.{name}", declared, value.get(name)) for name, declared in options.items()}
+
+    def _refuse_unknown(self, prefix: str, given: dict[str, Any], known: dict[str, Any]) -> None:
+        for name in sorted(str(name) for name in given if name not in known):
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+            remedy = f"did you mean {prefix}{near[0]}? Otherwise remove it" if near else "remove it"
+            self._problem("there is no such variable", f"{prefix}{name}", remedy)
+
+    def _problem(self, what: str, where: str, remedy: str) -> None:
+        self.problems.append(InputError(what, where=where, remedy=remedy))
+
+
+def _is_ours(name: str) -> bool:
+    return name.startswith(PREFIX) and not name.startswith(LAB_PREFIX)
+
+
+def _expected(declared: dict[str, Any]) -> str:
+    if "choices" in declared:
+        return f"one of {', '.join(declared['choices'])}"
+    names = {"str": "a string", "int": "an integer", "bool": "true or false", "dict": "a mapping", "list": "a list"}
+    if declared["type"] == "list":
+        inner = {"str": "strings", "dict": "mappings"}[declared["elements"]]
+        return f"a list of {inner}"
+    unit = f" ({declared['units']})" if "units" in declared else ""
+    return names[declared["type"]] + unit
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _sentence(declared: dict[str, Any]) -> str:
+    return MARKUP.sub(r"\1", str(declared["description"])).rstrip(".")

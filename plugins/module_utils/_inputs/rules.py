@@ -1,0 +1,425 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The rules that types cannot express, as small pure functions: each yields what is wrong with some variables.
+
+Reads the file system of the controller only to see whether an artifact exists; changes nothing.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+
+from .._common.errors import InputError
+from .._release.revision import RESERVED_ENVIRONMENT
+from .spec import SKIPPABLE, SLOTS
+
+APP = re.compile(r"[a-z][a-z0-9-]{0,30}")
+VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._+~-]{0,63}")
+SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+COMPONENT = re.compile(r"[a-z][a-z0-9-]{0,30}")
+USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
+ENVIRONMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}")
+MEMORY = re.compile(r"[1-9][0-9]*[KMGT]?|[1-9][0-9]?%")
+SERVER_NAME = re.compile(
+    r"_|(\*\.)?([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+)
+URL = re.compile(r"https?://[^\s/]+/\S*")
+GIT = re.compile(r"git\+[^\s#]+#[^\s#]+")
+
+ROLLBACK_WORDS = ("previous", "latest_good")
+AGENT_PORTS = (8470, 8471)
+
+
+class Context(NamedTuple):
+    """What rules may look at besides the variables."""
+
+    verb: str
+    groups: dict[str, list[str]]
+    raw: dict[str, Any]
+    base: Path
+
+
+class Rule(NamedTuple):
+    """A rule, and the variables that must have been readable for it to be judged."""
+
+    reads: tuple[str, ...]
+    judge: Callable[[dict[str, Any], Context], Iterator[InputError]]
+
+
+def problem(what: str, where: str, remedy: str) -> InputError:
+    """An error about a variable."""
+    return InputError(what, where=where, remedy=remedy)
+
+
+def app(values: dict[str, Any], context: Context) -> Iterator[InputError]:
+    """The name becomes part of units, paths and the user's name."""
+    if not APP.fullmatch(values["slipway_app"]):
+        yield problem(
+            f"{values['slipway_app']!r} is not a name of an application",
+            "slipway_app",
+            "use lower-case letters, digits and hyphens, beginning with a letter, at most 31 characters",
+        )
+
+
+def version(values: dict[str, Any], context: Context) -> Iterator[InputError]:
+    """YAML turns 1.10 into the number 1.1, so a version must arrive as a string."""
+    raw = context.raw.get("slipway_version")
+    where = "slipway_version"
+    if raw is None or raw == "":
+        if context.verb == "deploy":
+            yield problem("it is not set", where, "say which version to deploy, such as -e slipway_version=1.4.2")
+    elif not isinstance(raw, str):
+        yield problem(f"{raw!r} is a number, which YAML may have shortened", where, 'quote it: slipway_version: "1.10"')
+    elif not VERSION.fullmatch(raw):
+        yield problem(
+            f"{raw!r} is malformed", where, "use up to 64 letters, digits and . _ + ~ -, no blanks, no slashes"
+        )
+    elif raw in ROLLBACK_WORDS:
+        yield problem(f"{raw!r} has a meaning of its own in slipway_rollback_to", where, "name the version otherwise")
+
+
+def artifact(values: dict[str, Any], context: Context) -> Iterator[InputError]:
+    """A path must exist on the controller; addresses are only judged by their form here."""
+    text = values["slipway_artifact"]
+    where = "slipway_artifact"
+    if context.verb != "deploy":
+        return
+    if not text:
+        yield problem(
+            "it is not set", where, "give a path on the controller, an http(s) URL, or git+<repository>#<ref>"
+        )
+    elif text.startswith("git+"):
+        if not GIT.fullmatch(text):
+            yield problem(
+                f"{text!r} names no repository and ref", where, "write git+<repository>#<tag, branch or commit>"
+            )
+    elif "://" in text:
+        if not URL.fullmatch(text):
+            yield problem(f"{text!r} is not an http(s) URL", where, "use http:// or https:// with a host and a path")
+    else:
+        yield from _artifact_path(artifact_path(text, context.base), where)
+
+
+def artifact_path(text: str, base: Path) -> Path:
+    """Where a path in slipway_artifact points; a relative one starts at ``base``."""
+    return base / Path(text).expanduser()
+
+
+def _artifact_path(path: Path, where: str) -> Iterator[InputError]:
+    if not path.exists():
+        yield problem(
+            f"{path} does not exist on the controller",
+            where,
+            "build the artifact first, or correct the path (a relative one starts at the working directory)",
+        )
+    elif not (path.is_file() or path.is_dir()):
+        yield problem(f"{path} is neither a file nor a directory", where, "give an archive or a directory")
+
+
+def artifact_sha256(values: dict[str, Any], context: Context) -> Iterator[InputError]:
+    """Whether the artifact has this checksum is seen when it is read."""
+    text = values["slipway_artifact_sha256"]
+    if text and not SHA256.fullmatch(text):
+        yield problem(
+            f"{text!r} is not a SHA-256", "slipway_artifact_sha256", "give the 64 digits that sha256sum prints"
+        )
+
+
+def components(values: dict[str, Any], context: Context) -> Iterator[InputError]:
+    """Names are unique, and a balancer needs a component that answers requests."""
+    where = "slipway_components"
+    listed = values["slipway_components"]
+    if not any(component["kind"] == "http" for component in listed):
+        yield problem("there is no component of kind http", where, "add the component that answers the balancer")
+    seen: set[str] = set()
+    for index, component in enumerate(listed):
+        name = component["name"]
+        if not COMPONENT.fullmatch(name):
+            yield problem(
+                f"{name!r} is not a name of a component",
+                f"{where}[{index}].name",
+                "use lower-case letters, digits and hyphens, beginning with a letter, at most 31 characters",
+            )
+        if name in seen:
+            yield problem(f"{name!r} is the name of two components", f"{where}[{index}].name", "give each its own name")
+        seen.add(name)
+        yield from _component(f"{where}[{index}]", component)
+
+
+def _component(where: str, component: dict[str, Any]) -> Iterator[InputError]:
+    kind = component["kind"]
+    if not component["command"].strip() or "\n" in component["command"]:
+        yield problem("the command is empty or has several lines", f"{where}.command", "give one command line")
+    if kind == "http":
+        for key, remedy in (("ports", "{blue: 8081, green: 8082}"), ("health", "{ready: /health/ready}")):
+            if not component[key]:
+                yield problem(f"a component of kind http needs {key}", f"{where}.{key}", f"add {key}: {remedy}")
+    else:
+        for key in ("ports", "health"):
+            if component[key]:
+                yield problem(
+                    f"a component of kind {kind} has no {key}", f"{where}.{key}", f"remove {key}, or use http"
+                )
+    yield from _schedule(where, component)
+    if component["overlap"] and kind != "worker":
+        yield problem(f"a component of kind {kind} cannot overlap", f"{where}.overlap", "remove it; it is for workers")
+    for key, path in (component["health"] or {}).items():
+        if path is not None and not re.fullmatch(r"/\S*", path):
+            yield problem(f"{path!r} is not a path", f"{where}.health.{key}", "begin it with /, without blanks")
+    if component["stop_timeout"] < 1:
+        yield problem("it must be positive", f"{where}.stop_timeout", "give at least 1 second")
+    if component["memory_max"] and not MEMORY.fullmatch(component["memory_max"]):
+        yield problem(
+            f"{component['memory_max']!r} is not an amount of memory", f"{where}.memory_max", "write it like 512M or 2G"
+        )
+    yield from _environment(f"{where}.environment", component["environment"])
+
+
+def _schedule(where: str, component: dict[str, Any]) -> Iterator[InputError]:
+    scheduled = component["kind"] == "scheduled"
+    if scheduled and not component["schedule"].strip():
+        yield problem("a scheduled component needs a schedule", f"{where}.schedule", 'add schedule: "*-*-* 03:00:00"')
+    if not scheduled and component["schedule"]:
+        yield problem(f"a component of kind {component['kind']} has no schedule", f"{where}.schedule", "remove it")
+
+
+def _environment(where: str, variables: dict[str, Any]) -> Iterator[InputError]:
+    for name, value in variables.items():
+        place = f"{where}.{name}"
+        if not isinstance(name, str) or not ENVIRONMENT.fullmatch(name):
+            yield problem(f"{name!r} is not a name of an environment variable", place, "use letters, digits and _")
+        elif name in RESERVED_ENVIRONMENT:
+            yield problem(f"{name} is set by slipway for each slot", place, "rename it")
+        if not isinstance(value, str):
+            yield problem(
+                f"the value is of type {type(value).__name__}, not a string", place, f'quote the value: {name}: "..."'
+            )
+        elif "\n" in value or "\0" in value:
+            yield problem("the value has several lines", place, "put it into a file of the release instead")
+
+
+def config(values: dict[str, Any], context: Context) -> Iterator[InputError]:
+    """The configuration becomes environment variables."""
+    yield from _environment("slipway_config", values["slipway_config"])
+
+
+def ports(values: dict[str, Any], context: Context) -> Iterator[InputError]:
+    """Every slot of every component has a port of its own, and the balancer's ports are others."""
+    owners: dict[int, str] = {}
+    for index, component in enumerate(values["slipway_components"]):
+        for slot in SLOTS if component["ports"] else ():
+            where = f"slipway_components[{index}].ports.{slot}"
+            yield from _port(where, component["ports"][slot], owners)
+    shared = set(context.groups.get("balancers", [])) & set(context.groups.get("application", []))
+    taken = dict(owners) if shared else {}
+    for reserved in AGENT_PORTS:
+        taken.setdefault(reserved, "the agent of the balancers")
+    for name in ("slipway_balancer_port", "slipway_preview_port"):
+        yield from _port(name, values[name], taken)
+
+
+def _port(where: str, port: int, owners: dict[int, str]) -> Iterator[InputError]:
+    if not 1 <= port <= 65535:
+        yield problem(f"{port} is not a port", where, "use a number from 1 to 65535")
+    elif port in owners:
+        yield problem(f"port {port} is also that of {owners[port]}", where, "give each its own port")
+    owners.setdefault(port, where)
+
+
+def shared_directories(values: dict[str, Any], context: Context) -> Iterator[InputError]:
+    """They are linked into the release, so they must lie inside it."""
+    for index, text in enumerate(values["slipway_shared_directories"]):
+        path = PurePosixPath(text)
+        if not text.strip() or path.is_absolute() or ".." in path.parts or path == PurePosixPath("."):
+            yield problem(
+                f"{text!r} does not lie inside the release",
+                f"slipway_shared_directories[{index}]",
+                "give a path relative to the release, without ..",
+            )
+
+
+def schema_range(values: dict[str, Any], context: Context) -> Iterator[InputError]:
+    """An empty range fits no database."""
+    bounds = values["slipway_schema_range"]
+    if bounds and not 0 <= bounds["min"] <= bounds["max"]:
+        yield problem(f"{bounds['min']} to {bounds['max']} is empty", "slipway_schema_range", "give 0 <= min <= max")
+
+
+def user(values: dict[str, Any], context: Context) -> Iterator[InputError]:
+    """Linux refuses user names above 32 characters, also the one made from the application's name."""
+    name = values["slipway_user"] or f"slipway-{values['slipway_app']}"
+    if not USER.fullmatch(name):
+        yield problem(
+            f"{name!r} is not a name of a system user", "slipway_user", "set one of at most 32 characters a-z 0-9 _ -"
+        )
+    elif name == "root":
+        yield problem("an application does not run as root", "slipway_user", "name an unprivileged user")
+
+
+def server_names(values: dict[str, Any], context: Context) -> Iterator[InputError]:
+    """They are written into the balancer's configuration."""
+    if not values["slipway_server_names"]:
+        yield problem("the list is empty", "slipway_server_names", "list host names, or _ for any")
+    for index, name in enumerate(values["slipway_server_names"]):
+        if not SERVER_NAME.fullmatch(name):
+            yield problem(
+                f"{name!r} is not a host name", f"slipway_server_names[{index}]", "use host names, *.example.com, or _"
+            )
+
+
+def sticky(values: dict[str, Any], context: Context) -> Iterator[InputError]:
+    """Cookies and headers have names; addresses and requests have none."""
+    by, name = values["slipway_sticky"]["by"], values["slipway_sticky"]["name"]
+    if by in ("cookie", "header") and not TOKEN.fullmatch(name):
+        yield problem(f"{name!r} is not the name of a {by}", "slipway_sticky.name", "use letters, digits, _ and -")
+    if by in ("address", "request") and name:
+        yield problem(f"sticking by {by} takes no name", "slipway_sticky.name", "remove it")
+
+
+def groups(values: dict[str, Any], context: Context) -> Iterator[InputError]:
+    """A deployment needs application hosts and balancers."""
+    for group, purpose in (("application", "application hosts"), ("balancers", "balancer hosts")):
+        if not context.groups.get(group):
+            yield problem(
+                f"there are no {purpose}", f"group {group}", f"add hosts to the group {group} of the inventory"
+            )
+
+
+def ledger_host(values: dict[str, Any], context: Context) -> Iterator[InputError]:
+    """The ledger lives on a host that Ansible knows."""
+    name = values["slipway_ledger_host"]
+    if name not in context.groups.get("all", []):
+        yield problem(f"{name!r} is not a host of the inventory", "slipway_ledger_host", "name a host of the inventory")
+
+
+def durations(values: dict[str, Any], context: Context) -> Iterator[InputError]:
+    """Deadlines and counts are positive, and enough checks fit into their deadline."""
+    for name in (
+        "slipway_lease_seconds",
+        "slipway_ready_deadline",
+        "slipway_ready_interval",
+        "slipway_ready_successes",
+    ):
+        if values[name] < 1:
+            yield problem(f"{values[name]} is not positive", name, "give at least 1")
+    if values["slipway_drain_deadline"] < 0:
+        yield problem("it is negative", "slipway_drain_deadline", "give 0 or more seconds")
+    needed = values["slipway_ready_interval"] * (values["slipway_ready_successes"] - 1)
+    if needed >= values["slipway_ready_deadline"] > 0:
+        yield problem(
+            f"the required successes alone take {needed} s",
+            "slipway_ready_deadline",
+            "raise it, or lower slipway_ready_interval or slipway_ready_successes",
+        )
+
+
+def lease(values: dict[str, Any], context: Context) -> Iterator[InputError]:
+    """The lease is renewed between tasks, so it must outlast the longest of them."""
+    deadlines = {
+        "slipway_ready_deadline": values["slipway_ready_deadline"],
+        "slipway_drain_deadline": values["slipway_drain_deadline"],
+        **{
+            f"slipway_components[{index}].stop_timeout": component["stop_timeout"]
+            for index, component in enumerate(values["slipway_components"])
+        },
+    }
+    name, longest = max(deadlines.items(), key=lambda item: item[1])
+    if 0 < values["slipway_lease_seconds"] <= longest:
+        yield problem(
+            f"{values['slipway_lease_seconds']} s do not outlast {name}, which is {longest} s",
+            "slipway_lease_seconds",
+            f"give more than {longest} seconds",
+        )
+
+
+def keep_revisions(values: dict[str, Any], context: Context) -> Iterator[InputError]:
+    """Two slots hold two revisions."""
+    if values["slipway_keep_revisions"] < 2:
+        yield problem("two slots hold two revisions", "slipway_keep_revisions", "keep at least 2")
+
+
+def rollback_to(values: dict[str, Any], context: Context) -> Iterator[InputError]:
+    """Whether the version is kept is seen in the plan."""
+    if not VERSION.fullmatch(values["slipway_rollback_to"]):
+        yield problem(
+            f"{values['slipway_rollback_to']!r} is malformed",
+            "slipway_rollback_to",
+            "use previous, latest_good or a version",
+        )
+
+
+def reasons(values: dict[str, Any], context: Context) -> Iterator[InputError]:
+    """What is forced or skipped is recorded with its reason."""
+    for index, stage in enumerate(values["slipway_skip"]):
+        if stage not in SKIPPABLE:
+            yield problem(
+                f"{stage!r} cannot be skipped", f"slipway_skip[{index}]", f"use one of {', '.join(SKIPPABLE)}"
+            )
+    reason = values["slipway_reason"]
+    for name in ("slipway_force", "slipway_skip"):
+        if values[name] and not reason.strip():
+            yield problem(f"{name} needs a reason", "slipway_reason", f"say why, or remove {name}")
+    if len(reason) > 500 or "\n" in reason:
+        yield problem("it is longer than a line of 500 characters", "slipway_reason", "shorten it")
+
+
+def smoke_checks(values: dict[str, Any], context: Context) -> Iterator[InputError]:
+    """Each check asks for a path of the spare slot; module health_gate judges its other fields."""
+    for index, check in enumerate(values["slipway_smoke_checks"]):
+        path = check.get("path")
+        if not isinstance(path, str) or not re.fullmatch(r"/\S*", path):
+            yield problem(
+                f"{path!r} is not a path", f"slipway_smoke_checks[{index}].path", "add a path, such as {path: /health}"
+            )
+
+
+def virtual_address(values: dict[str, Any], context: Context) -> Iterator[InputError]:
+    """keepalived takes an address, with or without a prefix length."""
+    text = values["slipway_virtual_address"]
+    try:
+        if text:
+            ipaddress.ip_interface(text)
+    except ValueError:
+        yield problem(
+            f"{text!r} is not an address", "slipway_virtual_address", "write it like 10.0.0.10 or 10.0.0.10/24"
+        )
+
+
+RULES = (
+    Rule(("slipway_app",), app),
+    Rule((), version),
+    Rule(("slipway_artifact",), artifact),
+    Rule(("slipway_artifact_sha256",), artifact_sha256),
+    Rule(("slipway_components",), components),
+    Rule(("slipway_components", "slipway_balancer_port", "slipway_preview_port"), ports),
+    Rule(("slipway_config",), config),
+    Rule(("slipway_shared_directories",), shared_directories),
+    Rule(("slipway_schema_range",), schema_range),
+    Rule(("slipway_app", "slipway_user"), user),
+    Rule(("slipway_server_names",), server_names),
+    Rule(("slipway_sticky",), sticky),
+    Rule((), groups),
+    Rule(("slipway_ledger_host",), ledger_host),
+    Rule(
+        (
+            "slipway_lease_seconds",
+            "slipway_drain_deadline",
+            "slipway_ready_deadline",
+            "slipway_ready_interval",
+            "slipway_ready_successes",
+        ),
+        durations,
+    ),
+    Rule(("slipway_lease_seconds", "slipway_drain_deadline", "slipway_ready_deadline", "slipway_components"), lease),
+    Rule(("slipway_keep_revisions",), keep_revisions),
+    Rule(("slipway_rollback_to",), rollback_to),
+    Rule(("slipway_skip", "slipway_reason", "slipway_force"), reasons),
+    Rule(("slipway_smoke_checks",), smoke_checks),
+    Rule(("slipway_virtual_address",), virtual_address),
+)

@@ -1,0 +1,274 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every variable an operator sets, as one Ansible argument spec: type, unit, default and description.
+
+Touches nothing. The key `units` is for readers; validators ignore it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+KINDS = ("http", "worker", "singleton", "scheduled")
+SLOTS = ("blue", "green")
+ROLLOUTS = ("blue_green",)
+BALANCERS = ("nginx", "haproxy")
+SKIPPABLE = ("smoke",)
+STICKY = ("cookie", "header", "address", "request")
+
+PORTS: dict[str, Any] = {
+    "blue": {"type": "int", "required": True, "units": "port", "description": "Port of the slot C(blue)."},
+    "green": {"type": "int", "required": True, "units": "port", "description": "Port of the slot C(green)."},
+}
+
+HEALTH: dict[str, Any] = {
+    "ready": {
+        "type": "str",
+        "required": True,
+        "units": "path",
+        "description": "Path that answers 2xx when the instance may take traffic.",
+    },
+    "live": {
+        "type": "str",
+        "units": "path",
+        "description": "Path that answers 2xx while the instance works; the path of C(ready) when omitted.",
+    },
+    "started": {
+        "type": "str",
+        "units": "path",
+        "description": "Path that answers 2xx once the instance has started; the path of C(ready) when omitted.",
+    },
+}
+
+COMPONENT: dict[str, Any] = {
+    "name": {"type": "str", "required": True, "description": "Name of the component, unique in the application."},
+    "kind": {
+        "type": "str",
+        "required": True,
+        "choices": list(KINDS),
+        "description": "C(http) answers requests, C(worker) consumes a queue, C(singleton) runs at most once "
+        "anywhere, C(scheduled) runs by a calendar.",
+    },
+    "command": {
+        "type": "str",
+        "required": True,
+        "description": "Command line, started in the directory of the release with PORT, SLOT and RELEASE set.",
+    },
+    "ports": {
+        "type": "dict",
+        "options": PORTS,
+        "description": "Port of each slot; required for C(http), refused for the other kinds.",
+    },
+    "health": {
+        "type": "dict",
+        "options": HEALTH,
+        "description": "Health paths; required for C(http), refused for the other kinds.",
+    },
+    "overlap": {
+        "type": "bool",
+        "default": False,
+        "description": "Whether two revisions of this C(worker) may consume at the same time.",
+    },
+    "schedule": {
+        "type": "str",
+        "default": "",
+        "units": "OnCalendar expression of systemd",
+        "description": "When a C(scheduled) component runs.",
+    },
+    "stop_timeout": {
+        "type": "int",
+        "default": 30,
+        "units": "seconds",
+        "description": "How long an instance may take to end after SIGTERM.",
+    },
+    "environment": {"type": "dict", "default": {}, "description": "Environment of this component alone."},
+    "memory_max": {
+        "type": "str",
+        "default": "",
+        "units": "bytes, with a suffix K, M, G or T if wanted",
+        "description": "Memory limit of one instance; preflight adds these up for the second slot.",
+    },
+}
+
+SPEC: dict[str, dict[str, Any]] = {
+    "slipway_app": {
+        "type": "str",
+        "required": True,
+        "description": "Name of the application: lower-case letters, digits and hyphens, at most 31 characters.",
+    },
+    "slipway_version": {
+        "type": "str",
+        "default": "",
+        "description": "Version to deploy, as a quoted string. Required to deploy, ignored by a rollback.",
+    },
+    "slipway_artifact": {
+        "type": "str",
+        "default": "",
+        "description": "Archive or directory on the controller, C(http(s)) URL, or "
+        "C(git+<repository>#<ref>). Required to deploy, ignored by a rollback.",
+    },
+    "slipway_artifact_sha256": {
+        "type": "str",
+        "default": "",
+        "units": "64 hexadecimal digits",
+        "description": "SHA-256 that the artifact must have.",
+    },
+    "slipway_components": {
+        "type": "list",
+        "elements": "dict",
+        "options": COMPONENT,
+        "required": True,
+        "description": "The components that the application is made of.",
+    },
+    "slipway_config": {
+        "type": "dict",
+        "default": {},
+        "description": "Environment of all components, strings only. Part of the revision. Not for secrets.",
+    },
+    "slipway_shared_directories": {
+        "type": "list",
+        "elements": "str",
+        "default": [],
+        "units": "paths relative to the release",
+        "description": "Directories that outlive revisions and are shared by both slots.",
+    },
+    "slipway_schema_range": {
+        "type": "dict",
+        "options": {
+            "min": {"type": "int", "required": True, "description": "Oldest database schema version that works."},
+            "max": {"type": "int", "required": True, "description": "Newest database schema version that works."},
+        },
+        "description": "Database schema versions that the release works with.",
+    },
+    "slipway_user": {
+        "type": "str",
+        "default": "",
+        "description": "System user that the components run as; C(slipway-<app>) when omitted.",
+    },
+    "slipway_rollout": {
+        "type": "str",
+        "default": "blue_green",
+        "choices": list(ROLLOUTS),
+        "description": "How a revision becomes active.",
+    },
+    "slipway_balancer": {
+        "type": "str",
+        "default": "nginx",
+        "choices": list(BALANCERS),
+        "description": "Program that balances the traffic on the hosts of the group C(balancers).",
+    },
+    "slipway_balancer_port": {
+        "type": "int",
+        "default": 80,
+        "units": "port",
+        "description": "Port on which the balancers serve the application.",
+    },
+    "slipway_preview_port": {
+        "type": "int",
+        "default": 8480,
+        "units": "port",
+        "description": "Port on which the balancers serve the spare slot.",
+    },
+    "slipway_server_names": {
+        "type": "list",
+        "elements": "str",
+        "default": ["_"],
+        "description": "Host names that the balancers answer to; C(_) is any.",
+    },
+    "slipway_sticky": {
+        "type": "dict",
+        "options": {
+            "by": {
+                "type": "str",
+                "required": True,
+                "choices": list(STICKY),
+                "description": "What identifies a user; C(request) spreads every request on its own.",
+            },
+            "name": {"type": "str", "default": "", "description": "Name of the cookie or the header."},
+        },
+        "default": {"by": "cookie", "name": "slipway"},
+        "description": "What keeps a user in one slot.",
+    },
+    "slipway_ledger_host": {
+        "type": "str",
+        "required": True,
+        "description": "Inventory host that keeps the ledger; preferably not a balancer.",
+    },
+    "slipway_lease_seconds": {
+        "type": "int",
+        "default": 300,
+        "units": "seconds",
+        "description": "How long a deployment stays in charge without a sign of life; longer than every deadline.",
+    },
+    "slipway_drain_deadline": {
+        "type": "int",
+        "default": 30,
+        "units": "seconds",
+        "description": "How long requests in flight may take before a slot is stopped or overwritten.",
+    },
+    "slipway_keep_revisions": {
+        "type": "int",
+        "default": 5,
+        "units": "revisions",
+        "description": "How many revisions stay on an application host.",
+    },
+    "slipway_ready_deadline": {
+        "type": "int",
+        "default": 150,
+        "units": "seconds",
+        "description": "How long a new instance may take to become ready.",
+    },
+    "slipway_ready_interval": {
+        "type": "int",
+        "default": 1,
+        "units": "seconds",
+        "description": "Time between two readiness checks.",
+    },
+    "slipway_ready_successes": {
+        "type": "int",
+        "default": 3,
+        "units": "checks",
+        "description": "How many readiness checks in a row must pass.",
+    },
+    "slipway_rollback_to": {
+        "type": "str",
+        "default": "previous",
+        "description": "C(previous), C(latest_good) or a version that is kept on the application hosts.",
+    },
+    "slipway_force": {
+        "type": "bool",
+        "default": False,
+        "description": "Go on where a refusal names this variable; recorded with O(slipway_reason).",
+    },
+    "slipway_skip": {
+        "type": "list",
+        "elements": "str",
+        "default": [],
+        "description": "Stages to leave out: C(smoke). Recorded with O(slipway_reason).",
+    },
+    "slipway_reason": {
+        "type": "str",
+        "default": "",
+        "description": "Why something is forced or skipped; recorded in the ledger.",
+    },
+    "slipway_smoke_checks": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "description": "HTTP checks of the spare slot through the preview address before traffic moves: a C(path), and "
+        "whatever else a check of module C(health_gate) takes.",
+    },
+    "slipway_virtual_address": {
+        "type": "str",
+        "default": "",
+        "units": "address, with a prefix length if wanted",
+        "description": "Address that keepalived moves between the balancers; none when empty.",
+    },
+    "slipway_address": {
+        "type": "str",
+        "default": "",
+        "units": "address",
+        "description": "Of each host: address at which the other hosts reach it.",
+    },
+}

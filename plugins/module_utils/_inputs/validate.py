@@ -1,0 +1,140 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Turn what an operator wrote into `Inputs`, or into one error that names every problem.
+
+Reads the controller's file system only to see whether an artifact exists; changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .._common.errors import InputError
+from .reading import Reading
+from .rules import RULES, Context, artifact_path
+from .spec import SPEC
+
+
+class InputProblems(InputError):
+    """Several problems in one error: the first is the message, the others are listed beside it."""
+
+    def __init__(self, problems: list[InputError]) -> None:
+        first = problems[0]
+        super().__init__(first.what, where=first.where, remedy=first.remedy)
+        self.others = problems[1:]
+
+    def message(self) -> str:
+        """The first problem, and how many more there are."""
+        text = super().message()
+        return f"{text} ({len(self.others)} more in error.others)" if self.others else text
+
+    def as_result(self) -> dict[str, Any]:
+        """Keyword arguments for ``fail_json``, with ``error.others``."""
+        result = super().as_result()
+        result["error"]["others"] = [other.message() for other in self.others]
+        return result
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Everything an operator asked for, typed, complete and accepted."""
+
+    verb: str
+    app: str
+    version: str
+    artifact: str
+    artifact_sha256: str
+    components: list[dict[str, Any]]
+    config: dict[str, str]
+    shared_directories: list[str]
+    schema_range: dict[str, int] | None
+    user: str
+    rollout: str
+    balancer: str
+    balancer_port: int
+    preview_port: int
+    server_names: list[str]
+    sticky: dict[str, str]
+    ledger_host: str
+    lease_seconds: int
+    drain_deadline: int
+    keep_revisions: int
+    ready_deadline: int
+    ready_interval: int
+    ready_successes: int
+    rollback_to: str
+    force: bool
+    skip: list[str]
+    reason: str
+    smoke_checks: list[dict[str, Any]]
+    virtual_address: str
+    address: str
+    application_hosts: list[str]
+    balancer_hosts: list[str]
+    warnings: list[str] = field(default_factory=list)
+
+    def ports(self, slot: str) -> dict[str, int]:
+        """Port of each http component in ``slot``."""
+        return {item["name"]: item["ports"][slot] for item in self.components if item["kind"] == "http"}
+
+
+def validate(
+    variables: dict[str, Any], groups: dict[str, list[str]], *, verb: str = "deploy", base: Path | None = None
+) -> Inputs:
+    """Judge the operator's variables before anything is touched.
+
+    :param variables: templated variables; only names that begin with ``slipway_`` are looked at.
+    :param groups: Ansible's ``groups``: host names by group, with ``all``.
+    :param verb: ``deploy``, ``rollback`` or ``validate``; only a deployment needs a version and an artifact.
+    :param base: directory that a relative artifact path starts at; the working directory by default.
+    :raises InputProblems: naming each variable and its remedy.
+    """
+    base = base or Path.cwd()
+    reading = Reading(SPEC, variables)
+    context = Context(verb, groups, variables, base)
+    problems = list(reading.problems)
+    for rule in RULES:
+        if not reading.unread.intersection(rule.reads):
+            problems.extend(rule.judge(reading.values, context))
+    if problems:
+        raise InputProblems(problems)
+    return _inputs(reading.values, context)
+
+
+def _inputs(values: dict[str, Any], context: Context) -> Inputs:
+    plain = {name[len("slipway_") :]: value for name, value in values.items()}
+    artifact = plain["artifact"]
+    if artifact and "://" not in artifact and not artifact.startswith("git+"):
+        artifact = str(artifact_path(artifact, context.base))
+    return Inputs(
+        **{
+            **plain,
+            "verb": context.verb,
+            "artifact": artifact,
+            "artifact_sha256": plain["artifact_sha256"].lower(),
+            "components": [_component(component) for component in plain["components"]],
+            "schema_range": plain["schema_range"] or None,
+            "user": plain["user"] or f"slipway-{plain['app']}",
+            "skip": sorted(set(plain["skip"])),
+            "application_hosts": sorted(context.groups["application"]),
+            "balancer_hosts": sorted(context.groups["balancers"]),
+            "warnings": _warnings(plain, context),
+        }
+    )
+
+
+def _component(component: dict[str, Any]) -> dict[str, Any]:
+    health = component["health"]
+    if health:
+        health = {key: health[key] or health["ready"] for key in ("live", "ready", "started")}
+    return {**component, "ports": component["ports"] or {}, "health": health or {}}
+
+
+def _warnings(plain: dict[str, Any], context: Context) -> list[str]:
+    host = plain["ledger_host"]
+    if host not in context.groups["balancers"]:
+        return []
+    return [f"slipway_ledger_host: {host} is a balancer too; a host of its own survives the loss of a balancer"]
