@@ -1,0 +1,336 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Changes what a balancer does, safely: used by the module ``lb_switch`` and by the host's agent.
+
+Touches what the balancer provider touches, and the fence and the journal in the balancer's state directory.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from .._common import clock
+from .._common.errors import InputError, SlipwayError, StateError, SystemFailure
+from .._common.fence import Fence
+from .base import Balancer, Live
+from .config import SLOTS, BalancerConfig
+from .journal import Journal
+from .ready import unready
+from .state import Lease, State, check_percents, whole
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is asked of a balancer; what is not named stays.
+
+    :param percents: slot percents.
+    :param servers: instance to ``ready``, ``drain`` or ``quarantine``.
+    :param down: instance to whether the health watch finds it dead (agent only).
+    :param stable: the slot to fall back to.
+    :param lease_seconds: arm the return of traffic in that many seconds, or re-arm it.
+    :param return_to: slot percents to return to; all to the stable slot when omitted.
+    :param settle: disarm the return of traffic; the stable slot must have all of it.
+    :param return_expired: carry out the armed return if its time has come, otherwise change nothing (agent only).
+    :param force: do not ask whether instances are ready, and settle at any percents.
+    :param initial: begin with no recorded state, with all traffic to ``stable`` and no readiness asked.
+    :param open: serve, or answer 503.
+    """
+
+    percents: dict[str, int] | None = None
+    servers: dict[str, str] = field(default_factory=dict)
+    down: dict[str, bool] = field(default_factory=dict)
+    stable: str | None = None
+    lease_seconds: int = 0
+    return_to: dict[str, int] | None = None
+    settle: bool = False
+    return_expired: bool = False
+    force: bool = False
+    initial: bool = False
+    open: bool | None = None
+
+    def check(self, config: BalancerConfig, token: int) -> None:
+        """Refuse what contradicts itself, before anything is touched.
+
+        :raises InputError: an option has a value that cannot be used.
+        """
+        if self.percents is not None:
+            check_percents(self.percents, "percents")
+        if self.return_to is not None:
+            check_percents(self.return_to, "return_to")
+        for name in (*self.servers, *self.down):
+            config.slot_of(name)
+        _require(self.return_to is None or self.lease_seconds > 0, "return_to", "needs lease_seconds")
+        _require(self.lease_seconds == 0 or token > 0, "lease_seconds", "needs the token of a deployment")
+        _require(self.lease_seconds == 0 or not self.settle, "lease_seconds", "arms what settle disarms")
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What ``switch`` learns from outside; tests put their own in."""
+
+    now_ms: Callable[[], int] = lambda: int(clock.boottime() * 1000)
+    boot_id: Callable[[], str] = clock.boot_id
+    unready: Callable[[BalancerConfig, Iterable[str]], dict[str, str]] = unready
+
+
+@dataclass
+class Outcome:
+    """What a switch found and did.
+
+    :param before: the state recorded before; ``None`` on a new balancer.
+    :param after: the state asked for, which is the recorded one now, unless only checked.
+    :param live: what the running process did at the end; ``None`` where it could not be read in check mode.
+    :param verified: the running process was read back and does what ``after`` asks for.
+    """
+
+    changed: bool
+    before: State | None
+    after: State
+    live: Live | None
+    verified: bool
+    steps: list[dict[str, Any]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The values that the module returns."""
+        return {
+            "changed": self.changed,
+            "before": None if self.before is None else self.before.to_dict(),
+            "after": self.after.to_dict(),
+            "live": None if self.live is None else self.live.to_dict(),
+            "verified": self.verified,
+            "generation": self.after.generation,
+            "steps": self.steps,
+        }
+
+
+class Steps:
+    """Names and durations of what was done."""
+
+    def __init__(self) -> None:
+        self.done: list[dict[str, Any]] = []
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Time one step."""
+        started = time.perf_counter_ns()
+        try:
+            yield
+        finally:
+            self.done.append({"name": name, "elapsed_us": (time.perf_counter_ns() - started) // 1000})
+
+
+def switch(
+    balancer: Balancer,
+    fence: Fence,
+    change: Change,
+    *,
+    check: bool = False,
+    surroundings: Surroundings | None = None,
+) -> Outcome:
+    """Bring a balancer to what ``change`` asks for, and read it back from the running process.
+
+    :param fence: in ``balancer.directory``, with the token of the deployment, or 0 for the host's agent.
+    :param check: find out everything and change nothing.
+    :raises StaleTokenError: a newer deployment has acted on this host.
+    :raises StateError: an instance that would gain traffic is not ready, or no server would be left.
+    :raises SystemFailure: the balancer does not run, or does not do what was asked.
+    """
+    change.check(balancer.config, fence.token)
+    work = _Switch(balancer, fence, change, surroundings or Surroundings())
+    if check:
+        fence.check()
+        return work.checked()
+    with fence.held():
+        return work.done()
+
+
+class _Switch:
+    def __init__(self, balancer: Balancer, fence: Fence, change: Change, surroundings: Surroundings) -> None:
+        self.balancer = balancer
+        self.config = balancer.config
+        self.fence = fence
+        self.change = change
+        self.surroundings = surroundings
+        self.steps = Steps()
+        self.before: State | None = None
+        self.live: Live | None = None
+
+    def checked(self) -> Outcome:
+        after = self._decide()
+        changed = self._differs(after) or self._opens_or_closes()
+        verified = not changed and self.live is not None
+        return Outcome(changed, self.before, after, self.live, verified, self.steps.done)
+
+    def done(self) -> Outcome:
+        after = self._decide()
+        changed = self._differs(after)
+        if changed:
+            self._act(after)
+        if self._opens_or_closes():
+            self._open_or_close()
+            changed = True
+        return Outcome(changed, self.before, after, self.live, True, self.steps.done)
+
+    def _decide(self) -> State:
+        with self.steps.step("read"):
+            self._read()
+        recorded = self._recorded()
+        wanted = wanted_state(self.config, recorded, self.change, self.fence.token, self.surroundings)
+        with self.steps.step("ready"):
+            wanted = self._admit_only_ready(recorded, wanted)
+        wanted.check(self.config)
+        if not self._differs(wanted):
+            return wanted
+        newest = max(recorded.generation, self.live.generation if self.live else 0)
+        return replace(wanted, generation=newest + 1, token=max(self.fence.token, recorded.token))
+
+    def _read(self) -> None:
+        self.before = self.balancer.recorded()
+        try:
+            self.live = self.balancer.live()
+        except StateError:
+            self.live = None
+
+    def _recorded(self) -> State:
+        if self.before is not None:
+            return self.before.fitted(self.config)
+        if not self.change.initial:
+            raise StateError(
+                "this balancer has no recorded state",
+                where=str(self.balancer.directory),
+                remedy="run site.yml, which sets the balancer up",
+            )
+        return State.initial(self.config.app, self.change.stable or SLOTS[0])
+
+    def _differs(self, wanted: State) -> bool:
+        if self.before is None or self.live is None:
+            return True
+        same = replace(wanted, generation=self.before.generation, token=self.before.token) == self.before
+        return not same or not self.balancer.agrees(self.before, self.live)
+
+    def _admit_only_ready(self, recorded: State, wanted: State) -> State:
+        if self.change.force or self.before is None:
+            return wanted
+        gaining = self._gaining_slots(recorded, wanted)
+        asked = [name for slot in gaining for name in wanted.admitted(self.config, slot)]
+        asked += [name for name in self._returning_instances(recorded, wanted) if name not in asked]
+        complaints = self.surroundings.unready(self.config, asked)
+        self._refuse_unready(recorded, asked, complaints)
+        down = set(wanted.down) - set(asked)
+        if not self.balancer.capabilities.native_health:
+            down |= set(complaints)
+        return replace(wanted, down=tuple(down))
+
+    def _gaining_slots(self, recorded: State, wanted: State) -> list[str]:
+        percents = self.live.percents if self.live else recorded.percents
+        return [slot for slot in SLOTS if wanted.percents[slot] > percents[slot]]
+
+    def _returning_instances(self, recorded: State, wanted: State) -> list[str]:
+        return [
+            name
+            for name in self.change.servers
+            if name in recorded.servers and name not in wanted.servers and wanted.percents[self.config.slot_of(name)]
+        ]
+
+    def _refuse_unready(self, recorded: State, asked: list[str], complaints: dict[str, str]) -> None:
+        stable = [name for name in asked if self.config.slot_of(name) == recorded.stable]
+        lenient = set(stable) - set(self.change.servers) if set(stable) - set(complaints) else set()
+        refused = {name: why for name, why in complaints.items() if name not in lenient}
+        if refused:
+            raise StateError(
+                "not ready, as seen from this balancer: "
+                + ", ".join(f"{name} ({self.config.address(name)}: {why})" for name, why in sorted(refused.items())),
+                where=f"application {self.config.app}",
+                remedy="repair or drain these instances; 'force' sends traffic to them all the same",
+            )
+
+    def _act(self, after: State) -> None:
+        journal = Journal(self.balancer.directory)
+        self.fence.check()
+        journal.append("intent", self.fence.token, before=_dict(self.before), after=after.to_dict())
+        try:
+            with self.steps.step("apply"):
+                self.balancer.apply(after)
+            with self.steps.step("verify"):
+                self.live = self.balancer.live()
+                self._refuse_difference(after, self.live)
+        except SlipwayError as exc:
+            journal.append("outcome", self.fence.token, generation=after.generation, failed=exc.message())
+            raise
+        journal.append("outcome", self.fence.token, generation=after.generation, live=self.live.to_dict())
+
+    def _refuse_difference(self, after: State, live: Live) -> None:
+        if not self.balancer.agrees(after, live):
+            raise SystemFailure(
+                f"the balancer does {live.to_dict()} instead of {after.routing()}, generation {after.generation}",
+                where=f"{self.config.kind} of application {self.config.app}",
+                remedy="run lb_switch again; if that fails too, run site.yml, which sets the balancer up again",
+            )
+
+    def _opens_or_closes(self) -> bool:
+        return self.change.open is not None and (self.live is None or self.live.open != self.change.open)
+
+    def _open_or_close(self) -> None:
+        self.fence.check()
+        with self.steps.step("open" if self.change.open else "close"):
+            if self.change.open:
+                self.balancer.open()
+            else:
+                self.balancer.close()
+            self.live = self.balancer.live()
+        if self.live.open != self.change.open:
+            raise SystemFailure(
+                f"the balancer is {'open' if self.live.open else 'closed'} all the same",
+                where=str(self.balancer.open_file),
+                remedy="let the balancer's user read that directory (mode 0755)",
+            )
+
+
+def wanted_state(
+    config: BalancerConfig, recorded: State, change: Change, token: int, surroundings: Surroundings
+) -> State:
+    """The state that ``change`` makes of ``recorded``, before readiness is asked; generation and token aside.
+
+    :raises InputError: the change cannot be made from this state.
+    """
+    percents = change.percents or recorded.percents
+    stable = change.stable or recorded.stable
+    lease = recorded.lease
+    if change.return_expired and lease and lease.expired(surroundings.now_ms(), surroundings.boot_id()):
+        percents, lease = lease.return_to, None
+    if change.lease_seconds:
+        deadline = surroundings.now_ms() + change.lease_seconds * 1000
+        lease = Lease(token, deadline, surroundings.boot_id(), change.return_to or whole(stable))
+    elif change.settle:
+        _require(
+            change.force or percents[stable] == 100,
+            "settle",
+            f"would leave the stable slot {stable} with {percents[stable]} % and nobody to return the traffic",
+        )
+        lease = None
+    elif change.percents is not None and lease and token > lease.token:
+        lease = None
+    down = {name for name in recorded.down if change.down.get(name, True)}
+    down |= {name for name, dead in change.down.items() if dead}
+    return replace(
+        recorded,
+        percents=percents,
+        stable=stable,
+        lease=lease,
+        servers={**recorded.servers, **change.servers},
+        down=tuple(down),
+    )
+
+
+def _dict(state: State | None) -> dict[str, Any] | None:
+    return None if state is None else state.to_dict()
+
+
+def _require(holds: bool, option: str, complaint: str) -> None:
+    if not holds:
+        raise InputError(f"{option} {complaint}", where=option, remedy=f"correct {option}")
