@@ -59,6 +59,8 @@ class CommandProbe(Probe):
         with process:
             try:
                 output = _output(process, deadline)
+                if len(output) > LONGEST_OUTPUT:
+                    return Answer(ok=False, detail=f"printed more than {LONGEST_OUTPUT} bytes")
                 status = process.wait(max(0.0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 return Answer(ok=False, detail=f"did not end within {timeout:.0f} s")
@@ -67,8 +69,6 @@ class CommandProbe(Probe):
         return self._judged(status, output)
 
     def _judged(self, status: int, output: bytes) -> Answer:
-        if len(output) > LONGEST_OUTPUT:
-            return Answer(ok=False, detail=f"printed more than {LONGEST_OUTPUT} bytes")
         if status < 0:
             return Answer(ok=False, detail=f"ended by signal {-status}")
         if status not in self.statuses:

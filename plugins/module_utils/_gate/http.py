@@ -159,9 +159,12 @@ class HttpProbe(Probe):
     def _asked(self, connection: socket.socket, deadline: float) -> Answer:
         connection.settimeout(_left(deadline))
         connection.sendall(self._request())
-        response = http.client.HTTPResponse(_PacedSocket(connection, deadline), method=self.method)
+        stream = _PacedStream(connection, deadline)
+        response = http.client.HTTPResponse(_PacedSocket(stream), method=self.method)
         with response:
             response.begin()
+            if stream.ended:
+                return Answer(ok=False, detail="the headers are truncated")
             body = response.read(LONGEST_BODY + 1)
             if response.length and len(body) <= LONGEST_BODY:
                 return Answer(ok=False, detail="the body is truncated")
@@ -201,29 +204,32 @@ class _CannotTrust(Exception):
 
 
 class _PacedSocket(socket.socket):
-    """What ``HTTPResponse`` reads from: a stream whose every read ends by one deadline."""
+    """What ``HTTPResponse`` takes its stream from."""
 
-    def __init__(self, connection: socket.socket, deadline: float) -> None:
-        self._stream = io.BufferedReader(_PacedStream(connection, deadline))
+    def __init__(self, stream: _PacedStream) -> None:
+        self._reader = io.BufferedReader(stream)
 
     def makefile(self, *_args: Any, **_kwargs: Any) -> Any:
-        return self._stream
+        return self._reader
 
 
 class _PacedStream(io.RawIOBase):
-    """Reads a connection, each time within what is left until the deadline."""
+    """Reads a connection, each time within what is left until the deadline; knows when the server has closed it."""
 
     def __init__(self, connection: socket.socket, deadline: float) -> None:
         super().__init__()
         self._connection = connection
         self._deadline = deadline
+        self.ended = False
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
         self._connection.settimeout(_left(self._deadline))
-        return self._connection.recv_into(buffer)
+        count = self._connection.recv_into(buffer)
+        self.ended = not count
+        return count
 
 
 def _left(deadline: float) -> float:
