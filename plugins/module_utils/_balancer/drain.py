@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,21 +32,20 @@ class Drain:
     deadline: int
     policy: str
 
-    def check(self, config: BalancerConfig, after: State) -> None:
-        """Refuse to wait for what still gets requests.
 
-        :raises InputError: a name is unknown, or still takes traffic.
-        """
-        for name in self.names:
-            slot = name if name in SLOTS else config.slot_of(name)
-            usable = after.usable(config, slot)
-            takes_traffic = after.percents[slot] > 0 and (name == slot or name in usable)
-            if takes_traffic:
-                raise InputError(
-                    f"{name} still takes traffic, it would never drain",
-                    where="drain",
-                    remedy="name only what gets no new requests, or move the traffic in the same call",
-                )
+def refuse_endless(config: BalancerConfig, after: State, names: Iterable[str]) -> None:
+    """Refuse to wait for what still gets requests.
+
+    :raises InputError: a name is unknown, or still takes traffic.
+    """
+    for name in names:
+        slot = name if name in SLOTS else config.slot_of(name)
+        if after.percents[slot] > 0 and (name == slot or name in after.usable(config, slot)):
+            raise InputError(
+                f"{name} still takes traffic, it would never drain",
+                where="drain",
+                remedy="name only what gets no new requests, or move the traffic in the same call",
+            )
 
 
 def wait_drained(balancer: Balancer, drain: Drain) -> dict[str, dict[str, Any]]:

@@ -19,6 +19,7 @@ from .._common.errors import InputError, SlipwayError, StateError, SystemFailure
 from .._common.fence import Fence
 from .base import Balancer, Live
 from .config import SLOTS, BalancerConfig
+from .drain import refuse_endless
 from .journal import Journal
 from .ready import unready
 from .state import Lease, State, check_percents, whole
@@ -39,6 +40,7 @@ class Change:
     :param force: do not ask whether instances are ready, and settle at any percents.
     :param initial: begin with no recorded state, with all traffic to ``stable`` and no readiness asked.
     :param open: serve, or answer 503.
+    :param drain: slots and instances that the caller will wait for; refused when they would still take traffic.
     """
 
     percents: dict[str, int] | None = None
@@ -52,6 +54,7 @@ class Change:
     force: bool = False
     initial: bool = False
     open: bool | None = None
+    drain: tuple[str, ...] = ()
 
     def check(self, config: BalancerConfig, token: int) -> None:
         """Refuse what contradicts itself, before anything is touched.
@@ -184,6 +187,7 @@ class _Switch:
         with self.steps.step("ready"):
             wanted = self._admit_only_ready(recorded, wanted)
         wanted.check(self.config)
+        refuse_endless(self.config, wanted, self.change.drain)
         if not self._differs(wanted):
             return wanted
         newest = max(recorded.generation, self.live.generation if self.live else 0)

@@ -1,0 +1,264 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Move traffic on this balancer. Touches /var/lib/slipway/balancer/<app>/, /run/slipway/balancer/<app>/open and the
+running balancer."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: lb_switch
+short_description: Move traffic between slots and servers of a balancer, without a reload
+version_added: 0.1.0
+description:
+  - Sets slot percents, takes single servers out and back, arms and disarms the return of traffic, and waits until
+    what was left is drained.
+  - What is not named stays as it is. Nothing is changed unless the result differs from what the running balancer does,
+    and the running balancer is read back afterwards.
+  - The state is recorded durably, so that a reload, a restart or a boot keeps it. A run that was killed is completed by
+    the next one.
+  - Acts only under the lock of this host, and only when no newer deployment has acted on it.
+author:
+  - The slipway.release developers (@slipway)
+attributes:
+  check_mode:
+    description: Reads the running balancer and asks instances whether they are ready; changes nothing.
+    support: full
+  diff_mode:
+    description: Shows the state before and after.
+    support: full
+  idempotent:
+    description: Changes nothing when the running balancer does already what is asked. Arming a lease always changes.
+    support: full
+options:
+  app:
+    description: Name of the application.
+    type: str
+    required: true
+  token:
+    description:
+      - Fencing token of the deployment. A token below the highest one that this host has seen is refused.
+      - V(0) acts with the token that the host knows; a lease cannot be armed then.
+    type: int
+    default: 0
+  percents:
+    description: Slot percent of V(blue) and V(green), from 0 to 100; they sum to 100.
+    type: dict
+  servers:
+    description:
+      - Instances, named C(<slot>-<host>), and what becomes of them.
+      - V(drain) and V(quarantine) take an instance out for a while or until somebody looked at it; V(ready) returns it.
+    type: dict
+    default: {}
+  stable:
+    description: The slot to fall back to. The preview address serves the other one.
+    type: str
+    choices: [blue, green]
+  lease_seconds:
+    description: Arm, or arm again, the return of traffic in that many seconds. V(0) leaves it as it is.
+    type: int
+    default: 0
+  return_to:
+    description: Slot percents that the traffic returns to. All of it to the stable slot when omitted.
+    type: dict
+  settle:
+    description: Disarm the return of traffic. The stable slot must have all of it then, unless O(force=true).
+    type: bool
+    default: false
+  drain:
+    description: Slots and instances to wait for, until no request and no long-lived connection is left in them.
+    type: list
+    elements: str
+    default: []
+  drain_deadline:
+    description: Seconds to wait for O(drain).
+    type: int
+    default: 30
+  drain_policy:
+    description: Whether connections left at O(drain_deadline) fail the task, or are cut by whoever stops the slot.
+    type: str
+    choices: [fail, cut]
+    default: fail
+  force:
+    description: Send traffic to instances without asking whether they are ready, and settle at any percents.
+    type: bool
+    default: false
+  initial:
+    description: Begin with no recorded state, with all traffic to O(stable), by default V(blue).
+    type: bool
+    default: false
+  open:
+    description: Serve, or answer 503 and let the virtual address go. Left as it is when omitted.
+    type: bool
+seealso:
+  - module: slipway.release.lb_info
+notes:
+  - An instance counts as ready when it answers its readiness path with 2xx to this balancer, now.
+  - Every instance of a slot that gains traffic must be ready. For the stable slot one is enough, the others are taken
+    out, so that the traffic can always return to it.
+"""
+
+EXAMPLES = r"""
+- name: Send everything to green, to return to blue unless settled within five minutes
+  slipway.release.lb_switch:
+    app: shop
+    token: 12
+    percents: {blue: 0, green: 100}
+    lease_seconds: 300
+    drain: [blue]
+
+- name: Keep it so
+  slipway.release.lb_switch:
+    app: shop
+    token: 12
+    stable: green
+    settle: true
+
+- name: Take one server out and wait for its requests
+  slipway.release.lb_switch:
+    app: shop
+    servers: {green-app1: drain}
+    drain: [green-app1]
+    drain_policy: cut
+"""
+
+RETURN = r"""
+before:
+  description: The state that was recorded before; nothing on a new balancer.
+  returned: success
+  type: dict
+after:
+  description: The state that was asked for.
+  returned: success
+  type: dict
+  sample:
+    schema: 1
+    app: shop
+    generation: 7
+    token: 12
+    stable: blue
+    percents: {blue: 0, green: 100}
+    servers: {}
+    down: []
+    lease: {token: 12, deadline_ms: 123456789, boot_id: 5d0cb1c7-21, return_to: {blue: 100, green: 0}}
+live:
+  description: What the running balancer does, read from it.
+  returned: success
+  type: dict
+  sample:
+    generation: 7
+    stable: blue
+    percents: {blue: 0, green: 100}
+    usable: {blue: [blue-app1], green: [green-app1]}
+    open: true
+verified:
+  description: Whether the running balancer was read back and does what RV(after) says.
+  returned: success
+  type: bool
+  sample: true
+generation:
+  description: Generation of RV(after).
+  returned: success
+  type: int
+  sample: 7
+steps:
+  description: What was done and how long it took.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of the step.
+      type: str
+      sample: apply
+    elapsed_us:
+      description: Microseconds.
+      type: int
+      sample: 9120
+drained:
+  description: For each name in O(drain), whether it drained, connections left, and microseconds.
+  returned: success
+  type: dict
+  sample: {blue: {drained: true, connections: 0, elapsed_us: 180250}}
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.slipway.release.plugins.module_utils._balancer.config import BalancerConfig
+from ansible_collections.slipway.release.plugins.module_utils._balancer.drain import (
+    Drain,
+    refuse_undrained,
+    wait_drained,
+)
+from ansible_collections.slipway.release.plugins.module_utils._balancer.factory import balancer
+from ansible_collections.slipway.release.plugins.module_utils._balancer.switch import Change, Outcome, switch
+from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
+from ansible_collections.slipway.release.plugins.module_utils._common.fence import Fence
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "app": {"type": "str", "required": True},
+    "token": {"type": "int", "default": 0, "no_log": False},
+    "percents": {"type": "dict"},
+    "servers": {"type": "dict", "default": {}},
+    "stable": {"type": "str", "choices": ["blue", "green"]},
+    "lease_seconds": {"type": "int", "default": 0},
+    "return_to": {"type": "dict"},
+    "settle": {"type": "bool", "default": False},
+    "drain": {"type": "list", "elements": "str", "default": []},
+    "drain_deadline": {"type": "int", "default": 30},
+    "drain_policy": {"type": "str", "choices": ["fail", "cut"], "default": "fail"},
+    "force": {"type": "bool", "default": False},
+    "initial": {"type": "bool", "default": False},
+    "open": {"type": "bool"},
+}
+CHANGE = ("percents", "servers", "stable", "lease_seconds", "return_to", "settle", "force", "initial", "open")
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    result: dict[str, Any] = {}
+    try:
+        run(module.params, module.check_mode, result)
+    except SlipwayError as exc:
+        module.fail_json(**{**result, **exc.as_result()})
+    module.exit_json(**result)
+
+
+def run(params: dict[str, Any], check_mode: bool, result: dict[str, Any]) -> None:
+    """Switch, then wait; ``result`` holds what was done even when waiting fails."""
+    host = balancer(BalancerConfig.load(params["app"]))
+    drain = Drain(tuple(params["drain"]), params["drain_deadline"], params["drain_policy"])
+    options = {option: params[option] for option in CHANGE}
+    for option in ("percents", "return_to"):
+        options[option] = integers(option, params[option])
+    change = Change(**options, drain=drain.names)
+    outcome = switch(host, Fence(host.directory, params["token"]), change, check=check_mode)
+    result.update(outcome.to_dict(), drained={}, diff=difference(outcome))
+    if not check_mode:
+        result["drained"] = wait_drained(host, drain)
+        refuse_undrained(drain, result["drained"], where=f"application {params['app']}")
+
+
+def integers(option: str, values: dict[str, Any] | None) -> dict[str, int] | None:
+    """The percents of an option; templates and the command line give them as text."""
+    if values is None:
+        return None
+    try:
+        return {slot: int(str(value)) for slot, value in values.items()}
+    except ValueError as exc:
+        raise InputError(
+            f"{option} must be integers, found {values!r}", where=option, remedy=f"correct {option}"
+        ) from exc
+
+
+def difference(outcome: Outcome) -> dict[str, Any]:
+    """The states before and after."""
+    before = outcome.before.to_dict() if outcome.before else {}
+    return {"before": before, "after": outcome.after.to_dict() if outcome.changed else before}
+
+
+if __name__ == "__main__":
+    main()
