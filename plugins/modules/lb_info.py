@@ -105,7 +105,6 @@ token:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.slipway.release.plugins.module_utils._balancer.config import BalancerConfig
 from ansible_collections.slipway.release.plugins.module_utils._balancer.factory import balancer
 from ansible_collections.slipway.release.plugins.module_utils._balancer.info import info

@@ -186,7 +186,6 @@ drained:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.slipway.release.plugins.module_utils._balancer.config import BalancerConfig
 from ansible_collections.slipway.release.plugins.module_utils._balancer.drain import (
     Drain,
