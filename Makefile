@@ -56,7 +56,7 @@ bench: setup ## measure, side by side with the floor
 	@$(IN_ENVIRONMENT) python -m benchmarks
 
 docs: setup ## generate the reference documentation
-	@$(PYTHON) -m tools.docs
+	@$(IN_ENVIRONMENT) PYTHONPATH=.cache/collections python -m tools.docs
 
 pins: setup ## resolve requirements/*.in to exact versions again
 	@$(PYTHON) -m tools.pins

@@ -33,7 +33,7 @@ def main() -> int:
 def commands() -> dict[str, list[str]]:
     """The linters by name."""
     return {
-        "ruff check": ["ruff", "check", "--quiet", "."],
+        "ruff check": ["ruff", "check", "--quiet", "--output-format=concise", "."],
         "ruff format": ["ruff", "format", "--quiet", "--diff", "."],
         "mypy": ["mypy", *typed_packages()],
         "yamllint": ["yamllint", "--strict", "."],
@@ -45,7 +45,7 @@ def commands() -> dict[str, list[str]]:
             "--validate-collection-refs=all",
             str(COLLECTIONS / "ansible_collections" / "slipway" / "release"),
         ],
-        "generated documentation": [sys.executable, "-m", "tools.docs", "--check"],
+        "generated documentation": ["python", "-m", "tools.docs", "--check"],
         "ansible-lint": ["ansible-lint", "--profile=production", "--strict", "--offline", "--nocolor", "-q"],
     }
 
@@ -70,6 +70,7 @@ def passes(name: str, command: list[str], environment: Environment) -> bool:
         "VIRTUAL_ENV": str(environment.directory),
         "ANSIBLE_HOME": str(CACHE / "ansible"),
         "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+        "PYTHONPATH": str(COLLECTIONS),
     }
     started = time.monotonic()
     code = subprocess.run(command, cwd=TOP, env=variables, check=False).returncode
