@@ -1,0 +1,64 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""History of an application: what is active, which revisions have proven themselves, how each deployment ended.
+
+Touches nothing: functions from one content of state.json to the next.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+RESULTS = ("active", "failed", "aborted", "abandoned")
+KEPT_PROVEN = 20
+KEPT_DEPLOYMENTS = 50
+
+
+def empty() -> dict[str, Any]:
+    """The history before the first deployment."""
+    return {"token": 0, "active": None, "proven": [], "deployments": []}
+
+
+def result_of(state: dict[str, Any], deployment: str) -> str | None:
+    """How ``deployment`` ended; ``None`` when it has not."""
+    results = {entry["id"]: str(entry["result"]) for entry in state["deployments"]}
+    return results.get(deployment)
+
+
+def closed(state: dict[str, Any], plan: dict[str, Any], entry: dict[str, Any]) -> dict[str, Any]:
+    """The history after a deployment has ended.
+
+    :param plan: what it carried out.
+    :param entry: its line in the history, with ``id``, ``result`` and ``token``.
+    """
+    summary = {key: plan[key] for key in ("verb", "slot", "from", "to")}
+    return {
+        **state,
+        "token": max(state["token"], entry["token"]),
+        "active": _active(state, plan, entry["result"]),
+        "proven": _proven(state, plan, entry)[-KEPT_PROVEN:],
+        "deployments": [*state["deployments"], {**summary, **entry}][-KEPT_DEPLOYMENTS:],
+    }
+
+
+def _active(state: dict[str, Any], plan: dict[str, Any], result: str) -> dict[str, Any] | None:
+    if result == "active":
+        return {"slot": plan["slot"], **plan["to"]}
+    if plan["from"]:
+        return {"slot": plan["stable_slot"], **plan["from"]}
+    active: dict[str, Any] | None = state["active"]
+    return active
+
+
+def _proven(state: dict[str, Any], plan: dict[str, Any], entry: dict[str, Any]) -> list[dict[str, Any]]:
+    proven: list[dict[str, Any]] = state["proven"]
+    if entry["result"] != "active":
+        return proven
+    left = plan["from"]["revision"] if plan["verb"] == "rollback" and plan["from"] else None
+    kept = [
+        {**item, "good": item["good"] and item["revision"] != left}
+        for item in proven
+        if item["revision"] != plan["to"]["revision"]
+    ]
+    return [*kept, {**plan["to"], "deployment": entry["id"], "good": True, "document": plan["revision"]}]

@@ -1,0 +1,332 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ledger of an application: one deployment at a time, each with a token above every earlier one.
+
+Touches the files of `Storage`. Each command is made durable by one last file, so that a kill at any point leaves the
+ledger as it was before the command or as it is after it:
+
+* ``begin`` by lease.json: it names the deployment, the token and the lease together;
+* ``finish`` by state.json: a deployment with a result there is over, whatever lease.json still says.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from .._common.canonical import canonical, digest
+from .._common.errors import InputError, LeaseError, StaleTokenError, StateError
+from . import history
+from .lease import Clock, Lease
+from .mounts import refuse_network
+from .storage import Storage
+
+ROOT = Path("/var/lib/slipway/ledger")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command did.
+
+    :param committed: stages that a resumed deployment has behind it.
+    """
+
+    changed: bool
+    deployment: str = ""
+    token: int = 0
+    uuid: str = ""
+    resumed: bool = False
+    committed: list[str] = field(default_factory=list)
+
+
+@dataclass
+class _Records:
+    """Both state files, read together under the lock."""
+
+    token: int
+    open: dict[str, Any] | None
+    lease: Lease | None
+    state: dict[str, Any]
+
+
+class Ledger:
+    """One application's ledger on this host.
+
+    :param app: name of the application.
+    :param root: directory of all ledgers.
+    :param check_mode: judge every command, write nothing.
+    """
+
+    def __init__(self, app: str, *, root: Path = ROOT, time: Clock | None = None, check_mode: bool = False) -> None:
+        self.app = app
+        self.storage = Storage(root / app, check_mode=check_mode)
+        self.time = time or Clock()
+
+    def begin(
+        self, plan: dict[str, Any], holder: str, seconds: int, *, abandon: str = "", token_above: int = 0
+    ) -> Answer:
+        """Take the lease for ``plan``: a new deployment, or the unfinished one with this very plan.
+
+        :param holder: who, for people.
+        :param seconds: length of the lease from each sign of life.
+        :param abandon: unfinished deployment that the planner has found to have left nothing behind.
+        :param token_above: highest token that any host has seen.
+        :raises LeaseError: another deployment is alive.
+        :raises StateError: another deployment was left unfinished, or the directory is on a network file system.
+        """
+        _require_json(plan, "plan")
+        refuse_network(self.storage.directory)
+        with self.storage.locked():
+            records = self._records()
+            self._refuse_live_lease(records)
+            token = max(records.token, token_above) + 1
+            uuid = self.storage.ensure_uuid()
+            if records.open and records.open["digest"] == digest(plan):
+                return self._resume(records, token, holder, seconds, uuid)
+            self._close_abandoned(records, abandon)
+            return self._start(plan, records, token, holder, seconds, uuid)
+
+    def renew(self, deployment: str, token: int) -> Answer:
+        """Give the lease its full length again.
+
+        :raises StaleTokenError: a newer deployment has begun.
+        :raises LeaseError: the lease has run out or was released.
+        """
+        with self.storage.locked():
+            records = self._records()
+            lease = self._live_lease(records, deployment, token)
+            self._write_lease(token, records.open, lease.renewed(self.time))
+            return Answer(True, deployment, token)
+
+    def commit(self, deployment: str, token: int, stage: str, evidence: dict[str, Any]) -> Answer:
+        """Record that a stage is done, with what was measured; a sign of life as well.
+
+        :raises StaleTokenError: a newer deployment has begun.
+        :raises LeaseError: the lease has run out or was released.
+        """
+        _require_json(evidence, "evidence")
+        with self.storage.locked():
+            records = self._records()
+            lease = self._live_lease(records, deployment, token)
+            opened = records.open or {}
+            if stage not in opened["committed"]:
+                opened = {**opened, "committed": [*opened["committed"], stage]}
+            self._event(lease, "outcome", "commit", stage=stage, evidence=evidence)
+            self._write_lease(token, opened, lease.renewed(self.time))
+            return Answer(True, deployment, token, committed=list(opened["committed"]))
+
+    def finish(
+        self, deployment: str, token: int, result: str, reason: str = "", evidence: dict[str, Any] | None = None
+    ) -> Answer:
+        """Write how the deployment ended, and release the lease.
+
+        :param result: ``active``, ``failed`` or ``aborted``. ``active`` needs a live lease: without one the balancers
+            may have returned the traffic.
+        :raises StaleTokenError: a newer deployment has begun.
+        :raises LeaseError: the lease has run out, and the result is ``active``.
+        :raises StateError: the deployment has already ended otherwise.
+        """
+        _require_json(evidence or {}, "evidence")
+        with self.storage.locked():
+            records = self._records()
+            known = history.result_of(records.state, deployment)
+            if known is not None:
+                return self._finished_before(records, deployment, token, known, result)
+            lease = self._lease_of(records, deployment, token)
+            if result == "active":
+                self._require_live(lease)
+            self._event(lease, "outcome", "finish", result=result, reason=reason, evidence=evidence or {})
+            self._close(records, result, reason, token)
+            self._write_lease(token, None, None)
+            return Answer(True, deployment, token)
+
+    def release(self, reason: str, token: int = 0) -> Answer:
+        """End the lease now; the deployment stays unfinished, and the same plan resumes it.
+
+        :param reason: why, recorded.
+        :param token: whose lease; 0 for an operator who ends whatever lease there is.
+        :raises StaleTokenError: the lease is not that token's.
+        """
+        with self.storage.locked():
+            records = self._records()
+            if records.lease is None:
+                return Answer(False, token=records.token)
+            if token and token != records.lease.token:
+                raise self._stale(token, records)
+            self._event(records.lease, "outcome", "release", reason=reason)
+            self._write_lease(records.token, records.open, None)
+            return Answer(True, records.lease.deployment, records.token)
+
+    def info(self) -> dict[str, Any]:
+        """Everything the planner and the status report read."""
+        records = self._records()
+        lease = records.lease
+        return {
+            "uuid": self.storage.uuid() or "",
+            "token": records.token,
+            "lease": None
+            if lease is None
+            else {
+                "token": lease.token,
+                "deployment": lease.deployment,
+                "holder": lease.holder,
+                "live": lease.live(self.time),
+                "remaining_seconds": -(-lease.remaining_ms(self.time) // 1000),
+            },
+            "unfinished": records.open and {**records.open, "plan": self.storage.plan(records.open["deployment"])},
+            "state": {key: records.state[key] for key in ("active", "proven", "deployments")},
+        }
+
+    def _records(self) -> _Records:
+        recorded = self.storage.read("lease.json")
+        state = {**history.empty(), **self.storage.read("state.json")}
+        opened = recorded.get("open")
+        lease = Lease.from_record(recorded.get("lease"))
+        if opened and history.result_of(state, opened["deployment"]) is not None:
+            opened, lease = None, None
+        return _Records(max(recorded.get("token", 0), state["token"]), opened, lease, state)
+
+    def _resume(self, records: _Records, token: int, holder: str, seconds: int, uuid: str) -> Answer:
+        opened = records.open or {}
+        lease = Lease.granted(token, opened["deployment"], holder, seconds, self.time)
+        self._event(lease, "intent", "resume", evidence={"committed": opened["committed"]})
+        self._write_lease(token, opened, lease)
+        return Answer(True, lease.deployment, token, uuid, resumed=True, committed=list(opened["committed"]))
+
+    def _start(
+        self, plan: dict[str, Any], records: _Records, token: int, holder: str, seconds: int, uuid: str
+    ) -> Answer:
+        began = self.time.now()
+        lease = Lease.granted(token, f"{began:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}", holder, seconds, self.time)
+        opened = {
+            "deployment": lease.deployment,
+            "digest": digest(plan),
+            "began": _iso(began),
+            "committed": [],
+        }
+        with self.storage.new_deployment(lease.deployment, plan):
+            self._event(
+                lease, "intent", "begin", reason=plan["options"]["reason"], evidence={"digest": opened["digest"]}
+            )
+            self._write_lease(token, opened, lease)
+        return Answer(True, lease.deployment, token, uuid)
+
+    def _close_abandoned(self, records: _Records, abandon: str) -> None:
+        if records.open is None:
+            return
+        deployment = records.open["deployment"]
+        if deployment != abandon:
+            raise StateError(
+                f"deployment {deployment} was left unfinished, and this is another plan",
+                where=str(self.storage.directory),
+                remedy="run the same deployment again to resume it, or plan again to have it judged",
+            )
+        self._close(
+            records, "abandoned", "a new deployment found the traffic settled where this one began", records.token
+        )
+
+    def _close(self, records: _Records, result: str, reason: str, token: int) -> None:
+        opened = records.open or {}
+        entry = {
+            "id": opened["deployment"],
+            "result": result,
+            "reason": reason,
+            "digest": opened["digest"],
+            "token": token,
+            "holder": records.lease.holder if records.lease else "",
+            "began": opened["began"],
+            "finished": _iso(self.time.now()),
+            "committed": opened["committed"],
+        }
+        records.state = history.closed(records.state, self.storage.plan(entry["id"]), entry)
+        self.storage.write("state.json", {"app": self.app, **records.state})
+
+    def _finished_before(self, records: _Records, deployment: str, token: int, known: str, result: str) -> Answer:
+        if known != result:
+            raise StateError(
+                f"deployment {deployment} has already ended as {known}",
+                where=str(self.storage.directory),
+                remedy="nothing was changed; look at it with status.yml",
+            )
+        leftover = self.storage.read("lease.json").get("open")
+        if leftover and leftover["deployment"] == deployment:
+            self._write_lease(records.token, None, None)
+        return Answer(False, deployment, token)
+
+    def _refuse_live_lease(self, records: _Records) -> None:
+        lease = records.lease
+        if lease is None or not lease.live(self.time):
+            return
+        raise LeaseError(
+            f"deployment {lease.deployment} of {lease.holder} holds the lease for "
+            f"{-(-lease.remaining_ms(self.time) // 1000)} more seconds",
+            where=str(self.storage.directory),
+            remedy="wait until it has ended; if its controller is gone, run again after that time",
+        )
+
+    def _lease_of(self, records: _Records, deployment: str, token: int) -> Lease:
+        if token != records.token:
+            raise self._stale(token, records)
+        if records.lease is None or records.lease.deployment != deployment:
+            raise LeaseError(
+                f"deployment {deployment} holds no lease",
+                where=str(self.storage.directory),
+                remedy="it was released; run the same deployment again to resume it",
+            )
+        return records.lease
+
+    def _live_lease(self, records: _Records, deployment: str, token: int) -> Lease:
+        lease = self._lease_of(records, deployment, token)
+        self._require_live(lease)
+        return lease
+
+    def _require_live(self, lease: Lease) -> None:
+        if not lease.live(self.time):
+            raise LeaseError(
+                f"the lease of deployment {lease.deployment} has run out",
+                where=str(self.storage.directory),
+                remedy="run the same deployment again to resume it, with a longer slipway_lease_seconds if need be",
+            )
+
+    def _stale(self, token: int, records: _Records) -> StaleTokenError:
+        return StaleTokenError(
+            f"token {token} is stale, the ledger has issued {records.token}",
+            where=str(self.storage.directory),
+            remedy="nothing was changed; a newer deployment is in charge, look at it with status.yml",
+        )
+
+    def _event(self, lease: Lease, kind: str, action: str, **details: Any) -> None:
+        self.storage.append_event(
+            lease.deployment,
+            {
+                "time": _iso(self.time.now()),
+                "boottime_ms": self.time.boottime_ms(),
+                "boot_id": self.time.boot_id(),
+                "app": self.app,
+                "deployment": lease.deployment,
+                "token": lease.token,
+                "holder": lease.holder,
+                "kind": kind,
+                "action": action,
+                **details,
+            },
+        )
+
+    def _write_lease(self, token: int, opened: dict[str, Any] | None, lease: Lease | None) -> None:
+        record = lease.record() if lease else None
+        self.storage.write("lease.json", {"app": self.app, "token": token, "open": opened, "lease": record})
+
+
+def _iso(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _require_json(value: dict[str, Any], option: str) -> None:
+    try:
+        canonical(value)
+    except ValueError as exc:
+        raise InputError(str(exc), where=option, remedy="use strings and whole numbers, with ASCII names") from exc

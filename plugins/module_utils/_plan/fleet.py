@@ -1,0 +1,228 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the hosts answered, as typed views; a host that did not answer, or answered with an error, ends the planning.
+
+Touches nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .._common.errors import StateError
+from .._inputs.validate import Inputs
+
+OTHER = {"blue": "green", "green": "blue"}
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One slot of one application host."""
+
+    revision: str
+    version: str
+    status: str
+    running: bool
+    ports: frozenset[int]
+
+    def holds(self, revision: str) -> bool:
+        """Whether this revision is placed and runs here."""
+        return self.revision == revision and self.status == "placed" and self.running
+
+    def idle(self, revision: str) -> bool:
+        """Whether placing ``revision`` here would end nothing that runs."""
+        return not self.running and (self.status == "empty" or self.revision == revision)
+
+
+@dataclass(frozen=True)
+class Application:
+    """One application host."""
+
+    name: str
+    token: int
+    slots: dict[str, Slot]
+    kept: frozenset[str]
+    ports: dict[int, str]
+    free_bytes: int | None
+    memory_available: int | None
+
+    def slot_of_port(self, port: int) -> str | None:
+        """The slot whose running instance has ``port``."""
+        return next((name for name, slot in self.slots.items() if slot.running and port in slot.ports), None)
+
+
+@dataclass(frozen=True)
+class BalancerView:
+    """One balancer host."""
+
+    name: str
+    token: int
+    stable: str
+    percents: dict[str, int]
+    leased: bool
+    consistent: bool
+    instances: frozenset[str]
+
+
+@dataclass(frozen=True)
+class LedgerView:
+    """The ledger host."""
+
+    name: str
+    token: int
+    lease: dict[str, Any] | None
+    unfinished: dict[str, Any] | None
+    proven: list[dict[str, Any]]
+    active: dict[str, Any] | None
+
+    def document(self, revision: str) -> dict[str, Any] | None:
+        """The revision document, if this revision has ever been active."""
+        found: dict[str, Any] | None = next(
+            (item["document"] for item in self.proven if item["revision"] == revision), None
+        )
+        return found
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """All hosts that take part."""
+
+    applications: list[Application]
+    balancers: list[BalancerView]
+    ledger: LedgerView
+
+    @property
+    def highest_token(self) -> int:
+        """The highest token that any host but the ledger has seen."""
+        tokens = [host.token for host in self.applications] + [host.token for host in self.balancers]
+        return max(tokens)
+
+    def settled(self) -> bool:
+        """Whether all balancers send everything to the same slot, with nothing under way."""
+        first = self.balancers[0]
+        return all(
+            balancer.consistent
+            and not balancer.leased
+            and balancer.stable == first.stable
+            and balancer.percents == {balancer.stable: 100, OTHER[balancer.stable]: 0}
+            for balancer in self.balancers
+        )
+
+    def kept_everywhere(self, revision: str) -> bool:
+        """Whether every application host still has this revision, and none has marked it failed."""
+        return not self.lacking(revision) and not self.failed_on(revision)
+
+    def lacking(self, revision: str) -> list[str]:
+        """Application hosts that do not have this revision."""
+        return [host.name for host in self.applications if revision not in host.kept]
+
+    def failed_on(self, revision: str) -> list[str]:
+        """Application hosts with a slot in which this revision has failed."""
+        return [
+            host.name
+            for host in self.applications
+            if any(slot.revision == revision and slot.status == "failed" for slot in host.slots.values())
+        ]
+
+
+def read_fleet(inputs: Inputs, live: Mapping[str, Any]) -> Fleet:
+    """Read what ``host_info`` returned on each host.
+
+    :raises StateError: a host could not be reached or read, or a balancer was never set up.
+    """
+    needed = {
+        "release": inputs.application_hosts,
+        "balancer": inputs.balancer_hosts,
+        "ledger": [inputs.ledger_host],
+    }
+    _refuse_unreachable(needed, live)
+    facts = {part: {host: _part(live[host], part, host) for host in hosts} for part, hosts in needed.items()}
+    return Fleet(
+        [_application(host, fact) for host, fact in facts["release"].items()],
+        [_balancer(host, fact) for host, fact in facts["balancer"].items()],
+        _ledger(inputs.ledger_host, facts["ledger"][inputs.ledger_host]),
+    )
+
+
+def _refuse_unreachable(needed: Mapping[str, list[str]], live: Mapping[str, Any]) -> None:
+    roles = {"release": "application host", "balancer": "balancer", "ledger": "ledger host"}
+    lost = [
+        f"{host} ({roles[part]})"
+        for part, hosts in needed.items()
+        for host in hosts
+        if live.get(host, {"unreachable": True}).get("unreachable")
+    ]
+    if lost:
+        raise StateError(
+            f"cannot be reached: {', '.join(lost)}",
+            where="inventory",
+            remedy="bring the hosts back, or take them out of the inventory and run site.yml",
+        )
+
+
+def _part(facts: Mapping[str, Any], part: str, host: str) -> dict[str, Any]:
+    found = facts.get(part)
+    if found is None:
+        found = {"error": str(facts.get("msg", f"the host did not return its {part} state"))}
+    if "error" in found:
+        raise StateError(
+            f"its {part} state cannot be read: {found['error']}",
+            where=host,
+            remedy="repair the host, or run site.yml if it was never set up",
+        )
+    return dict(found)
+
+
+def _application(host: str, facts: Mapping[str, Any]) -> Application:
+    return Application(
+        name=host,
+        token=int(facts["token"]),
+        slots={name: _slot(facts["slots"].get(name) or {}) for name in OTHER},
+        kept=frozenset(item["id"] for item in facts["revisions"]),
+        ports={int(port): str(owner) for port, owner in facts["ports"].items()},
+        free_bytes=facts.get("free_bytes"),
+        memory_available=facts.get("memory_available"),
+    )
+
+
+def _slot(facts: Mapping[str, Any]) -> Slot:
+    instances = facts.get("instances") or {}
+    return Slot(
+        revision=str(facts.get("revision") or ""),
+        version=str(facts.get("version") or ""),
+        status=str(facts.get("status") or "empty"),
+        running=bool(facts.get("running")),
+        ports=frozenset(int(item["port"]) for item in instances.values() if item.get("port")),
+    )
+
+
+def _balancer(host: str, facts: Mapping[str, Any]) -> BalancerView:
+    recorded = facts.get("recorded")
+    if not recorded:
+        raise StateError(
+            "the balancer has no recorded state", where=host, remedy="run site.yml, which sets the balancers up"
+        )
+    return BalancerView(
+        name=host,
+        token=int(facts["token"]),
+        stable=recorded["stable"],
+        percents={slot: int(recorded["percents"].get(slot, 0)) for slot in OTHER},
+        leased=recorded.get("lease") is not None,
+        consistent=bool(facts["consistent"]),
+        instances=frozenset(facts["instances"]),
+    )
+
+
+def _ledger(host: str, facts: Mapping[str, Any]) -> LedgerView:
+    state = facts["state"]
+    return LedgerView(
+        name=host,
+        token=int(facts["token"]),
+        lease=facts["lease"],
+        unfinished=facts["unfinished"],
+        proven=list(state["proven"]),
+        active=state["active"],
+    )

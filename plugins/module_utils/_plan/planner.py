@@ -1,0 +1,179 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The planner: from what an operator wants and what the hosts are, one plan that check mode shows and a run executes.
+
+Touches nothing. A plan holds no time, token or deployment id, so equal situations give equal digests.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .._common.canonical import digest
+from .._inputs.validate import Inputs
+from .._release.revision import revision_id
+from . import refuse, rollback
+from .factory import rollout
+from .fleet import Fleet, read_fleet
+from .rollout import Course
+
+SCHEMA = 1
+HANDED_OVER = ("worker", "singleton", "scheduled")
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A plan, and how the ledger is to take it.
+
+    :param resume: unfinished deployment that has this plan.
+    :param abandon: unfinished deployment that left nothing behind, to be closed before this plan begins.
+    :param token_above: highest token that any host has seen.
+    """
+
+    plan: dict[str, Any]
+    digest: str
+    resume: str = ""
+    abandon: str = ""
+    token_above: int = 0
+
+
+def plan(
+    inputs: Inputs, revision: dict[str, Any] | None, live: Mapping[str, Any], *, artifact_bytes: int = 0
+) -> Planned:
+    """Decide what will be done.
+
+    :param revision: document of the revision to deploy; ``None`` for a rollback, which takes a recorded one.
+    :param live: host name to what ``host_info`` returned there, or ``{"unreachable": true}``.
+    :param artifact_bytes: size of the artifact, 0 when unknown.
+    :raises SlipwayError: the fleet must not be touched as it is; names what, where and the remedy.
+    """
+    fleet = read_fleet(inputs, live)
+    refuse.live_lease(fleet)
+    refuse.old_ledger(fleet, inputs)
+    request = _request(inputs, revision)
+    unfinished = fleet.ledger.unfinished
+    if unfinished and unfinished["plan"].get("request") == request:
+        recorded = unfinished["plan"]
+        return Planned(recorded, digest(recorded), resume=unfinished["deployment"], token_above=fleet.highest_token)
+    refuse.unsettled_unfinished(fleet)
+    refuse.unsettled_balancers(fleet)
+    refuse.unregistered_hosts(fleet, inputs)
+    made = _new_plan(inputs, revision, fleet, request, artifact_bytes)
+    abandon = unfinished["deployment"] if unfinished else ""
+    return Planned(made, digest(made), abandon=abandon, token_above=fleet.highest_token)
+
+
+def _new_plan(
+    inputs: Inputs, revision: dict[str, Any] | None, fleet: Fleet, request: str, artifact_bytes: int
+) -> dict[str, Any]:
+    active = _active(fleet)
+    if revision is None:
+        revision = rollback.target(fleet, inputs.rollback_to, active["revision"] if active else "")["document"]
+    identifier = revision_id(revision)
+    document = fleet.ledger.document(active["revision"]) if active else None
+    chosen = rollout(inputs.rollout)
+    course = chosen.course(fleet, identifier)
+    if course.changes:
+        refuse.schema_misfit(revision, document)
+        refuse.ports(fleet, revision["components"], course.slot)
+        refuse.resources(fleet, revision["components"], course.place, course.slot, artifact_bytes)
+    handover = [item["name"] for item in revision["components"] if item["kind"] in HANDED_OVER]
+    names = {item["name"] for item in revision["components"]}
+    retired = [item["name"] for item in (document or {"components": []})["components"] if item["name"] not in names]
+    to = {"revision": identifier, "version": revision["version"]}
+    following = _following(inputs.verb, fleet, to, active, course)
+    return {
+        "schema": SCHEMA,
+        "app": inputs.app,
+        "verb": inputs.verb,
+        "request": request,
+        "rollout": inputs.rollout,
+        "balancer": inputs.balancer,
+        "revision": revision,
+        "revision_id": identifier,
+        "slot": course.slot,
+        "stable_slot": course.stable_slot,
+        "from": active,
+        "to": to,
+        "hosts": {host: {"place": needed} for host, needed in course.place.items()},
+        "balancers": inputs.balancer_hosts,
+        "percents": {"before": course.percents_before, "after": course.percents_after},
+        "stages": chosen.stages(course, inputs, handover),
+        "handover": handover,
+        "retired": retired,
+        "protect": _protect(fleet, to, active, following),
+        "rollback_target": following,
+        "options": {"force": inputs.force, "skip": inputs.skip, "reason": inputs.reason},
+        "lease_seconds": inputs.lease_seconds,
+        "unknown": _unknown(revision, document),
+        "changes": course.changes,
+    }
+
+
+def _request(inputs: Inputs, revision: dict[str, Any] | None) -> str:
+    """Digest of what was asked for: equal when a run repeats an earlier one."""
+    return digest(
+        {
+            "app": inputs.app,
+            "verb": inputs.verb,
+            "wanted": revision_id(revision) if revision else inputs.rollback_to,
+            "rollout": inputs.rollout,
+            "balancer": inputs.balancer,
+            "application": inputs.application_hosts,
+            "balancers": inputs.balancer_hosts,
+            "force": inputs.force,
+            "skip": inputs.skip,
+        }
+    )
+
+
+def _active(fleet: Fleet) -> dict[str, Any] | None:
+    """The revision in the stable slot; where hosts differ, the one most of them hold."""
+    stable = fleet.balancers[0].stable
+    held = Counter(
+        (host.slots[stable].revision, host.slots[stable].version)
+        for host in fleet.applications
+        if host.slots[stable].status == "placed"
+    )
+    if not held:
+        return None
+    revision, version = min(held, key=lambda item: (-held[item], item))
+    return {"revision": revision, "version": version}
+
+
+def _following(
+    verb: str, fleet: Fleet, to: dict[str, Any], active: dict[str, Any] | None, course: Course
+) -> dict[str, Any] | None:
+    """The rollback target after this deployment."""
+    without = {to["revision"]}
+    if verb == "rollback" and active:
+        without.add(active["revision"])
+    elif active and course.slot != course.stable_slot:
+        proven = {item["revision"] for item in fleet.ledger.proven if item["good"]}
+        if active["revision"] in proven - without:
+            return {**active, "slot": course.stable_slot}
+    found = rollback.latest_good(fleet, without)
+    return found and {"revision": found["revision"], "version": found["version"], "slot": None}
+
+
+def _protect(
+    fleet: Fleet, to: dict[str, Any], active: dict[str, Any] | None, following: dict[str, Any] | None
+) -> list[str]:
+    latest = rollback.latest_good(fleet, {to["revision"]})
+    return sorted({item["revision"] for item in (to, active, following, latest) if item})
+
+
+def _unknown(revision: dict[str, Any], active: dict[str, Any] | None) -> list[str]:
+    unlimited = [
+        item["name"]
+        for item in revision["components"]
+        if item["kind"] == "http" and refuse.memory_bytes(item["memory_max"]) is None
+    ]
+    unknown = [f"memory that {name} needs (it has no memory_max)" for name in unlimited]
+    if revision.get("schema_range") and revision["schema_range"] != (active or {}).get("schema_range"):
+        unknown.append("schema version of the database")
+    return unknown

@@ -1,0 +1,167 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Refusals: each function raises when the fleet must not be touched as it is. Touches nothing."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from .._common.errors import InputError, LeaseError, StateError
+from .._inputs.validate import Inputs
+from .fleet import OTHER, Application, Fleet
+
+SPACE_FACTOR = 3
+UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+
+def live_lease(fleet: Fleet) -> None:
+    """Another deployment is under way."""
+    lease = fleet.ledger.lease
+    if lease and lease["live"]:
+        raise LeaseError(
+            f"deployment {lease['deployment']} of {lease['holder']} holds the lease for "
+            f"{lease['remaining_seconds']} more seconds",
+            where=f"ledger on {fleet.ledger.name}",
+            remedy="wait until it has ended; if its controller is gone, run again after that time",
+        )
+
+
+def unsettled_unfinished(fleet: Fleet) -> None:
+    """A deployment stopped half-way, and this is another one."""
+    unfinished = fleet.ledger.unfinished
+    if unfinished and not fleet.settled():
+        version = unfinished["plan"]["to"]["version"]
+        raise StateError(
+            f"deployment {unfinished['deployment']} of {version} was left unfinished while traffic was moving",
+            where=f"ledger on {fleet.ledger.name}",
+            remedy=f"run the same {unfinished['plan']['verb']} again to resume it, or wait until the balancers have "
+            "returned to their stable slot by themselves",
+        )
+
+
+def old_ledger(fleet: Fleet, inputs: Inputs) -> None:
+    """The ledger has forgotten tokens that hosts remember: it was lost, or restored from a backup."""
+    if fleet.highest_token > fleet.ledger.token and not inputs.force:
+        raise StateError(
+            f"it has issued token {fleet.ledger.token}, hosts have seen {fleet.highest_token}: it was lost or restored",
+            where=f"ledger on {fleet.ledger.name}",
+            remedy="check slipway_ledger_host; to go on with this ledger set slipway_force=true and slipway_reason",
+        )
+
+
+def unsettled_balancers(fleet: Fleet) -> None:
+    """The balancers do not all send everything to one slot."""
+    for balancer in fleet.balancers:
+        if sum(balancer.percents.values()) != 100:
+            raise StateError(
+                f"its percents do not sum to 100: {_percents(balancer.percents)}",
+                where=balancer.name,
+                remedy="set them with lb_switch, then run again",
+            )
+        if not balancer.consistent:
+            raise StateError(
+                "it does not do what its state file says",
+                where=balancer.name,
+                remedy="see status.yml; run site.yml to converge it, then run again",
+            )
+    if fleet.settled():
+        return
+    seen = "; ".join(
+        f"{item.name}: stable {item.stable}, {_percents(item.percents)}{', lease armed' if item.leased else ''}"
+        for item in fleet.balancers
+    )
+    raise StateError(
+        f"the balancers do not all send all traffic to one stable slot ({seen})",
+        where="group balancers",
+        remedy="resume the deployment that was left unfinished, or wait until its lease has run out, then run again",
+    )
+
+
+def unregistered_hosts(fleet: Fleet, inputs: Inputs) -> None:
+    """A balancer does not know exactly the application hosts of the inventory."""
+    wanted = {f"{slot}-{host}" for slot in OTHER for host in inputs.application_hosts}
+    for balancer in fleet.balancers:
+        for names, what in (
+            (wanted - balancer.instances, "it does not know"),
+            (balancer.instances - wanted, "it still has instances that are not in the inventory:"),
+        ):
+            if names:
+                raise StateError(
+                    f"{what} {', '.join(sorted(names))}",
+                    where=balancer.name,
+                    remedy="run site.yml, which registers the application hosts with the balancers",
+                )
+
+
+def ports(fleet: Fleet, components: list[dict[str, Any]], slot: str) -> None:
+    """A port belongs to the other slot, or to a program that is not ours."""
+    for component in components:
+        for name, port in (component["ports"] or {}).items():
+            for host in fleet.applications:
+                _port(host, component["name"], name, port, is_target=name == slot)
+
+
+def _port(host: Application, component: str, slot: str, port: int, *, is_target: bool) -> None:
+    where = f"slipway_components, ports.{slot} of {component}"
+    owner = host.slot_of_port(port)
+    if owner == OTHER[slot]:
+        raise InputError(
+            f"port {port} of slot {slot} belongs to slot {owner} on {host.name}",
+            where=where,
+            remedy="the slot names are swapped: give each slot the port it has had",
+        )
+    process = host.ports.get(port, "free")
+    if is_target and owner is None and process != "free":
+        raise InputError(
+            f"port {port} is in use on {host.name} by {process}",
+            where=where,
+            remedy="stop that program, or choose another port and run site.yml",
+        )
+
+
+def resources(fleet: Fleet, components: list[dict[str, Any]], place: dict[str, bool], slot: str, size: int) -> None:
+    """A host has no room for a second slot."""
+    memory = sum(memory_bytes(item["memory_max"]) or 0 for item in components if item["kind"] == "http")
+    for host in fleet.applications:
+        if not place[host.name]:
+            continue
+        available = host.memory_available
+        if available is not None and not host.slots[slot].running and memory > available:
+            raise StateError(
+                f"{available >> 20} MiB of memory are available, slot {slot} may need {memory >> 20} MiB",
+                where=host.name,
+                remedy="free memory on the host, or lower memory_max in slipway_components",
+            )
+        free = host.free_bytes
+        if free is not None and free < size * SPACE_FACTOR:
+            raise StateError(
+                f"{free >> 20} MiB of disk are free, placing the release needs {size * SPACE_FACTOR >> 20} MiB",
+                where=host.name,
+                remedy="free space on the host, or lower slipway_keep_revisions",
+            )
+
+
+def schema_misfit(document: dict[str, Any], active: dict[str, Any] | None) -> None:
+    """No database schema version fits both the revision and the active one."""
+    wanted, current = document.get("schema_range"), (active or {}).get("schema_range")
+    if not wanted or not current:
+        return
+    if wanted["max"] < current["min"] or wanted["min"] > current["max"]:
+        raise StateError(
+            f"version {document['version']} works with database schema {wanted['min']} to {wanted['max']}, the active "
+            f"one with {current['min']} to {current['max']}",
+            where="slipway_schema_range",
+            remedy="choose a version whose range overlaps with that of the active one",
+        )
+
+
+def memory_bytes(text: str) -> int | None:
+    """Bytes of a systemd memory size; ``None`` where it cannot be known here."""
+    match = re.fullmatch(r"(\d+)([KMGT]?)", text)
+    return int(match.group(1)) * UNITS[match.group(2)] if match else None
+
+
+def _percents(percents: dict[str, int]) -> str:
+    return ", ".join(f"{slot} {percent} %" for slot, percent in sorted(percents.items()))

@@ -1,0 +1,45 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a rollout decides: which slot on which hosts, how the percents move, in which stages.
+
+Touches nothing. A rollout is one file with one class of this shape, and one line in `factory`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+from .._inputs.validate import Inputs
+from .fleet import Fleet
+
+
+@dataclass(frozen=True)
+class Course:
+    """The decisions of a rollout.
+
+    :param stable_slot: slot that takes the traffic now.
+    :param slot: slot that the revision goes to.
+    :param place: application host to whether the slot must be filled or started there.
+    """
+
+    stable_slot: str
+    slot: str
+    place: dict[str, bool]
+    percents_before: dict[str, int]
+    percents_after: dict[str, int]
+    changes: bool
+
+
+class Rollout(ABC):
+    """A way for a revision to become active."""
+
+    @abstractmethod
+    def course(self, fleet: Fleet, revision: str) -> Course:
+        """Decide how ``revision`` becomes active on this fleet."""
+
+    @abstractmethod
+    def stages(self, course: Course, inputs: Inputs, handover: list[str]) -> list[dict[str, Any]]:
+        """The stages that lead there, in order; none when there is nothing to do."""
