@@ -35,6 +35,7 @@ from .state import SCHEMA, State
 KEPT_GENERATIONS = 3
 RANDOM_PROBES = 16
 _BUCKET_NAMES = tuple(f"b{bucket:03d}" for bucket in range(BUCKETS))
+_TO_SERVERS = "../../servers/"
 _LEFTOVER = re.compile(r"\.(current|stable|token)\..+")
 
 
@@ -118,8 +119,7 @@ class Nginx(Balancer):
         shutil.rmtree(complete, ignore_errors=True)
         partial = self._generations / f".{state.generation}.partial"
         (partial / "usable").mkdir(mode=0o755, parents=True)
-        for name, instance in zip(_BUCKET_NAMES, buckets):
-            os.symlink(f"../../servers/{instance}", partial / name)
+        _write_links(partial, buckets)
         os.symlink(f"../../servers/{_group(other_slot(state.stable))}", partial / "preview")
         for slot in SLOTS:
             for instance in state.usable(self.config, slot):
@@ -137,7 +137,7 @@ class Nginx(Balancer):
             self.recorded() == state
             and _target(self.directory / "stable") == f"servers/{_group(state.stable)}"
             and all((self.directory / "servers" / name).is_dir() for name in self._server_names())
-            and tuple(_server(current / name) for name in _BUCKET_NAMES) == buckets
+            and _read_links(current) == buckets
             and _server(current / "preview") == _group(other_slot(state.stable))
             and _usable_links(current) == {name for slot in SLOTS for name in state.usable(self.config, slot)}
         )
@@ -182,7 +182,7 @@ class _Running:
 
     def links(self) -> tuple[str, ...]:
         """The server of every bucket in the generation nginx serves from."""
-        return tuple(_server(self.path / name) for name in _BUCKET_NAMES)
+        return _read_links(self.path)
 
     def usable(self) -> dict[str, tuple[str, ...]]:
         """The usable instances of the generation nginx serves from."""
@@ -243,12 +243,41 @@ def _group(slot: str) -> str:
 def _target(link: Path) -> str:
     try:
         return os.readlink(link)
-    except FileNotFoundError:
+    except OSError:
         return ""
 
 
 def _server(link: Path) -> str:
     return os.path.basename(_target(link))
+
+
+def _write_links(generation: Path, buckets: tuple[str, ...]) -> None:
+    descriptor = os.open(generation, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for name, instance in zip(_BUCKET_NAMES, buckets):
+            os.symlink(_TO_SERVERS + instance, name, dir_fd=descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _read_links(generation: Path) -> tuple[str, ...]:
+    """The server of every bucket; an empty name where the link is missing or leads elsewhere."""
+    try:
+        descriptor = os.open(generation, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        return ("",) * BUCKETS
+    try:
+        targets = [_read_link(name, descriptor) for name in _BUCKET_NAMES]
+    finally:
+        os.close(descriptor)
+    return tuple(target[len(_TO_SERVERS) :] if target.startswith(_TO_SERVERS) else "" for target in targets)
+
+
+def _read_link(name: str, directory: int) -> str:
+    try:
+        return os.readlink(name, dir_fd=directory)
+    except OSError:
+        return ""
 
 
 def _usable_links(generation: Path) -> set[str]:
