@@ -1,0 +1,264 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A real HAProxy of a lab machine with one application behind it.
+
+Touches the machine it runs in: HAProxy's service and configuration, and slipway's directories. Runs as root inside a
+lab machine and nowhere else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.slipway.release.plugins.module_utils._balancer.config import BalancerConfig
+from ansible_collections.slipway.release.plugins.module_utils._balancer.haproxy import HAProxy
+from ansible_collections.slipway.release.plugins.module_utils._balancer.state import State, whole
+from ansible_collections.slipway.release.plugins.module_utils._balancer.switch import Change, Outcome, switch
+from ansible_collections.slipway.release.plugins.module_utils._common.fence import Fence
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+TEMPLATES = REPOSITORY / "roles/balancer/templates"
+SITE_PACKAGES = REPOSITORY / ".cache/venv-oldest/lib/python3.11/site-packages"
+LIBRARY = Path("/usr/local/lib/slipway")
+PORT = 8080
+PREVIEW_PORT = 8480
+PORTS = {"blue-app1": 9081, "blue-app2": 9082, "green-app1": 9083, "green-app2": 9084}
+CONFIG = BalancerConfig(
+    app="shop",
+    kind="haproxy",
+    port=PORT,
+    preview_port=PREVIEW_PORT,
+    servers={
+        slot: {host: f"127.0.0.1:{PORTS[f'{slot}-{host}']}" for host in ("app1", "app2")} for slot in ("blue", "green")
+    },
+)
+IN_LAB = Path("/run/host/container-manager").exists() or Path("/mnt/slipway").exists()
+collect_ignore_glob = [] if IN_LAB else ["test_*.py"]
+
+
+def wait_until(holds: Callable[[], bool], seconds: float, what: str) -> None:
+    """Wait for a condition, bounded."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.02)
+
+
+def run(*argv: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run a command of the machine."""
+    return subprocess.run(argv, check=check, capture_output=True, text=True)
+
+
+def listens(port: int) -> bool:
+    """Whether something accepts connections on a loopback port."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Instance:
+    """One process of the sample application."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it listens."""
+        slot, host = self.name.split("-")
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(REPOSITORY / "sample"),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "SLOT": slot,
+            "SHOP_HOST": host,
+            "SHOP_BIND": "127.0.0.1",
+            "PORT": str(PORTS[self.name]),
+        }
+        self.process = subprocess.Popen(["python3", "-m", "shop"], env=environment)
+        wait_until(lambda: listens(PORTS[self.name]), 10, f"{self.name} listens")
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        """End it."""
+        if self.process is not None:
+            self.process.send_signal(number)
+            self.process.wait(30)
+            self.process = None
+
+
+class Host:
+    """HAProxy of this machine, set up as the role does."""
+
+    def __init__(self, config: BalancerConfig) -> None:
+        self.config = config
+        self.balancer = HAProxy(config)
+        self.token = 1
+
+    def render(self) -> dict[str, str]:
+        """The role's templates for this configuration."""
+        variables = {
+            "ansible_managed": "Ansible managed",
+            "balancer_config": self.config.to_dict(),
+            "balancer_structure_digest": self.config.digest(),
+            "balancer_haproxy_group": "haproxy",
+            "balancer_haproxy_timeout": 60,
+            "balancer_haproxy_keep_alive": 60,
+            "balancer_haproxy_tunnel_timeout": 3600,
+            "balancer_haproxy_hard_stop_after": 30,
+        }
+        answer = subprocess.run(
+            ["python3", "-B", str(Path(__file__).with_name("render.py")), str(TEMPLATES)],
+            input=json.dumps(variables),
+            env={"PYTHONPATH": str(SITE_PACKAGES), "PATH": os.environ["PATH"]},
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        texts: dict[str, str] = json.loads(answer.stdout)
+        return texts
+
+    def install(self) -> None:
+        """Write everything the role writes, and reload or start HAProxy."""
+        texts = self.render()
+        app = self.config.app
+        files = {
+            Path("/etc/haproxy/slipway/00-slipway.cfg"): texts["haproxy_global.cfg.j2"],
+            Path(f"/etc/haproxy/slipway/{app}.cfg"): texts["haproxy.cfg.j2"],
+            Path("/etc/systemd/system/slipway-haproxy.service"): texts["haproxy_prepare.service.j2"],
+            Path("/etc/systemd/system/haproxy.service.d/slipway.conf"): texts["haproxy_unit.conf.j2"],
+            Path(f"/etc/tmpfiles.d/slipway-{app}-haproxy.conf"): texts["haproxy_tmpfiles.conf.j2"],
+            Path(f"/etc/slipway/balancer/{app}.json"): json.dumps(self.config.to_dict()),
+            Path("/etc/default/haproxy"): 'EXTRAOPTS="-S /run/haproxy-master.sock -f /etc/haproxy/slipway"\n',
+        }
+        for path, text in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        collection = LIBRARY / "ansible_collections/slipway/release/plugins/module_utils"
+        for part in ("_balancer", "_common"):
+            shutil.copytree(REPOSITORY / "plugins/module_utils" / part, collection / part, dirs_exist_ok=True)
+        run("systemctl", "daemon-reload")
+        run("systemd-tmpfiles", "--create", f"/etc/tmpfiles.d/slipway-{app}-haproxy.conf")
+
+    def restart(self) -> None:
+        """Restart HAProxy's service and wait until it answers."""
+        run("systemctl", "reset-failed", "haproxy", check=False)
+        run("systemctl", "restart", "haproxy")
+        wait_until(lambda: listens(self.config.port), 10, "HAProxy listens")
+
+    def reload(self) -> None:
+        """Reload HAProxy and wait for the new worker."""
+        before = self.workers()
+        run("systemctl", "reload", "haproxy")
+        wait_until(lambda: self.workers() != before, 10, "a new worker")
+
+    def workers(self) -> tuple[int, ...]:
+        """Process ids of the workers that take new connections."""
+        processes = self.balancer.processes()
+        assert processes is not None
+        return processes.workers
+
+    def switch(self, **change: Any) -> Outcome:
+        """Change what the balancer does, as ``lb_switch`` does."""
+        fence = Fence(self.balancer.directory, self.token)
+        return switch(self.balancer, fence, Change(**change))
+
+    def reset(self) -> None:
+        """All traffic to blue, all servers ready, open."""
+        recorded = self.balancer.recorded()
+        generation = recorded.generation + 1 if recorded else 1
+        self.balancer.apply(State("shop", generation, self.token, "blue", whole("blue")))
+        self.balancer.open()
+
+
+@pytest.fixture(scope="session")
+def instances() -> Iterator[dict[str, Instance]]:
+    """Two instances of the sample application in each slot."""
+    found = {name: Instance(name) for name in PORTS}
+    try:
+        for instance in found.values():
+            instance.start()
+        yield found
+    finally:
+        for instance in found.values():
+            instance.kill()
+
+
+@pytest.fixture(scope="session")
+def installed() -> Iterator[Host]:
+    """HAProxy set up with the application."""
+    host = Host(CONFIG)
+    for directory in (host.balancer.directory, host.balancer.run_directory):
+        shutil.rmtree(directory, ignore_errors=True)
+    shutil.rmtree("/etc/haproxy/slipway", ignore_errors=True)
+    host.install()
+    host.restart()
+    yield host
+    run("systemctl", "stop", "haproxy")
+
+
+@pytest.fixture
+def host(installed: Host, instances: dict[str, Instance]) -> Host:
+    """HAProxy with all traffic on blue, all instances running and checked."""
+    for instance in instances.values():
+        if instance.process is None or instance.process.poll() is not None:
+            instance.start()
+    installed.reset()
+    wait_until(lambda: up(installed) == set(PORTS), 10, "all servers are up")
+    return installed
+
+
+def up(host: Host) -> set[str]:
+    """The servers that HAProxy's own checks find up."""
+    socket_path = host.config.socket
+    text = runtime(socket_path, "show servers state")
+    rows = [line.split() for line in text.splitlines() if line.startswith(tuple("0123456789")) and len(line) > 2]
+    return {row[3] for row in rows if row[5] == "2"}
+
+
+def runtime(path: str, command: str) -> str:
+    """What HAProxy answers to a command, word for word."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(5)
+        connection.connect(path)
+        connection.sendall(command.encode() + b"\n")
+        connection.shutdown(socket.SHUT_WR)
+        received = b""
+        while piece := connection.recv(65536):
+            received += piece
+    return received.decode()
+
+
+def ask(path: str = "/plain", port: int = PORT, cookie: str = "") -> tuple[int, str, dict[str, str]]:
+    """One request on a new connection: status, body and headers (names in small letters)."""
+    cookie_line = f"Cookie: {cookie}\r\n" if cookie else ""
+    request = f"GET {path} HTTP/1.1\r\nHost: shop\r\n{cookie_line}Connection: close\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(request.encode())
+        received = b""
+        while piece := connection.recv(65536):
+            received += piece
+    head, _gap, body = received.partition(b"\r\n\r\n")
+    first, *lines = head.decode("latin-1").split("\r\n")
+    headers = {name.lower(): value.strip() for name, _colon, value in (line.partition(":") for line in lines)}
+    return int(first.split()[1]), body.decode("latin-1"), headers
+
+
+def slot_of(answer: tuple[int, str, dict[str, str]]) -> str:
+    """The slot that answered."""
+    return answer[2].get("x-slipway-slot", "")
+
+
+def with_servers(config: BalancerConfig, **servers: dict[str, str]) -> BalancerConfig:
+    """The configuration with other servers."""
+    return replace(config, servers={**config.servers, **servers})
