@@ -8,21 +8,21 @@ Touches what the balancer provider touches, and the fence and the journal in the
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .._common import clock
 from .._common.errors import InputError, SlipwayError, StateError, SystemFailure
 from .._common.fence import Fence
+from .admission import admission
 from .base import Balancer, Live
 from .config import SLOTS, BalancerConfig
 from .drain import refuse_endless
 from .journal import Journal
 from .ready import unready
 from .state import Lease, State, check_percents, whole
+from .steps import Steps
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Change:
 
     :param percents: slot percents.
     :param servers: instance to ``ready``, ``drain`` or ``quarantine``.
-    :param down: instance to whether the health watch finds it dead (agent only).
+    :param down: instance to whether the health watch finds it dead, which is believed (agent only).
     :param stable: the slot to fall back to.
     :param lease_seconds: arm the return of traffic in that many seconds, or re-arm it.
     :param return_to: slot percents to return to; all to the stable slot when omitted.
@@ -109,22 +109,6 @@ class Outcome:
             "generation": self.after.generation,
             "steps": self.steps,
         }
-
-
-class Steps:
-    """Names and durations of what was done."""
-
-    def __init__(self) -> None:
-        self.done: list[dict[str, Any]] = []
-
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        """Time one step."""
-        started = time.perf_counter_ns()
-        try:
-            yield
-        finally:
-            self.done.append({"name": name, "elapsed_us": (time.perf_counter_ns() - started) // 1000})
 
 
 def switch(
@@ -220,38 +204,14 @@ class _Switch:
     def _admit_only_ready(self, recorded: State, wanted: State) -> State:
         if self.change.force or self.before is None:
             return wanted
-        gaining = self._gaining_slots(recorded, wanted)
-        asked = [name for slot in gaining for name in wanted.admitted(self.config, slot)]
-        asked += [name for name in self._returning_instances(recorded, wanted) if name not in asked]
+        admitted = admission(self.config, recorded, self.live, wanted, self.change.servers)
+        asked = [name for name in admitted.asked if name not in self.change.down]
         complaints = self.surroundings.unready(self.config, asked)
-        self._refuse_unready(recorded, asked, complaints)
+        admitted.refuse(complaints)
         down = set(wanted.down) - set(asked)
         if not self.balancer.capabilities.native_health:
             down |= set(complaints)
         return replace(wanted, down=tuple(down))
-
-    def _gaining_slots(self, recorded: State, wanted: State) -> list[str]:
-        percents = self.live.percents if self.live else recorded.percents
-        return [slot for slot in SLOTS if wanted.percents[slot] > percents[slot]]
-
-    def _returning_instances(self, recorded: State, wanted: State) -> list[str]:
-        return [
-            name
-            for name in self.change.servers
-            if name in recorded.servers and name not in wanted.servers and wanted.percents[self.config.slot_of(name)]
-        ]
-
-    def _refuse_unready(self, recorded: State, asked: list[str], complaints: dict[str, str]) -> None:
-        stable = [name for name in asked if self.config.slot_of(name) == recorded.stable]
-        lenient = set(stable) - set(self.change.servers) if set(stable) - set(complaints) else set()
-        refused = {name: why for name, why in complaints.items() if name not in lenient}
-        if refused:
-            raise StateError(
-                "not ready, as seen from this balancer: "
-                + ", ".join(f"{name} ({self.config.address(name)}: {why})" for name, why in sorted(refused.items())),
-                where=f"application {self.config.app}",
-                remedy="repair or drain these instances; 'force' sends traffic to them all the same",
-            )
 
     def _act(self, after: State) -> None:
         journal = Journal(self.balancer.directory)

@@ -1,0 +1,85 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which instances must be ready before a change, and what becomes of those that are not. Touches nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from .._common.errors import StateError
+from .base import Live
+from .config import SLOTS, BalancerConfig
+from .state import State
+
+
+@dataclass(frozen=True)
+class Admission:
+    """The instances that would get traffic which they do not get now.
+
+    :param gaining: all admitted instances of slots whose percent rises.
+    :param returning: instances coming back, or added, to a slot that serves already.
+    :param named: those the operator asked for by name.
+    :param stable: the slot to fall back to, before the change.
+    """
+
+    config: BalancerConfig
+    gaining: tuple[str, ...]
+    returning: tuple[str, ...]
+    named: frozenset[str]
+    stable: str
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """All instances whose readiness matters."""
+        return self.gaining + self.returning
+
+    def refuse(self, complaints: dict[str, str]) -> None:
+        """Refuse a change that would direct traffic to an instance that is not ready.
+
+        :param complaints: the instances that are not ready, and why.
+        :raises StateError: one of them may not simply be left out.
+        """
+        refused = [name for name in sorted(complaints) if not self._may_be_left_out(name, complaints)]
+        if refused:
+            raise StateError(
+                "not ready, as seen from this balancer: "
+                + ", ".join(f"{name} ({self.config.address(name)}: {complaints[name]})" for name in refused),
+                where=f"application {self.config.app}",
+                remedy="repair or drain these instances; 'force' sends traffic to them all the same",
+            )
+
+    def _may_be_left_out(self, name: str, complaints: dict[str, str]) -> bool:
+        if name in self.named:
+            return False
+        if name in self.returning:
+            return True
+        slot = self.config.slot_of(name)
+        one_is_ready = any(other not in complaints and self.config.slot_of(other) == slot for other in self.gaining)
+        return slot == self.stable and one_is_ready
+
+
+def admission(
+    config: BalancerConfig, recorded: State, live: Live | None, wanted: State, named: Collection[str]
+) -> Admission:
+    """Compare what the balancer does with what is wanted.
+
+    :param live: what the balancer does; where that cannot be read, ``recorded`` stands in for the percents.
+    """
+    percents = live.percents if live else recorded.percents
+    gaining = [slot for slot in SLOTS if wanted.percents[slot] > percents[slot]]
+    returning = [
+        name
+        for slot in SLOTS
+        if live and wanted.percents[slot] and slot not in gaining
+        for name in wanted.usable(config, slot)
+        if name not in live.usable[slot]
+    ]
+    return Admission(
+        config=config,
+        gaining=tuple(name for slot in gaining for name in wanted.admitted(config, slot)),
+        returning=tuple(returning),
+        named=frozenset(named),
+        stable=recorded.stable,
+    )
