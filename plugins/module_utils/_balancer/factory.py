@@ -5,15 +5,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from .base import Balancer
 from .config import BalancerConfig
 from .nginx import Nginx
+from .nginx_service import NginxService
+from .structure import Service
 
 PROVIDERS: dict[str, type[Balancer]] = {"nginx": Nginx}
+SERVICES: dict[str, Callable[[BalancerConfig], Service]] = {"nginx": NginxService}
 
 
 def balancer(config: BalancerConfig, directory: Path | None = None, run_directory: Path | None = None) -> Balancer:
     """The provider that ``config.kind`` names."""
     return PROVIDERS[config.kind](config, directory, run_directory)
+
+
+def service(config: BalancerConfig) -> Service:
+    """The program that ``config.kind`` names, as far as its configuration is concerned."""
+    return SERVICES[config.kind](config)

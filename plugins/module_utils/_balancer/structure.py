@@ -25,7 +25,6 @@ from .steps import Steps
 PLACEHOLDER = "@STRUCTURE@"
 LOCK_DIRECTORY = Path("/var/lib/slipway/structure")
 POLL = 0.02
-RELOADS = 2
 
 
 class Service(ABC):
@@ -120,7 +119,7 @@ def install(
     """Make the running program use ``structure``.
 
     :param check: test the copy, change nothing.
-    :param deadline: seconds for the running program to answer with the new structure.
+    :param deadline: seconds for the running program to answer with the new structure, for each of two attempts.
     :raises SystemFailure: it was refused; the files are as they were.
     """
     work = _Install(service, structure, deadline)
@@ -185,23 +184,24 @@ class _Install:
             raise
 
     def _load(self) -> None:
-        if not self.service.running():
+        if self.service.running():
+            loaded = self._reload() or self._reload()
+        else:
             self.service.start()
-        elif self._loaded() != self.digest and self._reload(RELOADS):
-            return
-        if not self._await(lambda: self._loaded() == self.digest, self.deadline):
+            loaded = self._await(self._is_loaded)
+        if not loaded:
             raise self._not_loaded()
 
-    def _reload(self, tries: int) -> bool:
+    def _reload(self) -> bool:
         """Reloads in quick succession coalesce, so one that shows no effect is asked for again."""
-        for _try in range(tries):
-            old_ones_gone = self.service.reload()
-            if self._await(lambda: self._loaded() == self.digest and old_ones_gone(), self.deadline / tries):
-                return True
-        return False
+        old_ones_gone = self.service.reload()
+        return self._await(lambda: self._is_loaded() and old_ones_gone())
 
-    def _await(self, holds: Callable[[], bool], seconds: float) -> bool:
-        deadline = time.monotonic() + seconds
+    def _is_loaded(self) -> bool:
+        return self._loaded() == self.digest
+
+    def _await(self, holds: Callable[[], bool]) -> bool:
+        deadline = time.monotonic() + self.deadline
         while not holds():
             if time.monotonic() >= deadline:
                 return False
@@ -211,7 +211,7 @@ class _Install:
     def _not_loaded(self) -> SystemFailure:
         reason = self.service.complaints() or f"it answers with structure {self._loaded() or 'unknown'}"
         return SystemFailure(
-            f"the new configuration was accepted but is not in use after {self.deadline} s: {reason}",
+            f"the new configuration was accepted but does not come into use: {reason}",
             where=", ".join(str(path) for path in self.wanted),
             remedy="free the port or correct what the message names, then run again; the old files are back",
         )

@@ -1,0 +1,158 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Install the configuration of a balancer. Touches the files it is given, /etc/slipway/balancer/<app>.json, the lock
+/var/lib/slipway/structure and the running balancer."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: lb_structure
+short_description: Install the configuration of a balancer and read it back
+version_added: 0.1.0
+description:
+  - Lets the balancer judge a copy of its whole configuration with the new files in it, replaces the files, loads them,
+    and waits until the running balancer answers with the digest of exactly these files and no process works with the
+    old ones.
+  - When that fails the old files are put back and loaded again, so that a later reload or boot is safe.
+  - Loads only when a file differs or the running balancer answers with another digest, so a run that was killed is
+    completed by the next one. Traffic is moved with M(slipway.release.lb_switch), which needs no load.
+author:
+  - The slipway.release developers (@slipway)
+attributes:
+  check_mode:
+    description: Lets the balancer judge the copy; changes nothing.
+    support: full
+  diff_mode:
+    description: Shows the files that change.
+    support: full
+  idempotent:
+    description: Changes nothing when the files are in place and in use.
+    support: full
+options:
+  config:
+    description:
+      - Ports, servers, stickiness and health of the application on this balancer, as written to
+        C(/etc/slipway/balancer/<app>.json).
+    type: dict
+    required: true
+  files:
+    description:
+      - Files in the order in which they are replaced. C(@STRUCTURE@) in their content becomes the digest of them all;
+        the running balancer must answer it.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      path:
+        description: Absolute path.
+        type: path
+        required: true
+      content:
+        description: Content.
+        type: str
+        required: true
+  absent:
+    description: Files and links that must not exist, because they are in conflict with O(files).
+    type: list
+    elements: path
+    default: []
+  deadline:
+    description: Seconds that the running balancer may take to use the new files.
+    type: int
+    default: 10
+seealso:
+  - module: slipway.release.lb_switch
+"""
+
+EXAMPLES = r"""
+- name: Serve two slots
+  slipway.release.lb_structure:
+    config:
+      schema: 1
+      app: shop
+      kind: nginx
+      servers:
+        blue: {app1: "192.0.2.21:8081"}
+        green: {app1: "192.0.2.21:8082"}
+    files:
+      - path: /etc/nginx/conf.d/slipway-shop.conf
+        content: "{{ lookup('ansible.builtin.template', 'shop.conf.j2') }}"
+  become: true
+"""
+
+RETURN = r"""
+structure:
+  description: Digest of the files, which the running balancer answers.
+  returned: success
+  type: str
+  sample: 5f0c1a77be09d312
+steps:
+  description: What was done and how long it took; nothing when nothing changed.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of the step.
+      type: str
+      sample: load
+    elapsed_us:
+      description: Microseconds.
+      type: int
+      sample: 160320
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.release.plugins.module_utils._balancer.config import DIRECTORY, BalancerConfig
+from ansible_collections.slipway.release.plugins.module_utils._balancer.factory import service
+from ansible_collections.slipway.release.plugins.module_utils._balancer.structure import Structure, install
+from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "config": {"type": "dict", "required": True},
+    "files": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": {"path": {"type": "path", "required": True}, "content": {"type": "str", "required": True}},
+    },
+    "absent": {"type": "list", "elements": "path", "default": []},
+    "deadline": {"type": "int", "default": 10},
+}
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    try:
+        result = run(module.params, module.check_mode)
+    except SlipwayError as exc:
+        module.fail_json(**exc.as_result())
+    module.exit_json(**result)
+
+
+def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    """Install, and describe what was done."""
+    config = BalancerConfig.from_dict(params["config"], where="config")
+    files = {Path(item["path"]): item["content"] for item in params["files"]}
+    files[DIRECTORY / f"{config.app}.json"] = json.dumps(config.to_dict(), indent=1, sort_keys=True) + "\n"
+    structure = Structure(files, tuple(Path(path) for path in params["absent"]))
+    done = install(service(config), structure, check=check_mode, deadline=params["deadline"])
+    return {
+        "changed": done.changed,
+        "structure": done.structure,
+        "steps": done.steps,
+        "diff": [
+            {"before_header": path, "after_header": path, "before": done.before[path], "after": done.after[path]}
+            for path in sorted(done.before)
+        ],
+    }
+
+
+if __name__ == "__main__":
+    main()
