@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from .._common.errors import InputError
@@ -23,12 +24,15 @@ LAB_PREFIX = "slipway_lab_"
 class Reading:
     """What could be read of the variables, and every problem met on the way.
 
+    :param undefined: variables that Ansible could not evaluate, with its reason.
     :ivar values: value of each declared variable; the default where one is absent or cannot be read.
     :ivar problems: in the order of the spec, unknown names first.
     :ivar unread: names of the variables that have a problem, whose values further rules must not judge.
     """
 
-    def __init__(self, spec: dict[str, dict[str, Any]], variables: dict[str, Any]) -> None:
+    def __init__(
+        self, spec: dict[str, dict[str, Any]], variables: Mapping[str, Any], undefined: Mapping[str, str]
+    ) -> None:
         self.values: dict[str, Any] = {}
         self.problems: list[InputError] = []
         self.unread: set[str] = set()
@@ -36,7 +40,11 @@ class Reading:
         self._refuse_unknown("", given, spec)
         for name, declared in spec.items():
             before = len(self.problems)
-            self.values[name] = self._option(name, declared, given.get(name))
+            if name in undefined:
+                self._problem(f"it cannot be evaluated: {undefined[name]}", name, "define what it refers to")
+                self.values[name] = declared.get("default")
+            else:
+                self.values[name] = self._option(name, declared, given.get(name))
             if len(self.problems) > before:
                 self.unread.add(name)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
@@ -40,8 +40,8 @@ class Context(NamedTuple):
     """What rules may look at besides the variables."""
 
     verb: str
-    groups: dict[str, list[str]]
-    raw: dict[str, Any]
+    groups: Mapping[str, list[str]]
+    raw: Mapping[str, Any]
     base: Path
 
 
@@ -393,7 +393,7 @@ def virtual_address(values: dict[str, Any], context: Context) -> Iterator[InputE
 
 RULES = (
     Rule(("slipway_app",), app),
-    Rule((), version),
+    Rule(("slipway_version",), version),
     Rule(("slipway_artifact",), artifact),
     Rule(("slipway_artifact_sha256",), artifact_sha256),
     Rule(("slipway_components",), components),

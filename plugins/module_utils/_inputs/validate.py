@@ -8,14 +8,18 @@ Reads the controller's file system only to see whether an artifact exists; chang
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from .._common.errors import InputError
 from .reading import Reading
 from .rules import RULES, Context, artifact_path
 from .spec import SPEC
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class InputProblems(InputError):
@@ -82,7 +86,12 @@ class Inputs:
 
 
 def validate(
-    variables: dict[str, Any], groups: dict[str, list[str]], *, verb: str = "deploy", base: Path | None = None
+    variables: Mapping[str, Any],
+    groups: Mapping[str, list[str]],
+    *,
+    verb: str = "deploy",
+    base: Path | None = None,
+    undefined: Mapping[str, str] = NOTHING,
 ) -> Inputs:
     """Judge the operator's variables before anything is touched.
 
@@ -90,10 +99,11 @@ def validate(
     :param groups: Ansible's ``groups``: host names by group, with ``all``.
     :param verb: ``deploy``, ``rollback`` or ``validate``; only a deployment needs a version and an artifact.
     :param base: directory that a relative artifact path starts at; the working directory by default.
+    :param undefined: variables that Ansible could not evaluate, with its reason.
     :raises InputProblems: naming each variable and its remedy.
     """
     base = base or Path.cwd()
-    reading = Reading(SPEC, variables)
+    reading = Reading(SPEC, variables, undefined)
     context = Context(verb, groups, variables, base)
     problems = list(reading.problems)
     for rule in RULES:

@@ -181,6 +181,17 @@ class Ledger:
             "state": {key: records.state[key] for key in ("active", "proven", "deployments")},
         }
 
+    def summary(self) -> dict[str, Any]:
+        """Lease and outcomes, for a difference; no times."""
+        records = self._records()
+        lease = records.lease
+        return {
+            "token": records.token,
+            "lease": lease and {"deployment": lease.deployment, "holder": lease.holder, "token": lease.token},
+            "unfinished": records.open and {key: records.open[key] for key in ("deployment", "committed")},
+            "deployments": {entry["id"]: entry["result"] for entry in records.state["deployments"]},
+        }
+
     def _records(self) -> _Records:
         recorded = self.storage.read("lease.json")
         state = {**history.empty(), **self.storage.read("state.json")}

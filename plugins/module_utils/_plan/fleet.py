@@ -167,7 +167,7 @@ def _part(facts: Mapping[str, Any], part: str, host: str) -> dict[str, Any]:
     found = facts.get(part)
     if found is None:
         found = {"error": str(facts.get("msg", f"the host did not return its {part} state"))}
-    if "error" in found:
+    if found.get("error"):
         raise StateError(
             f"its {part} state cannot be read: {found['error']}",
             where=host,

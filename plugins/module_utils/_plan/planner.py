@@ -79,7 +79,7 @@ def _new_plan(
     course = chosen.course(fleet, identifier)
     if course.changes:
         refuse.schema_misfit(revision, document)
-        refuse.ports(fleet, revision["components"], course.slot)
+        refuse.ports(fleet, inputs.app, revision["components"], course.slot)
         refuse.resources(fleet, revision["components"], course.place, course.slot, artifact_bytes)
     handover = [item["name"] for item in revision["components"] if item["kind"] in HANDED_OVER]
     names = {item["name"] for item in revision["components"]}

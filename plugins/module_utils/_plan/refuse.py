@@ -10,7 +10,7 @@ from typing import Any
 
 from .._common.errors import InputError, LeaseError, StateError
 from .._inputs.validate import Inputs
-from .fleet import OTHER, Application, Fleet
+from .fleet import OTHER, Fleet
 
 SPACE_FACTOR = 3
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
@@ -95,30 +95,27 @@ def unregistered_hosts(fleet: Fleet, inputs: Inputs) -> None:
                 )
 
 
-def ports(fleet: Fleet, components: list[dict[str, Any]], slot: str) -> None:
+def ports(fleet: Fleet, app: str, components: list[dict[str, Any]], slot: str) -> None:
     """A port belongs to the other slot, or to a program that is not ours."""
     for component in components:
+        units = {f"slipway-{app}-{component['name']}@{name}.service": name for name in OTHER}
         for name, port in (component["ports"] or {}).items():
             for host in fleet.applications:
-                _port(host, component["name"], name, port, is_target=name == slot)
-
-
-def _port(host: Application, component: str, slot: str, port: int, *, is_target: bool) -> None:
-    where = f"slipway_components, ports.{slot} of {component}"
-    owner = host.slot_of_port(port)
-    if owner == OTHER[slot]:
-        raise InputError(
-            f"port {port} of slot {slot} belongs to slot {owner} on {host.name}",
-            where=where,
-            remedy="the slot names are swapped: give each slot the port it has had",
-        )
-    process = host.ports.get(port, "free")
-    if is_target and owner is None and process != "free":
-        raise InputError(
-            f"port {port} is in use on {host.name} by {process}",
-            where=where,
-            remedy="stop that program, or choose another port and run site.yml",
-        )
+                process = host.ports.get(port, "free")
+                owner = units.get(process) or host.slot_of_port(port)
+                where = f"slipway_components, ports.{name} of {component['name']}"
+                if owner == OTHER[name]:
+                    raise InputError(
+                        f"port {port} of slot {name} belongs to slot {owner} on {host.name}",
+                        where=where,
+                        remedy="the slot names are swapped: give each slot the port it has had",
+                    )
+                if name == slot and owner is None and process != "free":
+                    raise InputError(
+                        f"port {port} is in use on {host.name} by {process}",
+                        where=where,
+                        remedy="stop that program, or choose another port and run site.yml",
+                    )
 
 
 def resources(fleet: Fleet, components: list[dict[str, Any]], place: dict[str, bool], slot: str, size: int) -> None:

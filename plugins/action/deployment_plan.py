@@ -1,0 +1,149 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Validates, plans and begins a deployment from the controller.
+
+Writes archives of directories and git references to the controller's cache, and the ledger through its module.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import socket
+from typing import Any
+
+import yaml
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
+from ansible_collections.slipway.release.plugins.module_utils._inputs.reading import PREFIX
+from ansible_collections.slipway.release.plugins.module_utils._inputs.validate import Inputs, validate
+from ansible_collections.slipway.release.plugins.module_utils._plan.planner import Planned, plan
+from ansible_collections.slipway.release.plugins.module_utils._release.artifact import ResolvedArtifact, resolve
+from ansible_collections.slipway.release.plugins.module_utils._release.revision import build
+
+ARGUMENTS = {
+    "verb": {"type": "str", "required": True, "choices": ["deploy", "rollback", "validate"]},
+    "purpose": {"type": "str", "choices": ["deploy", "rollback"]},
+    "live": {"type": "dict"},
+}
+FOR_DEPLOY = ("slipway_version", "slipway_artifact", "slipway_artifact_sha256")
+
+
+class ActionModule(ActionBase):
+    """Runs once, delegated to the ledger host."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return the plan, begun unless in check mode, or one message."""
+        super().run(tmp, task_vars)
+        check: Any = self.validate_argument_spec
+        _validated, options = check(argument_spec=ARGUMENTS)
+        try:
+            return self._run(options, task_vars or {})
+        except SlipwayError as exc:
+            return {"failed": True, "changed": False, **exc.as_result()}
+
+    def _run(self, options: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        inputs = self._inputs(options.get("purpose") or options["verb"], task_vars)
+        if options["verb"] == "validate":
+            return {"changed": False, "warnings": inputs.warnings}
+        self._require_delegation(inputs)
+        found = self._artifact(inputs)
+        planned = plan(
+            inputs,
+            _revision(inputs, found) if found else None,
+            _plain(options["live"] or {}),
+            artifact_bytes=found.path.stat().st_size if found and found.path else 0,
+        )
+        result = {
+            "changed": planned.plan["changes"],
+            "plan": planned.plan,
+            "digest": planned.digest,
+            "deployment": "",
+            "token": 0,
+            "uuid": "",
+            "resumed": bool(planned.resume),
+            "committed": [],
+            "abandoned": planned.abandon,
+            "artifact": found.location if found else "",
+            "warnings": inputs.warnings,
+        }
+        if self._task.diff:
+            result["diff"] = _difference(planned.plan)
+        if self._task.check_mode or not planned.plan["changes"]:
+            return result
+        return {**result, **self._begin(inputs, planned, task_vars)}
+
+    def _inputs(self, verb: str, task_vars: dict[str, Any]) -> Inputs:
+        variables, undefined = {}, {}
+        for name in task_vars:
+            if not name.startswith(PREFIX) or (verb != "deploy" and name in FOR_DEPLOY):
+                continue
+            try:
+                variables[name] = _plain(self._templar.template(task_vars[name]))
+            except AnsibleError as exc:
+                undefined[name] = str(exc.message)
+        return validate(variables, _plain(task_vars["groups"]), verb=verb, undefined=undefined)
+
+    def _require_delegation(self, inputs: Inputs) -> None:
+        if self._task.delegate_to != inputs.ledger_host:
+            raise InputError(
+                f"the task runs on {self._task.delegate_to or 'the hosts of the play'}, not on {inputs.ledger_host}",
+                where="deployment_plan",
+                remedy='add run_once: true and delegate_to: "{{ slipway_ledger_host }}" to the task',
+            )
+
+    def _artifact(self, inputs: Inputs) -> ResolvedArtifact | None:
+        return resolve(inputs.artifact, inputs.artifact_sha256 or None) if inputs.verb == "deploy" else None
+
+    def _begin(self, inputs: Inputs, planned: Planned, task_vars: dict[str, Any]) -> dict[str, Any]:
+        answer = self._execute_module(
+            module_name="slipway.release.ledger",
+            module_args={
+                "app": inputs.app,
+                "command": "begin",
+                "plan": planned.plan,
+                "holder": f"{getpass.getuser()}@{socket.gethostname()}",
+                "lease_seconds": inputs.lease_seconds,
+                "abandon": planned.abandon,
+                "token_above": planned.token_above,
+            },
+            task_vars=task_vars,
+        )
+        if answer.get("failed"):
+            return {"failed": True, "changed": False, "msg": answer.get("msg"), "error": answer.get("error")}
+        return {key: answer[key] for key in ("deployment", "token", "uuid", "resumed", "committed")}
+
+
+def _revision(inputs: Inputs, found: ResolvedArtifact) -> dict[str, Any]:
+    return build(
+        app=inputs.app,
+        version=inputs.version,
+        artifact_sha256=found.sha256,
+        commit=found.commit,
+        built=found.built,
+        components=inputs.components,
+        config=inputs.config,
+        shared_directories=inputs.shared_directories,
+        schema_range=inputs.schema_range,
+        user=inputs.user,
+    )
+
+
+def _difference(made: dict[str, Any]) -> dict[str, str]:
+    before = {"slot": made["stable_slot"], "to": made["from"], "percents": made["percents"]["before"]}
+    return {
+        "before_header": f"active revision of {made['app']}",
+        "after_header": f"plan to {made['verb']} {made['app']}",
+        "before": yaml.safe_dump(before, default_flow_style=False),
+        "after": yaml.safe_dump(made, default_flow_style=False),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """The value without Ansible's own types, which are lazy or carry tags."""
+    return json.loads(json.dumps(value, default=str))

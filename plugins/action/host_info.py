@@ -1,0 +1,46 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reads a host's state with the information modules; a module that fails is data. Touches nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+MODULES = {
+    "release": "slipway.release.release_info",
+    "balancer": "slipway.release.lb_info",
+    "ledger": "slipway.release.ledger_info",
+}
+OURS = ("changed", "failed", "invocation", "msg", "exception", "warnings", "deprecations")
+
+
+class ActionModule(ActionBase):
+    """Runs on every host in parallel."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Read each part that is asked for."""
+        super().run(tmp, task_vars)
+        check: Any = self.validate_argument_spec
+        _validated, options = check(
+            argument_spec={
+                "app": {"type": "str", "required": True},
+                "reads": {"type": "list", "elements": "str", "choices": list(MODULES), "required": True},
+                "ports": {"type": "list", "elements": "int", "default": []},
+            }
+        )
+        return {"changed": False, **{part: self._read(part, options, task_vars) for part in options["reads"]}}
+
+    def _read(self, part: str, options: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        arguments = {"app": options["app"]}
+        if part == "release" and options["ports"]:
+            arguments["ports"] = options["ports"]
+        result = self._execute_module(module_name=MODULES[part], module_args=arguments, task_vars=task_vars)
+        if result.get("failed"):
+            return {"error": result.get("msg", "the module failed without a message")}
+        return {key: value for key, value in result.items() if key not in OURS and not key.startswith("_ansible")}

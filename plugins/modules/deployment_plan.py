@@ -1,0 +1,120 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of the action plugin of the same name, which works on the controller and calls the ledger host."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: deployment_plan
+short_description: Validate the operator's variables, plan a deployment, and take its lease
+version_added: 0.1.0
+description:
+  - Judges every variable that begins with C(slipway_), and refuses a run with one message before anything is touched.
+  - Finds the artifact and its SHA-256, and makes the plan from the variables and O(live).
+  - In check mode the plan is the result, also as a difference. Otherwise it begins the deployment by running
+    M(slipway.release.ledger) where the task is delegated to, which has to be the ledger host. A plan without changes
+    begins nothing.
+  - The plan of a check and that of the run after it have the same digest.
+options:
+  verb:
+    description:
+      - V(deploy) makes C(slipway_version) active, V(rollback) returns to C(slipway_rollback_to).
+      - V(validate) judges the variables and stops there; it needs no delegation and connects nowhere.
+    type: str
+    required: true
+    choices: [deploy, rollback, validate]
+  purpose:
+    description: What O(verb=validate) validates for. Left out, a version and an artifact may be missing.
+    type: str
+    choices: [deploy, rollback]
+  live:
+    description: Host name to the result of M(slipway.release.host_info) there. Required unless O(verb=validate).
+    type: dict
+attributes:
+  check_mode:
+    description: Can run in check mode and return the plan without beginning it.
+    support: full
+  diff_mode:
+    description: Returns the plan as a difference to what is active.
+    support: full
+  idempotent:
+    description: Running it again gives the same result.
+    support: partial
+    details: Gives the same plan; each begun deployment is recorded.
+author:
+  - The slipway.release developers (@slipway)
+seealso:
+  - module: slipway.release.host_info
+  - module: slipway.release.ledger
+"""
+
+EXAMPLES = r"""
+- name: Read the live state of every host
+  slipway.release.host_info:
+    app: "{{ slipway_app }}"
+    reads: "{{ (['release'] if inventory_hostname in groups['application'] else [])
+      + (['balancer'] if inventory_hostname in groups['balancers'] else [])
+      + (['ledger'] if inventory_hostname == slipway_ledger_host else []) }}"
+  become: true
+  register: live
+
+- name: Plan, and take the lease
+  slipway.release.deployment_plan:
+    verb: deploy
+    live: "{{ dict(ansible_play_hosts_all | zip(ansible_play_hosts_all | map('extract', hostvars, 'live'))) }}"
+  become: true
+  delegate_to: "{{ slipway_ledger_host }}"
+  run_once: true
+  register: planned
+"""
+
+RETURN = r"""
+plan:
+  description: What will be done.
+  type: dict
+  returned: success, unless O(verb=validate)
+  sample: {schema: 1, app: shop, verb: deploy, slot: green, stable_slot: blue, changes: true}
+digest:
+  description: SHA-256 of the canonical JSON of the plan.
+  type: str
+  returned: success, unless O(verb=validate)
+  sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+deployment:
+  description: The deployment that has begun; empty in check mode, and when nothing is to be done.
+  type: str
+  returned: success, unless O(verb=validate)
+  sample: 20261121T073000Z-4be1c2
+token:
+  description: Fencing token of the deployment; V(0) when none has begun.
+  type: int
+  returned: success, unless O(verb=validate)
+  sample: 12
+uuid:
+  description: Identity of the ledger; empty when no deployment has begun.
+  type: str
+  returned: success, unless O(verb=validate)
+  sample: 0c2c9d5e-53b0-4b6b-bb1e-8a1f0a2d7f55
+resumed:
+  description: Whether an unfinished deployment is taken up, with its recorded plan.
+  type: bool
+  returned: success, unless O(verb=validate)
+  sample: false
+committed:
+  description: Stages that a resumed deployment has behind it.
+  type: list
+  elements: str
+  returned: success, unless O(verb=validate)
+  sample: []
+abandoned:
+  description: Unfinished deployment that was closed because it had left nothing behind.
+  type: str
+  returned: success, unless O(verb=validate)
+  sample: ""
+artifact:
+  description: Path on the controller or URL for option C(artifact) of C(release_place); empty in a rollback.
+  type: str
+  returned: success, unless O(verb=validate)
+  sample: /home/ci/shop-1.4.2.tar.gz
+"""

@@ -1,0 +1,222 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keep the ledger of an application on the ledger host. Touches /var/lib/slipway/ledger/<app>."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ledger
+short_description: Take, renew and end the lease of a deployment, and record its stages
+version_added: 0.1.0
+description:
+  - Keeps, on the ledger host, who may act for an application, with which fencing token and until when, together with
+    the plan, the stages and the outcome of each deployment.
+  - There is one deployment at a time. A token is higher than every earlier one, also after a crash.
+  - Whether a lease has run out is judged by the boot clock of the ledger host alone.
+  - Refuses a directory on a network file system.
+options:
+  app:
+    description: Name of the application.
+    type: str
+    required: true
+  command:
+    description:
+      - V(begin) takes the lease for O(plan). A deployment that was left unfinished with this very plan is resumed.
+      - V(renew) gives the lease its full length again.
+      - V(commit) records that O(stage) is done, and renews the lease.
+      - V(finish) records O(result) and ends the lease.
+      - V(release) ends the lease without an outcome; the same plan resumes the deployment.
+    type: str
+    required: true
+    choices: [begin, renew, commit, finish, release]
+  plan:
+    description: Plan made by M(slipway.release.deployment_plan). Required by V(begin).
+    type: dict
+  holder:
+    description: Who deploys, for people. Required by V(begin).
+    type: str
+  lease_seconds:
+    description: Length of the lease from each sign of life, in seconds.
+    type: int
+    default: 300
+  abandon:
+    description: Unfinished deployment that the planner found to have left nothing behind; V(begin) closes it.
+    type: str
+    default: ""
+  token_above:
+    description: Highest token that any host has seen; the new one is higher.
+    type: int
+    default: 0
+  deployment:
+    description: Deployment to act for. Required by V(renew), V(commit) and V(finish).
+    type: str
+  token:
+    description: Token of O(deployment). Required by V(renew), V(commit) and V(finish); V(0) in V(release) is an
+      operator who ends whatever lease there is.
+    type: int
+    default: 0
+  stage:
+    description: Stage that is done. Required by V(commit).
+    type: str
+  evidence:
+    description: What the decision rested on; strings and whole numbers.
+    type: dict
+    default: {}
+  result:
+    description: How the deployment ended. Required by V(finish). V(active) needs a lease that has not run out.
+    type: str
+    choices: [active, failed, aborted]
+  reason:
+    description: Why; recorded. Required by V(release).
+    type: str
+    default: ""
+attributes:
+  check_mode:
+    description: Can run in check mode and judge the command without writing.
+    support: full
+  diff_mode:
+    description: Returns the lease and the outcome before and after.
+    support: full
+  idempotent:
+    description: Running it again gives the same result.
+    support: partial
+    details: V(finish) and V(release) are; the other commands record each call.
+author:
+  - The slipway.release developers (@slipway)
+seealso:
+  - module: slipway.release.ledger_info
+  - module: slipway.release.deployment_plan
+"""
+
+EXAMPLES = r"""
+- name: Record that the switch is done, and stay in charge
+  slipway.release.ledger:
+    app: shop
+    command: commit
+    deployment: "{{ planned.deployment }}"
+    token: "{{ planned.token }}"
+    stage: switch
+    evidence:
+      generation: 7
+  become: true
+  delegate_to: "{{ slipway_ledger_host }}"
+  run_once: true
+
+- name: Record the outcome and end the lease
+  slipway.release.ledger:
+    app: shop
+    command: finish
+    deployment: "{{ planned.deployment }}"
+    token: "{{ planned.token }}"
+    result: active
+  become: true
+  delegate_to: "{{ slipway_ledger_host }}"
+  run_once: true
+
+- name: End the lease of a controller that is known to be gone
+  slipway.release.ledger:
+    app: shop
+    command: release
+    reason: the controller was switched off
+  become: true
+  delegate_to: "{{ slipway_ledger_host }}"
+  run_once: true
+"""
+
+RETURN = r"""
+deployment:
+  description: The deployment that was acted for; empty when there was no lease to release.
+  type: str
+  returned: success
+  sample: 20261121T073000Z-4be1c2
+token:
+  description: Its fencing token.
+  type: int
+  returned: success
+  sample: 12
+uuid:
+  description: Identity of this ledger; empty where the command did not need it.
+  type: str
+  returned: success
+  sample: 0c2c9d5e-53b0-4b6b-bb1e-8a1f0a2d7f55
+resumed:
+  description: Whether V(begin) took up an unfinished deployment.
+  type: bool
+  returned: success
+  sample: false
+committed:
+  description: Stages that the deployment has behind it.
+  type: list
+  elements: str
+  returned: success
+  sample: [place, gate]
+"""
+
+from dataclasses import asdict
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
+from ansible_collections.slipway.release.plugins.module_utils._ledger.ledger import Answer, Ledger
+
+ARGUMENTS: dict[str, Any] = {
+    "app": {"type": "str", "required": True},
+    "command": {"type": "str", "required": True, "choices": ["begin", "renew", "commit", "finish", "release"]},
+    "plan": {"type": "dict"},
+    "holder": {"type": "str"},
+    "lease_seconds": {"type": "int", "default": 300},
+    "abandon": {"type": "str", "default": ""},
+    "token_above": {"type": "int", "default": 0, "no_log": False},
+    "deployment": {"type": "str"},
+    "token": {"type": "int", "default": 0, "no_log": False},
+    "stage": {"type": "str"},
+    "evidence": {"type": "dict", "default": {}},
+    "result": {"type": "str", "choices": ["active", "failed", "aborted"]},
+    "reason": {"type": "str", "default": ""},
+}
+
+REQUIRED_IF = [
+    ("command", "begin", ["plan", "holder"]),
+    ("command", "renew", ["deployment", "token"]),
+    ("command", "commit", ["deployment", "token", "stage"]),
+    ("command", "finish", ["deployment", "token", "result"]),
+    ("command", "release", ["reason"]),
+]
+
+
+def run(ledger: Ledger, options: dict[str, Any]) -> Answer:
+    """Carry out the command."""
+    command, deployment, token = options["command"], options["deployment"], options["token"]
+    if command == "begin":
+        return ledger.begin(
+            options["plan"],
+            options["holder"],
+            options["lease_seconds"],
+            abandon=options["abandon"],
+            token_above=options["token_above"],
+        )
+    if command == "renew":
+        return ledger.renew(deployment, token)
+    if command == "commit":
+        return ledger.commit(deployment, token, options["stage"], options["evidence"])
+    if command == "finish":
+        return ledger.finish(deployment, token, options["result"], options["reason"], options["evidence"])
+    return ledger.release(options["reason"], token)
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENTS, required_if=REQUIRED_IF, supports_check_mode=True)
+    ledger = Ledger(module.params["app"], check_mode=module.check_mode)
+    try:
+        before = ledger.summary()
+        answer = run(ledger, module.params)
+        diff = {"before": before, "after": ledger.summary()}
+    except SlipwayError as exc:
+        module.fail_json(**exc.as_result())
+    module.exit_json(**asdict(answer), diff=diff)
+
+
+if __name__ == "__main__":
+    main()
