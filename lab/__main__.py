@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from . import access, fleet, machine, network, root
+from . import access, fleet, machine, network
 from .commands import require_root
 from .errors import LabError
 from .plan import DEFAULT_HOSTS, DEFAULT_NAME
@@ -70,7 +70,7 @@ def act(arguments: argparse.Namespace) -> int:
     elif verb == "reset":
         fleet.reset(name)
     elif verb == "root":
-        print(root.ensure())
+        print(fleet.ensure_root())
     elif verb == "poweroff":
         fleet.poweroff(name, arguments.host)
     elif verb == "start":
@@ -97,7 +97,7 @@ def command_inside(arguments: argparse.Namespace) -> int:
     host = fleet.load(arguments.name).host(arguments.host)
     words: list[str] = arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
     if arguments.verb == "exec":
-        return machine.execute(host, words or ["/bin/bash", "-l"])
+        machine.execute(host, words or ["/bin/bash", "-l"])
     configuration = host.directory.parent.parent / "ssh_config"
     return subprocess.call(["ssh", "-F", str(configuration), host.name, *words])
 

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The verbs of the lab: up, down, reset, poweroff, start, link and status of whole labs.
 
-Touches what ``network``, ``machine``, ``access`` and ``root`` touch, and ``.cache/lab/<lab>/lab.json``.
+Touches what ``network``, ``machine``, ``access`` and ``root`` touch, ``.cache/lab/<lab>/lab.json`` and locks.
 """
 
 from __future__ import annotations
@@ -32,14 +32,23 @@ from .plan import (
 )
 
 SCHEMA = 1
+ALL_LABS = Path("/run/lock/slipway-lab")
+ROOT_LOCK = "root image"
 PROGRAMS = ("ip", "nsenter", "ssh", "ssh-keygen", "systemd-nspawn", "unshare")
 
 
 @contextlib.contextmanager
 def locked(name: str) -> Iterator[None]:
-    """Hold the lock of a lab, or of all labs (name ``all labs``), against other runs of this program."""
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / f"{name.replace(' ', '-')}.lock").open("w", encoding="ascii") as lock:
+    """Hold a lock of this checkout, a lab's or the root's, against other runs of this program."""
+    (CACHE / "locks").mkdir(parents=True, exist_ok=True)
+    with holding(CACHE / "locks" / name):
+        yield
+
+
+@contextlib.contextmanager
+def holding(path: Path) -> Iterator[None]:
+    """Hold the lock of one file."""
+    with path.open("w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -71,7 +80,7 @@ def write_record(plan: Plan) -> None:
 
 def claim(name: str, host_names: Iterable[str]) -> Plan:
     """Settle the lab's network, which must be nobody else's, and create its bridge."""
-    with locked("all labs"):
+    with holding(ALL_LABS):
         network.refuse_foreign_networks()
         existing = network.bridges()
         owner, octet = existing.get(name, ("", None))
@@ -99,8 +108,7 @@ def up(name: str, host_names: Iterable[str] = DEFAULT_HOSTS) -> Plan:
     machine.hierarchies()
     check_name(name)
     wanted = ordered_hosts(host_names)
-    with locked("root"):
-        base = root.ensure()
+    base = ensure_root()
     with locked(name):
         plan = claim(name, wanted)
         public_key = access.write(plan, base)
@@ -108,13 +116,22 @@ def up(name: str, host_names: Iterable[str] = DEFAULT_HOSTS) -> Plan:
     return plan
 
 
+def ensure_root() -> Path:
+    """The root of today's recipe, built when it is not there; other runs wait meanwhile."""
+    with locked(ROOT_LOCK):
+        return root.ensure()
+
+
 def run_machine(plan: Plan, host: Host, base: Path, public_key: str) -> None:
     """Make sure that one machine runs and its cable is in."""
-    if machine.leader(host) is not None and network.has_link(host):
+    has_disk = machine.disk_is_current(host, base, public_key)
+    if has_disk and machine.leader(host) is not None and network.has_link(host):
         network.set_link(host, "up")
         return
     machine.kill(host)
-    disk = machine.prepare_disk(plan, host, base, public_key)
+    if not has_disk:
+        machine.make_disk(plan, host, base, public_key)
+    disk = machine.disk_directory(host, base)
     network.plug_in(plan, host)
     process = machine.boot(host, base, disk)
     machine.wait_until_ready(host, disk, process)
@@ -132,7 +149,7 @@ def start(name: str, host_name: str) -> None:
     """Switch a machine on again, with the disk it had."""
     with locked(name):
         plan = load(name)
-        base = root.ensure()
+        base = ensure_root()
         run_machine(plan, plan.host(host_name), base, access.write(plan, base))
 
 
@@ -176,7 +193,6 @@ def down(name: str, foreign: bool = False) -> None:
         for directory in (lab_directory(name), machine.FALLBACK_DISKS / name):
             if directory.is_dir():
                 shutil.rmtree(directory)
-    (CACHE / f"{name}.lock").unlink(missing_ok=True)
 
 
 def leftovers(name: str) -> Plan:

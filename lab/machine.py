@@ -19,14 +19,16 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
-from .commands import run, succeeds
+from .commands import succeeds
 from .errors import LabError
-from .plan import REPOSITORY, Host, Plan
+from .plan import REPOSITORY, TENS, Host, Plan
 
 CGROUPS = Path("/sys/fs/cgroup")
 FALLBACK_DISKS = Path("/dev/shm/slipway-lab")
-BOOT_SECONDS = 60
+ORIGIN = "made-from"
+BOOT_SECONDS = 120
 KILL_SECONDS = 10
 ENVIRONMENT = {
     "HOME": "/root",
@@ -35,17 +37,31 @@ ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "USER": "root",
 }
-LAUNCH = """set -e
-root=$1 disk=$2
-shift 2
+REBOOT_CODE = 133
+LAUNCH = f"""set -e
+root=$1 disk=$2 namespace=$3 address=$4
+shift 4
+groups=
 while [ "$1" != -- ]; do
-  echo $$ > "$1/cgroup.procs"
+  groups="$groups $1"
+  mkdir -p "$1/launcher" "$1/machine"
+  echo $$ > "$1/launcher/cgroup.procs"
   shift
 done
 shift
 mount -t overlay -o "lowerdir=$root,upperdir=$disk/upper,workdir=$disk/work" overlay "$disk/merged"
 export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 SYSTEMD_NSPAWN_API_VFS_WRITABLE=network
-exec systemd-nspawn --directory="$disk/merged" "$@"
+code={REBOOT_CODE}
+while [ "$code" = {REBOOT_CODE} ]; do
+  ip -netns "$namespace" address flush dev eth0 scope global
+  ip -netns "$namespace" address add "$address/24" broadcast + dev eth0
+  code=0
+  (
+    for group in $groups; do sh -c 'echo $PPID' > "$group/machine/cgroup.procs"; done
+    exec systemd-nspawn --directory="$disk/merged" "$@"
+  ) || code=$?
+done
+exit "$code"
 """
 
 
@@ -116,61 +132,71 @@ def overlay_works(directory: Path, root: Path) -> bool:
         return succeeds(["unshare", "--mount", "mount", "-t", "overlay", "-o", options, "overlay", f"{scratch}/merged"])
 
 
+def disk_places(host: Host) -> tuple[Path, Path]:
+    """Where the machine's writable layer may be: beside the lab's other files, or in memory."""
+    return host.directory, FALLBACK_DISKS / host.lab / host.name
+
+
 def disk_directory(host: Host, root: Path) -> Path:
     """Where the machine's writable layer is; in memory when overlayfs refuses the repository's file system."""
-    fallback = FALLBACK_DISKS / host.lab / host.name
-    if fallback.is_dir() or host.directory.is_dir():
-        return fallback if fallback.is_dir() else host.directory
-    if overlay_works(host.directory.parent, root):
-        return host.directory
-    if overlay_works(FALLBACK_DISKS, root):
-        return fallback
+    for place in disk_places(host):
+        if place.is_dir():
+            return place
+    for place in disk_places(host):
+        if overlay_works(place.parent, root):
+            return place
     raise LabError(
         f"overlayfs works neither on {host.directory.parent} nor on {FALLBACK_DISKS}",
         "keep the repository on ext4 or xfs, or mount a tmpfs on /dev/shm",
     )
 
 
-def prepare_disk(plan: Plan, host: Host, root: Path, public_key: str) -> Path:
-    """Make the machine's writable layer unless it has one, and put the lab's name service and key on it."""
+def disk_is_current(host: Host, root: Path, public_key: str) -> bool:
+    """Tell whether the machine has a writable layer, made for this root and this key."""
+    origins = [place / ORIGIN for place in disk_places(host)]
+    return any(file.is_file() and file.read_text(encoding="utf-8") == origin(root, public_key) for file in origins)
+
+
+def origin(root: Path, public_key: str) -> str:
+    return f"{root.name}\n{public_key}"
+
+
+def make_disk(plan: Plan, host: Host, root: Path, public_key: str) -> None:
+    """Make a fresh writable layer with the lab's names and key on it."""
+    remove_disk(host)
     disk = disk_directory(host, root)
-    if (disk / "upper").is_dir():
-        return disk
-    for part in ("work", "merged", "new"):
-        (disk / part).mkdir(parents=True, exist_ok=True)
-    settings = disk / "new" / "etc" / "slipway-lab"
-    settings.mkdir(parents=True)
+    settings = disk / "upper" / "etc" / "slipway-lab"
+    for directory in (disk / "work", disk / "merged", settings):
+        directory.mkdir(parents=True)
     (settings / "authorized_keys").write_text(public_key, encoding="utf-8")
     (settings.parent / "hosts").write_text(hosts_file(plan), encoding="utf-8")
     (settings.parent / "hostname").write_text(f"{host.name}\n", encoding="utf-8")
     (settings.parent / "machine-id").write_text(f"{host.machine_id}\n", encoding="utf-8")
-    for directory in (disk / "new", settings.parent, settings):
+    for directory in (disk / "upper", settings.parent, settings):
         directory.chmod(0o755)
-    (disk / "new").rename(disk / "upper")
-    return disk
+    (disk / ORIGIN).write_text(origin(root, public_key), encoding="utf-8")
 
 
 def hosts_file(plan: Plan) -> str:
-    """``/etc/hosts`` of the lab's machines."""
+    """``/etc/hosts`` of the lab's machines, with those that may be added later."""
     lines = ["127.0.0.1 localhost", f"{plan.controller_address} controller", f"{plan.virtual_address} virtual"]
-    return "\n".join([*lines, *(f"{host.address} {host.name}" for host in plan.hosts)]) + "\n"
+    possible = (Host(plan.name, f"{kind}{digit}", plan.octet) for kind in TENS for digit in range(1, 10))
+    return "\n".join([*lines, *(f"{host.address} {host.name}" for host in possible)]) + "\n"
 
 
 def remove_disk(host: Host) -> None:
     """Delete the machine's writable layer and console log."""
-    for directory in (host.directory, FALLBACK_DISKS / host.lab / host.name):
+    for directory in disk_places(host):
         if directory.is_dir():
             shutil.rmtree(directory)
 
 
 def boot(host: Host, root: Path, disk: Path) -> subprocess.Popen[bytes]:
     """Start the machine; it goes on when this program ends."""
-    own_groups = groups(host)
-    for group in own_groups:
-        group.mkdir(parents=True, exist_ok=True)
     argv = [
-        *("unshare", "--mount", "--propagation", "slave", "sh", "-c", LAUNCH, "slipway-lab", str(root), str(disk)),
-        *(str(group) for group in own_groups),
+        *("unshare", "--mount", "--propagation", "slave", "sh", "-c", LAUNCH, "slipway-lab"),
+        *(str(root), str(disk), host.namespace, host.address),
+        *(str(group) for group in groups(host)),
         "--",
         "--boot",
         "--register=no",
@@ -231,14 +257,11 @@ def enter(host: Host, command: Sequence[str]) -> list[str]:
     settings = [f"{key}={value}" for key, value in variables.items()]
     namespaces = ["--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup"]
     place = ["--target", str(process), "--root", "--wdns=/root"]
-    return ["nsenter", *namespaces, *place, "env", "-i", *settings, *command]
+    ends_with_us = ["setpriv", "--pdeathsig", "KILL"]
+    return ["nsenter", *namespaces, *place, *ends_with_us, "env", "-i", *settings, *command]
 
 
-def execute(host: Host, command: Sequence[str]) -> int:
-    """Run a command inside the machine on this terminal and return its exit code; it needs no network."""
-    return subprocess.call(enter(host, command))
-
-
-def output(host: Host, command: Sequence[str]) -> str:
-    """Run a command inside the machine and return what it prints."""
-    return run(enter(host, command))
+def execute(host: Host, command: Sequence[str]) -> NoReturn:
+    """Become a command inside the machine, on this terminal; it needs no network and dies with this process."""
+    argv = enter(host, command)
+    os.execvp(argv[0], argv)

@@ -85,7 +85,7 @@ def remove_bridge(bridge: str) -> None:
 
 
 def plug_in(plan: Plan, host: Host) -> None:
-    """Give a machine a fresh network namespace with a cable into the bridge."""
+    """Give a machine a fresh network namespace with a cable into the bridge; its boot sets the address."""
     unplug(host)
     run(["ip", "netns", "add", host.namespace])
     outside = [
@@ -96,7 +96,6 @@ def plug_in(plan: Plan, host: Host) -> None:
     inside = [
         "link set lo up",
         f"link set eth0 address {host.hardware_address}",
-        f"address add {host.address}/24 broadcast + dev eth0",
         "link set eth0 up",
     ]
     run(["ip", "-batch", "-"], stdin="\n".join(outside) + "\n")
@@ -117,6 +116,8 @@ def namespaces(lab: str) -> list[str]:
 
 def set_link(host: Host, state: str) -> None:
     """Pull a machine's cable out (``down``) or put it back (``up``)."""
+    if not has_link(host):
+        raise LabError(f"the machine {host.name} is off", f"python3 -m lab start --name {host.lab} {host.name}")
     run(["ip", "link", "set", host.link, state])
 
 

@@ -116,7 +116,16 @@ def ensure() -> Path:
     build(unfinished / "root", CACHE / "root.log")
     (unfinished / "root").rename(target)
     shutil.rmtree(unfinished)
+    prune(target)
     return target
+
+
+def prune(keep: Path) -> None:
+    """Delete the roots of earlier recipes that no machine of this checkout has below its disk."""
+    used = {origin.read_text(encoding="utf-8").split("\n")[0] for origin in CACHE.glob("*/machines/*/made-from")}
+    for other in CACHE.glob("root-*"):
+        if other.is_dir() and other != keep and other.name not in used:
+            shutil.rmtree(other)
 
 
 def build(target: Path, log: Path) -> None:
