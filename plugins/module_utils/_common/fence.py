@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, The slipway.release developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The fence of one host: a local lock, and the highest fencing token this host has seen.
+"""The fence of one host: a local lock, the highest fencing token this host has seen, and the highest it has barred.
 
-Touches ``<directory>/lock`` and ``<directory>/token``. Every mutation of a host happens inside ``Fence.held``
-and calls ``Fence.check`` immediately before it acts.
+Touches ``<directory>/lock``, ``<directory>/token`` and ``<directory>/barred``. Every mutation of a host happens
+inside ``Fence.held`` and calls ``Fence.check`` immediately before it acts.
 """
 
 from __future__ import annotations
@@ -36,22 +36,33 @@ class Fence:
 
     def seen(self) -> int:
         """The highest token this host has seen; 0 before the first."""
-        try:
-            return int((self.directory / "token").read_text(encoding="ascii"))
-        except FileNotFoundError:
-            return 0
-        except ValueError as exc:
-            raise StateError(
-                "the fencing token cannot be read",
-                where=str(self.directory / "token"),
-                remedy="remove the file once no deployment is running",
-            ) from exc
+        return self._read("token")
+
+    def barred(self) -> int:
+        """The highest token whose deployment this host no longer obeys; 0 before the first."""
+        return self._read("barred")
+
+    def bar(self, token: int) -> None:
+        """Never again obey ``token`` or a lower one; called with the lock held, when a lease has run out."""
+        if token > self.barred():
+            self._write("barred", token)
+
+    def learn(self, token: int) -> None:
+        """Obey nothing below ``token``, which another host has seen; called with the lock held."""
+        if token > self.seen():
+            self._write("token", token)
 
     def check(self) -> None:
         """Refuse to act for a deployment that a newer one has replaced.
 
-        :raises StaleTokenError: this host has seen a higher token.
+        :raises StaleTokenError: this host has seen a higher token, or has barred this one.
         """
+        if self.token and self.token <= self.barred():
+            raise StaleTokenError(
+                f"token {self.token} is barred, the lease of its deployment ran out on this host",
+                where=str(self.directory),
+                remedy="nothing was changed; the traffic returned to where the lease said, start a new deployment",
+            )
         seen = self.seen()
         if self.token and self.token < seen:
             raise StaleTokenError(
@@ -65,7 +76,7 @@ class Fence:
         """Hold the lock, with the token checked and recorded.
 
         :param timeout: seconds to wait for another writer on this host.
-        :raises StaleTokenError: this host has seen a higher token.
+        :raises StaleTokenError: this host has seen a higher token, or has barred this one.
         :raises StateError: another writer kept the lock longer than ``timeout``.
         """
         self.directory.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -73,11 +84,25 @@ class Fence:
         try:
             self._lock(descriptor, timeout)
             self.check()
-            if self.token > self.seen():
-                write_atomic(self.directory / "token", f"{self.token}\n".encode("ascii"))
+            self.learn(self.token)
             yield
         finally:
             os.close(descriptor)
+
+    def _read(self, name: str) -> int:
+        try:
+            return int((self.directory / name).read_text(encoding="ascii"))
+        except FileNotFoundError:
+            return 0
+        except ValueError as exc:
+            raise StateError(
+                "the fencing token cannot be read",
+                where=str(self.directory / name),
+                remedy="remove the file once no deployment is running",
+            ) from exc
+
+    def _write(self, name: str, token: int) -> None:
+        write_atomic(self.directory / name, f"{token}\n".encode("ascii"))
 
     def _lock(self, descriptor: int, timeout: float) -> None:
         deadline = time.monotonic() + timeout

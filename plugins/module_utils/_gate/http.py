@@ -9,8 +9,6 @@ whole attempt, from connecting to the last byte, has one time limit, whatever th
 
 from __future__ import annotations
 
-import http.client
-import io
 import json
 import re
 import socket
@@ -24,8 +22,8 @@ from urllib.parse import urlsplit
 from .model import Answer, Probe, impossible
 from .options import Options
 from .tcp import connection_failure, unknown_host
+from .wire import Incomplete, Reply, exchange, left
 
-LONGEST_BODY = 1024 * 1024
 LONGEST_VALUE = 80
 A_DAY = 86400
 CREDENTIAL_HEADER = re.compile(r"authorization|cookie|token|secret|api-?key|password", re.IGNORECASE)
@@ -116,7 +114,7 @@ class HttpProbe(Probe):
             with socket.create_connection(self.address, timeout) as connection:
                 if not self.secure:
                     return self._asked(connection, deadline)
-                connection.settimeout(_left(deadline))
+                connection.settimeout(left(deadline))
                 with self._context().wrap_socket(
                     connection, server_hostname=self.tls.server_name or self.host
                 ) as secured:
@@ -129,8 +127,6 @@ class HttpProbe(Probe):
             return Answer(ok=False, detail=f"the certificate is refused: {exc.verify_message}")
         except ssl.SSLError as exc:
             return Answer(ok=False, detail=f"TLS failed: {exc.reason or 'timed out'}")
-        except http.client.HTTPException as exc:
-            return Answer(ok=False, detail=f"no complete HTTP answer: {type(exc).__name__}")
         except _CannotTrust as exc:
             return impossible(str(exc), final=True)
         except OSError as exc:
@@ -157,18 +153,10 @@ class HttpProbe(Probe):
         return Answer(ok=False, detail=f"the certificate expires in {days} days, {self.tls.min_days} are wanted")
 
     def _asked(self, connection: socket.socket, deadline: float) -> Answer:
-        connection.settimeout(_left(deadline))
-        connection.sendall(self._request())
-        stream = _PacedStream(connection, deadline)
-        response = http.client.HTTPResponse(_PacedSocket(stream), method=self.method)
-        with response:
-            response.begin()
-            if stream.ended:
-                return Answer(ok=False, detail="the headers are truncated")
-            body = response.read(LONGEST_BODY + 1)
-            if response.length and len(body) <= LONGEST_BODY:
-                return Answer(ok=False, detail="the body is truncated")
-            return self._judged(response, body)
+        try:
+            return self._judged(exchange(connection, self.method, self._request(), deadline))
+        except Incomplete as exc:
+            return Answer(ok=False, detail=str(exc))
 
     def _request(self) -> bytes:
         headers = {"Host": self.authority, "User-Agent": "slipway", "Accept": "*/*", "Connection": "close"}
@@ -180,18 +168,16 @@ class HttpProbe(Probe):
             lines.append("Content-Length: 0")
         return ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8")
 
-    def _judged(self, response: http.client.HTTPResponse, body: bytes) -> Answer:
+    def _judged(self, reply: Reply) -> Answer:
         expect = self.expect
-        accepted = response.status in expect.statuses if expect.statuses else 200 <= response.status <= 299
+        accepted = reply.status in expect.statuses if expect.statuses else 200 <= reply.status <= 299
         if not accepted:
-            return Answer(ok=False, detail=f"status {response.status}")
+            return Answer(ok=False, detail=f"status {reply.status}")
         for name, wanted in expect.headers.items():
-            found = response.getheader(name)
+            found = reply.headers.get(name)
             if found != wanted:
                 return Answer(ok=False, detail=f"header {name} is {_short(found)}, expected {_short(wanted)}")
-        if len(body) > LONGEST_BODY:
-            return Answer(ok=False, detail=f"the body is longer than {LONGEST_BODY} bytes")
-        text = body.decode("utf-8", "replace")
+        text = reply.body.decode("utf-8", "replace")
         if expect.body not in text:
             return Answer(ok=False, detail="the expected text is not in the body")
         if expect.pattern and not expect.pattern.search(text):
@@ -201,42 +187,6 @@ class HttpProbe(Probe):
 
 class _CannotTrust(Exception):
     """The certificates to trust cannot be read."""
-
-
-class _PacedSocket(socket.socket):
-    """What ``HTTPResponse`` takes its stream from."""
-
-    def __init__(self, stream: _PacedStream) -> None:
-        self._reader = io.BufferedReader(stream)
-
-    def makefile(self, *_args: Any, **_kwargs: Any) -> Any:
-        return self._reader
-
-
-class _PacedStream(io.RawIOBase):
-    """Reads a connection, each time within what is left until the deadline; knows when the server has closed it."""
-
-    def __init__(self, connection: socket.socket, deadline: float) -> None:
-        super().__init__()
-        self._connection = connection
-        self._deadline = deadline
-        self.ended = False
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        self._connection.settimeout(_left(self._deadline))
-        count = self._connection.recv_into(buffer)
-        self.ended = not count
-        return count
-
-
-def _left(deadline: float) -> float:
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError("timed out")
-    return left
 
 
 def _judged_json(text: str, expected: dict[str, Any]) -> Answer:
