@@ -254,6 +254,8 @@ def schema_range(values: dict[str, Any], context: Context) -> Iterator[InputErro
 def user(values: dict[str, Any], context: Context) -> Iterator[InputError]:
     """Linux refuses user names above 32 characters, also the one made from the application's name."""
     name = values["slipway_user"] or f"slipway-{values['slipway_app']}"
+    if not values["slipway_user"] and not APP.fullmatch(values["slipway_app"]):
+        return
     if not USER.fullmatch(name):
         yield problem(
             f"{name!r} is not a name of a system user", "slipway_user", "set one of at most 32 characters a-z 0-9 _ -"

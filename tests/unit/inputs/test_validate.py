@@ -1,0 +1,273 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bad input: each case is one wrong variable, and must be refused with its name and a remedy."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.slipway.release.plugins.module_utils._inputs.spec import SPEC
+from ansible_collections.slipway.release.plugins.module_utils._inputs.validate import InputProblems, Inputs, validate
+
+GROUPS = {
+    "all": ["app1", "app2", "lb1", "lb2", "db1"],
+    "application": ["app2", "app1"],
+    "balancers": ["lb1", "lb2"],
+}
+WEB = {
+    "name": "web",
+    "kind": "http",
+    "command": "python3 -m shop",
+    "ports": {"blue": 8081, "green": 8082},
+    "health": {"ready": "/health/ready"},
+}
+MAILER = {"name": "mailer", "kind": "worker", "command": "python3 -m shop.mailer"}
+NIGHTLY = {"name": "nightly", "kind": "scheduled", "command": "python3 -m shop.nightly", "schedule": "daily"}
+
+
+def good(tmp_path: Path) -> dict[str, Any]:
+    """Variables that are accepted."""
+    (tmp_path / "shop.tar.gz").write_bytes(b"archive")
+    return {
+        "slipway_app": "shop",
+        "slipway_version": "1.4.2",
+        "slipway_artifact": "shop.tar.gz",
+        "slipway_components": copy.deepcopy([WEB, MAILER, NIGHTLY]),
+        "slipway_ledger_host": "db1",
+        "inventory_hostname": "not looked at",
+    }
+
+
+def accepted(tmp_path: Path, **changes: Any) -> Inputs:
+    return validate({**good(tmp_path), **changes}, GROUPS, base=tmp_path)
+
+
+def components(**changes: Any) -> dict[str, Any]:
+    return {"slipway_components": [{**copy.deepcopy(WEB), **changes}]}
+
+
+def worker(**changes: Any) -> dict[str, Any]:
+    return {"slipway_components": [WEB, {**MAILER, **changes}]}
+
+
+CASES: list[tuple[str, dict[str, Any], str, str]] = [
+    ("app missing", {"slipway_app": None}, "slipway_app", "set slipway_app"),
+    ("app malformed", {"slipway_app": "Shop_1"}, "slipway_app", "lower-case"),
+    ("app too long", {"slipway_app": "a" * 32}, "slipway_app", "at most 31"),
+    ("app with a line break", {"slipway_app": "shop\n"}, "slipway_app", "lower-case"),
+    ("version missing", {"slipway_version": None}, "slipway_version", "-e slipway_version="),
+    ("version empty", {"slipway_version": ""}, "slipway_version", "-e slipway_version="),
+    ("version with a slash", {"slipway_version": "../1.0"}, "slipway_version", "no slashes"),
+    ("version a YAML number", {"slipway_version": 1.1}, "slipway_version", "quote it"),
+    ("version a reserved word", {"slipway_version": "previous"}, "slipway_version", "otherwise"),
+    ("artifact missing", {"slipway_artifact": None}, "slipway_artifact", "give a path"),
+    ("artifact not there", {"slipway_artifact": "other.tar.gz"}, "slipway_artifact", "build the artifact"),
+    ("artifact a device", {"slipway_artifact": "/dev/null"}, "slipway_artifact", "archive or a directory"),
+    ("artifact by ftp", {"slipway_artifact": "ftp://h/x.tgz"}, "slipway_artifact", "http:// or https://"),
+    ("artifact without ref", {"slipway_artifact": "git+https://h/x.git"}, "slipway_artifact", "#<tag"),
+    ("checksum malformed", {"slipway_artifact_sha256": "abc"}, "slipway_artifact_sha256", "sha256sum"),
+    ("unknown rollout", {"slipway_rollout": "canary"}, "slipway_rollout", "blue_green"),
+    ("unknown balancer", {"slipway_balancer": "apache"}, "slipway_balancer", "nginx, haproxy"),
+    ("unknown variable", {"slipway_verison": "1.0"}, "slipway_verison", "did you mean slipway_version?"),
+    ("unknown variable, nothing near", {"slipway_zzzzzzzz": "1.0"}, "slipway_zzzzzzzz", "remove it"),
+    ("no components", {"slipway_components": []}, "slipway_components", "add the component"),
+    ("components a mapping", {"slipway_components": {"a": 1}}, "slipway_components", "a list of mappings"),
+    ("no http component", {"slipway_components": [MAILER]}, "slipway_components", "add the component"),
+    ("unknown option", components(comand="x"), "slipway_components[0].comand", "slipway_components[0].command?"),
+    ("unknown kind", components(kind="cron"), "slipway_components[0].kind", "http, worker, singleton, scheduled"),
+    ("component without name", components(name=None), "slipway_components[0].name", "Name of the component"),
+    ("component name malformed", components(name="Web 1"), "slipway_components[0].name", "lower-case"),
+    ("component name twice", worker(name="web"), "slipway_components[1].name", "its own name"),
+    ("command empty", components(command=" "), "slipway_components[0].command", "one command line"),
+    ("http without ports", components(ports=None), "slipway_components[0].ports", "add ports"),
+    ("http without health", components(health=None), "slipway_components[0].health", "add health"),
+    (
+        "slot names wrong",
+        components(ports={"blue": 1, "green": 2, "gren": 3}),
+        "slipway_components[0].ports.gren",
+        "ports.green?",
+    ),
+    ("slot missing", components(ports={"blue": 8081}), "slipway_components[0].ports.green", "set"),
+    ("port a word", components(ports={"blue": "x", "green": 8082}), "slipway_components[0].ports.blue", "an integer"),
+    ("port 0", components(ports={"blue": 0, "green": 8082}), "slipway_components[0].ports.blue", "1 to 65535"),
+    ("port 65536", components(ports={"blue": 8081, "green": 65536}), "slipway_components[0].ports.green", "1 to 65535"),
+    ("slots share a port", components(ports={"blue": 8081, "green": 8081}), "slipway_components[0].ports.green", "own"),
+    (
+        "components share a port",
+        {"slipway_components": [WEB, {**WEB, "name": "api", "ports": {"blue": 8083, "green": 8081}}]},
+        "slipway_components[1].ports.green",
+        "its own port",
+    ),
+    ("worker with ports", worker(ports={"blue": 8083, "green": 8084}), "slipway_components[1].ports", "remove ports"),
+    ("worker with health", worker(health=WEB["health"]), "slipway_components[1].health", "remove health"),
+    ("worker with schedule", worker(schedule="daily"), "slipway_components[1].schedule", "remove it"),
+    ("scheduled without schedule", worker(kind="scheduled"), "slipway_components[1].schedule", "add schedule"),
+    ("singleton overlaps", worker(kind="singleton", overlap=True), "slipway_components[1].overlap", "workers"),
+    ("health not a path", components(health={"ready": "x y"}), "slipway_components[0].health.ready", "begin it with /"),
+    ("health without ready", components(health={"live": "/l"}), "slipway_components[0].health.ready", "set"),
+    ("stop timeout 0", components(stop_timeout=0), "slipway_components[0].stop_timeout", "at least 1"),
+    ("memory malformed", components(memory_max="much"), "slipway_components[0].memory_max", "512M"),
+    ("environment reserved", components(environment={"PORT": "1"}), "slipway_components[0].environment.PORT", "rename"),
+    ("config not a mapping", {"slipway_config": "x"}, "slipway_config", "a mapping"),
+    ("config name malformed", {"slipway_config": {"a-b": "x"}}, "slipway_config.a-b", "letters, digits"),
+    ("config name reserved", {"slipway_config": {"SLOT": "x"}}, "slipway_config.SLOT", "rename"),
+    ("config value a number", {"slipway_config": {"MODE": 493}}, "slipway_config.MODE", "quote the value"),
+    ("config value of two lines", {"slipway_config": {"A": "x\ny"}}, "slipway_config.A", "file of the release"),
+    (
+        "shared directory absolute",
+        {"slipway_shared_directories": ["/srv"]},
+        "slipway_shared_directories[0]",
+        "relative",
+    ),
+    (
+        "shared directory above",
+        {"slipway_shared_directories": ["a/../.."]},
+        "slipway_shared_directories[0]",
+        "without ..",
+    ),
+    ("schema range empty", {"slipway_schema_range": {"min": 3, "max": 2}}, "slipway_schema_range", "min <= max"),
+    ("schema range half", {"slipway_schema_range": {"min": 3}}, "slipway_schema_range.max", "set"),
+    ("user malformed", {"slipway_user": "a b"}, "slipway_user", "at most 32"),
+    ("user root", {"slipway_user": "root"}, "slipway_user", "unprivileged"),
+    ("user made from a long name", {"slipway_app": "a" * 26}, "slipway_user", "at most 32"),
+    ("balancer port out of range", {"slipway_balancer_port": 70000}, "slipway_balancer_port", "1 to 65535"),
+    ("preview port is the public one", {"slipway_preview_port": 80}, "slipway_preview_port", "its own port"),
+    ("preview port is the agent's", {"slipway_preview_port": 8470}, "slipway_preview_port", "its own port"),
+    ("server names empty", {"slipway_server_names": []}, "slipway_server_names", "_ for any"),
+    ("server name malformed", {"slipway_server_names": ["a;b"]}, "slipway_server_names[0]", "*.example.com"),
+    ("sticky by nothing known", {"slipway_sticky": {"by": "moon"}}, "slipway_sticky.by", "cookie, header"),
+    ("sticky cookie without name", {"slipway_sticky": {"by": "cookie"}}, "slipway_sticky.name", "letters"),
+    ("sticky address with name", {"slipway_sticky": {"by": "address", "name": "x"}}, "slipway_sticky.name", "remove"),
+    ("ledger host missing", {"slipway_ledger_host": None}, "slipway_ledger_host", "set slipway_ledger_host"),
+    ("ledger host unknown", {"slipway_ledger_host": "db9"}, "slipway_ledger_host", "host of the inventory"),
+    ("lease a word", {"slipway_lease_seconds": "long"}, "slipway_lease_seconds", "seconds"),
+    ("lease below the ready deadline", {"slipway_lease_seconds": 150}, "slipway_lease_seconds", "more than 150"),
+    ("lease below a stop timeout", components(stop_timeout=300), "slipway_lease_seconds", "more than 300"),
+    ("lease negative", {"slipway_lease_seconds": -1}, "slipway_lease_seconds", "at least 1"),
+    ("drain deadline negative", {"slipway_drain_deadline": -1}, "slipway_drain_deadline", "0 or more"),
+    ("ready deadline too short", {"slipway_ready_deadline": 2}, "slipway_ready_deadline", "raise it"),
+    ("ready successes 0", {"slipway_ready_successes": 0}, "slipway_ready_successes", "at least 1"),
+    ("keep one revision", {"slipway_keep_revisions": 1}, "slipway_keep_revisions", "at least 2"),
+    ("rollback to nonsense", {"slipway_rollback_to": "a b"}, "slipway_rollback_to", "latest_good"),
+    ("skip without reason", {"slipway_skip": ["smoke"]}, "slipway_reason", "slipway_skip"),
+    ("force without reason", {"slipway_force": True}, "slipway_reason", "slipway_force"),
+    ("skip unknown", {"slipway_skip": ["gate"], "slipway_reason": "x"}, "slipway_skip[0]", "smoke"),
+    ("reason of two lines", {"slipway_reason": "a\nb"}, "slipway_reason", "shorten"),
+    ("smoke check without path", {"slipway_smoke_checks": [{"url": "x"}]}, "slipway_smoke_checks[0].path", "{path:"),
+    ("virtual address malformed", {"slipway_virtual_address": "10.0.0"}, "slipway_virtual_address", "10.0.0.10"),
+]
+
+
+@pytest.mark.parametrize(("changes", "where", "remedy"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+def test_one_wrong_variable_is_named_with_a_remedy(
+    tmp_path: Path, changes: dict[str, Any], where: str, remedy: str
+) -> None:
+    with pytest.raises(InputProblems) as refused:
+        accepted(tmp_path, **changes)
+    assert refused.value.where == where
+    assert remedy in refused.value.remedy
+    assert refused.value.others == []
+    assert refused.value.message().startswith(f"{where}: ")
+
+
+@pytest.mark.parametrize(("group", "purpose"), [("application", "application hosts"), ("balancers", "balancer hosts")])
+def test_a_group_without_hosts_is_named(tmp_path: Path, group: str, purpose: str) -> None:
+    with pytest.raises(InputProblems) as refused:
+        validate(good(tmp_path), {**GROUPS, group: []}, base=tmp_path)
+    assert refused.value.where == f"group {group}"
+    assert purpose in refused.value.what
+
+
+def test_a_port_of_the_application_and_of_the_balancer_collide_on_one_host_only(tmp_path: Path) -> None:
+    variables = {**good(tmp_path), "slipway_balancer_port": 8081}
+    assert validate(variables, GROUPS, base=tmp_path).balancer_port == 8081
+    with pytest.raises(InputProblems) as refused:
+        validate(variables, {**GROUPS, "balancers": ["app1"]}, base=tmp_path)
+    assert refused.value.where == "slipway_balancer_port"
+
+
+def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
+    with pytest.raises(InputProblems) as refused:
+        accepted(tmp_path, slipway_app="Shop", slipway_keep_revisions=0, slipway_rollout="x")
+    result = refused.value.as_result()
+    assert result["error"]["where"] == "slipway_rollout"
+    assert [text.split(":")[0] for text in result["error"]["others"]] == ["slipway_app", "slipway_keep_revisions"]
+    assert result["msg"].endswith("(2 more in error.others)")
+
+
+def test_a_rule_does_not_judge_what_could_not_be_read(tmp_path: Path) -> None:
+    with pytest.raises(InputProblems) as refused:
+        accepted(tmp_path, slipway_ready_deadline="x", slipway_lease_seconds=1)
+    assert [problem.where for problem in [refused.value, *refused.value.others]] == ["slipway_ready_deadline"]
+
+
+def test_a_variable_that_ansible_cannot_evaluate_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputProblems) as refused:
+        validate(good(tmp_path), GROUPS, base=tmp_path, undefined={"slipway_artifact": "'x' is undefined"})
+    assert refused.value.where == "slipway_artifact"
+    assert "'x' is undefined" in refused.value.what
+
+
+def test_no_secret_looking_value_of_the_configuration_is_shown(tmp_path: Path) -> None:
+    with pytest.raises(InputProblems) as refused:
+        accepted(tmp_path, slipway_config={"PIN": 739218})
+    assert "739218" not in str(refused.value.as_result())
+
+
+def test_what_is_accepted_is_complete(tmp_path: Path) -> None:
+    inputs = accepted(tmp_path)
+    assert inputs.application_hosts == ["app1", "app2"]
+    assert inputs.artifact == str(tmp_path / "shop.tar.gz")
+    assert inputs.user == "slipway-shop"
+    assert inputs.schema_range is None
+    assert inputs.components[0]["health"] == dict.fromkeys(("live", "ready", "started"), "/health/ready")
+    assert inputs.components[1]["ports"] == {}
+    assert inputs.warnings == []
+
+
+def test_a_string_from_the_command_line_is_converted(tmp_path: Path) -> None:
+    inputs = accepted(
+        tmp_path, slipway_lease_seconds="400", slipway_skip="smoke", slipway_reason="night", slipway_force="yes"
+    )
+    assert (inputs.lease_seconds, inputs.skip, inputs.force) == (400, ["smoke"], True)
+
+
+@pytest.mark.parametrize("artifact", ["https://h/x.tar.gz", "git+https://h/x.git#v1", "git+../x#main"])
+def test_an_address_stays_as_it_is(tmp_path: Path, artifact: str) -> None:
+    assert accepted(tmp_path, slipway_artifact=artifact).artifact == artifact
+
+
+def test_variables_of_the_lab_are_not_judged(tmp_path: Path) -> None:
+    assert accepted(tmp_path, slipway_lab_name="x").app == "shop"
+
+
+def test_a_ledger_on_a_balancer_is_advised_against(tmp_path: Path) -> None:
+    assert "slipway_ledger_host" in accepted(tmp_path, slipway_ledger_host="lb1").warnings[0]
+
+
+@pytest.mark.parametrize("verb", ["rollback", "validate"])
+def test_only_a_deployment_needs_version_and_artifact(tmp_path: Path, verb: str) -> None:
+    variables = {**good(tmp_path), "slipway_version": None, "slipway_artifact": None}
+    assert validate(variables, GROUPS, verb=verb, base=tmp_path).verb == verb
+
+
+def _every_option(name: str, declared: dict[str, Any], judge: Callable[[str, dict[str, Any]], None]) -> None:
+    judge(name, declared)
+    for inner, option in declared.get("options", {}).items():
+        _every_option(f"{name}.{inner}", option, judge)
+
+
+@pytest.mark.parametrize("name", SPEC)
+def test_every_variable_is_documented(name: str) -> None:
+    def judge(where: str, declared: dict[str, Any]) -> None:
+        assert declared["description"].endswith("."), where
+        assert declared["type"], where
+        assert declared["type"] != "int" or "units" in declared or where.startswith("slipway_schema_range"), where
+
+    assert name.startswith("slipway_")
+    _every_option(name, SPEC[name], judge)
