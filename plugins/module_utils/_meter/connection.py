@@ -72,7 +72,7 @@ class Connection:
     """
 
     __slots__ = (
-        "_connected", "_keep", "_linger", "_loop", "_owner", "_socket", "_unsent", "exchange", "used",
+        "_connected", "_keep", "_linger_until", "_loop", "_owner", "_socket", "_unsent", "exchange",
     )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop, owner: Owner, *, keep: bool) -> None:
@@ -82,14 +82,18 @@ class Connection:
         self._socket: socket.socket | None = None
         self._connected = False
         self._unsent = b""
-        self._linger: asyncio.TimerHandle | None = None
+        self._linger_until = 0.0
         self.exchange: Exchange | None = None
-        self.used = False
 
     @property
     def idle(self) -> bool:
         """Open, kept, and without a request."""
-        return self._socket is not None and self.exchange is None and self._linger is None
+        return self._socket is not None and self.exchange is None and not self._linger_until
+
+    @property
+    def lingering(self) -> bool:
+        """Of no further use, but not yet closed by the server."""
+        return self._socket is not None and self._linger_until > 0
 
     def open(self, target: Target, exchange: Exchange, request: bytes) -> None:
         """Connect and send the first request.
@@ -135,6 +139,11 @@ class Connection:
         self._unsent = data
         self._flush(self._socket)
 
+    def end_linger(self, now: float) -> None:
+        """Close when the server was given enough time to do it first."""
+        if self._linger_until <= now:
+            self.close()
+
     def expire(self, now: float) -> None:
         """Declare the request lost when its time is over and nothing has come that was not yet read."""
         exchange = self.exchange
@@ -145,9 +154,6 @@ class Connection:
 
     def close(self) -> None:
         """Close at once, whatever is in progress; nobody is told."""
-        if self._linger is not None:
-            self._linger.cancel()
-            self._linger = None
         if self._socket is not None:
             self._loop.remove_reader(self._socket)
             self._loop.remove_writer(self._socket)
@@ -206,7 +212,7 @@ class Connection:
                 return
         if exchange is not None:
             self._take(exchange, data)
-        elif self._linger is not None:
+        elif self._linger_until:
             self.close()
         else:
             self.close()
@@ -233,7 +239,6 @@ class Connection:
         if exchange is None:
             return
         self.exchange = None
-        self.used = True
         if outcome not in (OK, STATUS):
             self.close()
         elif not (self._keep and exchange.answer.reusable):
@@ -246,7 +251,7 @@ class Connection:
         if sock is None or not self._still_open(sock):
             self.close()
         else:
-            self._linger = self._loop.call_later(LINGER, self.close)
+            self._linger_until = self._loop.time() + LINGER
 
     @staticmethod
     def _still_open(sock: socket.socket) -> bool:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .._common.clock import boottime
-from .answers import OK, StreamAnswer, WebSocketAnswer
+from .answers import StreamAnswer, WebSocketAnswer
 from .connection import Connection, Exchange, NoCapacity
 from .options import Options, Target, sticky_header, target_of
 from .records import KEEPALIVE, LONG, NEW, SLOW, Recorder
@@ -25,6 +25,7 @@ from .records import KEEPALIVE, LONG, NEW, SLOW, Recorder
 BEHIND = 1.0
 BURST = 32
 SWEEP = 0.05
+LONG_PAUSE = 1.0
 HEAD_START = 0.02
 MOST_FILES = 65536
 SPARE_FILES = 64
@@ -49,6 +50,7 @@ class Meter:
         self._idle: deque[Connection] = deque()
         self._most_idle = options.connections + options.slow
         self._busy: set[Connection] = set()
+        self._lingering: list[Connection] = []
         self._most_busy = 0
         self._arrivals = round(options.rate * options.duration)
         self._next = 0
@@ -74,12 +76,13 @@ class Meter:
         self.recorder.add(exchange, outcome, now)
         if connection.idle:
             self._keep(connection)
+        elif connection.lingering:
+            self._lingering.append(connection)
         if exchange.kind == SLOW:
             pause = self.options.slow_ms / 1000
             self._schedule_lane(self._start_slow, exchange.lane, max(now, exchange.intended + pause))
         elif exchange.kind == LONG:
-            pause = 0 if outcome == OK else 1
-            self._schedule_lane(self._start_long, exchange.lane, max(now, exchange.intended + pause))
+            self._schedule_lane(self._start_long, exchange.lane, max(now, exchange.intended + LONG_PAUSE))
 
     def closed_while_idle(self, connection: Connection) -> None:
         """Called by a kept connection that the server closed between requests."""
@@ -100,7 +103,7 @@ class Meter:
         while not self._stopping or self._busy:
             await asyncio.sleep(SWEEP)
             self._sweep()
-        for connection in self._idle:
+        for connection in (*self._idle, *self._lingering):
             connection.close()
         elapsed = self._loop.time() - self._origin
         return {
@@ -174,7 +177,7 @@ class Meter:
             exchange.answer = StreamAnswer(seconds)
             request = self._requests.stream(seconds, exchange.key)
         if not self._open(connection, exchange, request):
-            self._schedule_lane(self._start_long, lane, due + 1)
+            self._schedule_lane(self._start_long, lane, due + LONG_PAUSE)
 
     def _send(self, exchange: Exchange, line: bytes, *, keep: bool) -> bool:
         request = self._requests.complete(line, exchange.key, keep=keep)
@@ -223,6 +226,9 @@ class Meter:
                 connection.expire(now)
             elif exchange.agreed_end and exchange.agreed_end <= now and isinstance(exchange.answer, WebSocketAnswer):
                 exchange.answer.hang_up()
+        for connection in self._lingering:
+            connection.end_linger(now)
+        self._lingering = [connection for connection in self._lingering if connection.lingering]
         self._look_for_end(now)
 
     def _look_for_end(self, now: float) -> None:
