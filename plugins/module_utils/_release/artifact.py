@@ -9,7 +9,6 @@ Writes only below the cache directory; runs ``git`` for git references. Changes 
 from __future__ import annotations
 
 import gzip
-import hashlib
 import os
 import shutil
 import subprocess
@@ -21,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .._common.errors import InputError, SystemFailure
-from .fetch import CHUNK, Limits, fetch, is_url, refuse_credentials, require_sha256
+from .fetch import CHUNK, Limits, fetch, is_url, refuse_credentials, require_sha256, sha256_of
 
 DEFAULT_CACHE = Path("~/.cache/slipway/artifacts")
 GIT_TIMEOUT = 300
@@ -102,7 +101,7 @@ def _from_path(artifact: str, cache: Path) -> ResolvedArtifact:
             where=f"slipway_artifact={artifact}",
             remedy="give a path to an archive or directory, an http(s) URL, or git+<repository>#<reference>",
         )
-    return ResolvedArtifact("file", str(path), _sha256_of(path), path=path)
+    return ResolvedArtifact("file", str(path), sha256_of(path), path=path)
 
 
 def _from_git(artifact: str, cache: Path) -> ResolvedArtifact:
@@ -128,7 +127,7 @@ def _from_git(artifact: str, cache: Path) -> ResolvedArtifact:
         _git(checkout, "-c", "tar.umask=0022", "archive", "--format=tar", f"--output={tree}", commit)
         with _compressed(scratch / "artifact") as output, tree.open("rb") as archive:
             shutil.copyfileobj(archive, output, CHUNK)
-        found = _sha256_of(scratch / "artifact")
+        found = sha256_of(scratch / "artifact")
         packed = _keep(scratch / "artifact", cache, found, ".tar.gz")
     return ResolvedArtifact("git", str(packed), found, commit=commit, path=packed, built=built)
 
@@ -165,7 +164,7 @@ def _pack_directory(directory: Path, cache: Path) -> Path:
         with _compressed(archive) as output, tarfile.open(fileobj=output, mode="w", format=tarfile.PAX_FORMAT) as tar:
             for path in _walk(directory):
                 _add(tar, path, path.relative_to(directory).as_posix())
-        return _keep(archive, cache, _sha256_of(archive), ".tar.gz")
+        return _keep(archive, cache, sha256_of(archive), ".tar.gz")
 
 
 def _walk(directory: Path) -> Iterator[Path]:
@@ -212,11 +211,3 @@ def _keep(made: Path, cache: Path, sha256: str, suffix: str) -> Path:
     kept = cache / f"{sha256}{suffix}"
     os.replace(made, kept)
     return kept
-
-
-def _sha256_of(path: Path) -> str:
-    sha256 = hashlib.sha256()
-    with path.open("rb") as handle:
-        while chunk := handle.read(CHUNK):
-            sha256.update(chunk)
-    return sha256.hexdigest()

@@ -92,6 +92,15 @@ def require_sha256(found: str, expected: str, source: str) -> None:
         )
 
 
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    sha256 = hashlib.sha256()
+    with path.open("rb") as handle:
+        while chunk := handle.read(CHUNK):
+            sha256.update(chunk)
+    return sha256.hexdigest()
+
+
 def free_bytes(directory: Path) -> int:
     """Bytes an ordinary process may still write where ``directory`` lies, or where it will lie."""
     while not directory.exists():

@@ -70,7 +70,7 @@ def build(
     :param user: account the components run as; ``slipway-<app>`` when not given.
     :raises InputError: a value cannot be accepted; it names the operator variable.
     """
-    _require(_APP.match(app), "slipway_app", f"{app!r} is not a name", "use a-z, 0-9 and '-', 31 characters at most")
+    require_app(app)
     _require(
         _VERSION.match(version), "slipway_version", f"{version!r} is not a version", "use letters, digits and . _ + ~ -"
     )
@@ -101,6 +101,15 @@ def build(
 def revision_id(document: Mapping[str, Any]) -> str:
     """The identifier of a revision document: 16 hexadecimal digits."""
     return digest(dict(document))[:16]
+
+
+def require_app(app: str) -> str:
+    """``app``, when it can name an application: it becomes part of paths and unit names.
+
+    :raises InputError: it cannot.
+    """
+    _require(_APP.match(app), "slipway_app", f"{app!r} is not a name", "use a-z, 0-9 and '-', 31 characters at most")
+    return app
 
 
 def seal(secrets: Mapping[str, str], key: str | None) -> dict[str, str]:

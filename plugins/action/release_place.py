@@ -1,0 +1,65 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Controller side of release_place: sends an artifact of the controller to a host that does not have it yet.
+
+Writes only into the cache of artifacts on the controller and into Ansible's temporary directory on the host.
+"""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any, Optional
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
+from ansible_collections.slipway.release.plugins.module_utils._release.artifact import resolve
+from ansible_collections.slipway.release.plugins.module_utils._release.fetch import is_url
+from ansible_collections.slipway.release.plugins.module_utils._release.layout import Layout
+from ansible_collections.slipway.release.plugins.module_utils._release.revision import read, revision_id
+
+MODULE = "slipway.release.release_place"
+
+
+class ActionModule(ActionBase):
+    """Asks the host whether it has the artifact, sends it if not, and runs the module."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+
+    def run(self, tmp: Optional[str] = None, task_vars: Optional[dict[str, Any]] = None) -> dict[str, Any]:
+        """Run the task."""
+        super().run(tmp, task_vars)
+        arguments = dict(self._task.args)
+        try:
+            if self._concerns_controller(arguments):
+                arguments["artifact"] = self._transferred(arguments)
+            return self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
+        except SlipwayError as exc:
+            return {"failed": True, "changed": False, **exc.as_result()}
+        finally:
+            self._remove_tmp_path(self._connection._shell.tmpdir)
+
+    def _concerns_controller(self, arguments: dict[str, Any]) -> bool:
+        artifact = arguments.get("artifact")
+        placing = arguments.get("state", "present") == "present" and isinstance(arguments.get("revision"), dict)
+        return bool(artifact) and placing and not is_url(str(artifact)) and not self._task.check_mode
+
+    def _transferred(self, arguments: dict[str, Any]) -> str | None:
+        document = read(arguments["revision"])
+        if self._host_has(document):
+            return None
+        resolved = resolve(str(arguments["artifact"]), document["artifact"]["sha256"])
+        if self._connection._shell.tmpdir is None:
+            self._make_tmp_path()
+        remote: str = self._connection._shell.join_path(self._connection._shell.tmpdir, "artifact")
+        self._transfer_file(resolved.location, remote)
+        self._fixup_perms2((self._connection._shell.tmpdir, remote), execute=False)
+        return remote
+
+    def _host_has(self, document: dict[str, Any]) -> bool:
+        layout = Layout(document["app"])
+        revision = layout.revision(revision_id(document)) / "manifest.json"
+        artifact = layout.artifacts / document["artifact"]["sha256"]
+        command = f"test -e {shlex.quote(str(revision))} || test -e {shlex.quote(str(artifact))}"
+        return bool(self._low_level_execute_command(command, sudoable=True)["rc"] == 0)

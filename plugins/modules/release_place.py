@@ -1,0 +1,363 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Place a revision in a slot of an application host and start it.
+
+Touches /opt/slipway/<app>, /var/lib/slipway/application/<app> and the units slipway-<app>-* of the application.
+"""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: release_place
+short_description: Place a revision in a slot of an application host
+version_added: 0.1.0
+description:
+  - With O(state=present), fetches and verifies the artifact, unpacks it, writes the configuration, swaps the slot link,
+    installs and starts the systemd units and removes old revisions, all in one call.
+  - A revision is visible as a whole or not at all. While a slot changes, none of its units runs, nor would be started
+    by a boot. A run that was killed at any point is completed by the next one.
+  - A revision that is placed and runs stays untouched; a unit of it that has died is started again.
+  - Workers, singletons and scheduled components are placed by O(state=present) but not started. They are handed over
+    with O(state=handover), or with O(state=stopped) on all hosts and then O(state=started) on all hosts.
+  - Every change is made under a lock of this host, and refused when the host has seen a higher O(token).
+  - Needs root, because it writes unit files; components run as the account of the revision, with the hardening that
+    the documentation of the collection lists.
+requirements:
+  - systemd 247 or newer on the application host
+author:
+  - The slipway.release developers (@slipway)
+attributes:
+  action:
+    description: Transfers an artifact from the controller, and only when the host does not have it.
+    support: full
+  check_mode:
+    description: Reports what would be done, after the same refusals; fetches nothing.
+    support: full
+  diff_mode:
+    description: Shows the slot before and after, and the unit files that change. Secrets are not part of it.
+    support: full
+  idempotent:
+    description: The same revision twice changes nothing, neither files nor processes.
+    support: full
+options:
+  app:
+    description: Name of the application.
+    type: str
+    required: true
+  token:
+    description:
+      - Fencing token of the deployment. A token lower than one that this host has seen is refused.
+      - V(0) acts with the token that this host knows.
+    type: int
+    default: 0
+  slot:
+    description: The slot to act on.
+    type: str
+    required: true
+    choices: [blue, green]
+  state:
+    description:
+      - V(present) places O(revision) in the slot and starts its http components.
+      - V(started) starts O(components) of the slot, by default those of kind http, and lets a boot start them too.
+      - V(stopped) stops O(components) of the slot, by default all, and lets no boot start them.
+      - V(handover) stops O(components), by default all that are not of kind http, in the other slot, sees that they
+        have stopped, and starts them in this one. Those with C(overlap) are started first.
+      - V(proven) records that the revision in the slot has finished a deployment, so that it is kept for a rollback.
+    type: str
+    default: present
+    choices: [present, started, stopped, handover, proven]
+  revision:
+    description: Revision document, as the plan holds it. Required for O(state=present).
+    type: dict
+  revision_id:
+    description:
+      - With the other states, act only on this revision. When the slot holds another one, V(stopped) does nothing and
+        the others fail.
+    type: str
+    default: ""
+  artifact:
+    description:
+      - The artifact that the revision was made from. An HTTP(S) URL is fetched by the host; a path, a directory or a
+        git reference is on the controller and is transferred.
+      - Not needed when the host has the revision, or another one made from the same artifact.
+    type: str
+  headers:
+    description: HTTP headers for fetching the artifact, for example C(Authorization).
+    type: dict
+    default: {}
+  secrets:
+    description:
+      - Secret values by name. A component finds each in the file of that name in the directory
+        C($CREDENTIALS_DIRECTORY).
+      - Must be those that the revision was planned with.
+    type: dict
+    default: {}
+  secrets_key:
+    description: Key of the HMACs that stand for the secrets in the revision document.
+    type: str
+  active_slot:
+    description: The slot that takes the traffic. It is neither overwritten nor stopped. Empty when none does.
+    type: str
+    default: ""
+    choices: ["", blue, green]
+  force:
+    description: Overwrite or stop even the active slot, and let two revisions of a component run at once.
+    type: bool
+    default: false
+  components:
+    description:
+      - Components that O(state=started), O(state=stopped) and O(state=handover) act on.
+      - Names that the revision in the slot does not have are passed over and reported.
+    type: list
+    elements: str
+    default: []
+  failed:
+    description: With O(state=stopped), mark the slot as failed.
+    type: bool
+    default: false
+  keep:
+    description:
+      - How many of the newest revisions stay on the host.
+      - A revision that a slot links to, the last proven one, and the last proven one outside the slots always stay.
+    type: int
+    default: 5
+  protect:
+    description: Identifiers of revisions that stay in any case.
+    type: list
+    elements: str
+    default: []
+  fetch_timeout:
+    description: Seconds without a byte after which fetching is given up.
+    type: int
+    default: 30
+  fetch_deadline:
+    description: Seconds that fetching may take in all.
+    type: int
+    default: 300
+  max_bytes:
+    description: Bytes that the artifact may have.
+    type: int
+    default: 4294967296
+  max_unpacked_bytes:
+    description: Bytes that the unpacked files may have together.
+    type: int
+    default: 8589934592
+  max_files:
+    description: Entries that the artifact may have.
+    type: int
+    default: 200000
+seealso:
+  - module: slipway.release.release_info
+"""
+
+EXAMPLES = r"""
+- name: Place the planned revision in the spare slot
+  slipway.release.release_place:
+    app: shop
+    token: "{{ deployment.token }}"
+    slot: "{{ deployment.plan.slot }}"
+    active_slot: "{{ deployment.plan.stable_slot }}"
+    revision: "{{ deployment.plan.revision }}"
+    artifact: https://artifacts.example/shop-1.4.2.tar.gz
+    protect: "{{ deployment.plan.protect }}"
+  become: true
+
+- name: Stop the mailer in the slot that gives up
+  slipway.release.release_place:
+    app: shop
+    token: "{{ deployment.token }}"
+    slot: blue
+    state: stopped
+    components: [mailer]
+  become: true
+
+- name: Stop a failed slot, if it holds the revision that failed, and mark it
+  slipway.release.release_place:
+    app: shop
+    token: "{{ deployment.token }}"
+    slot: green
+    state: stopped
+    revision_id: "{{ deployment.plan.revision_id }}"
+    failed: true
+  become: true
+"""
+
+RETURN = r"""
+revision:
+  description: Identifier of the revision that the slot holds after the task; nothing for an empty slot.
+  returned: success
+  type: str
+  sample: 5f0c1e6f9b1d2a37
+slot:
+  description: The slot that was acted on.
+  returned: success
+  type: str
+  sample: green
+before:
+  description: What the slot held before.
+  returned: success
+  type: dict
+  sample: {revision: 0d9c5a7be1f04c66, version: 1.4.1, status: placed}
+after:
+  description: What the slot holds after.
+  returned: success
+  type: dict
+  sample: {revision: 5f0c1e6f9b1d2a37, version: 1.4.2, status: placed}
+pruned:
+  description: Identifiers of the revisions that were removed.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+steps:
+  description: The steps that were taken, with their durations in microseconds.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{name: unpack, elapsed_us: 84211}, {name: stop, elapsed_us: 40102}]
+instances:
+  description: Unit, state, process and port of each component of the revision in the slot.
+  returned: success
+  type: dict
+  sample:
+    web:
+      unit: slipway-shop-web@green.service
+      kind: http
+      state: active
+      running: true
+      pid: 4711
+      port: 8082
+      enabled: true
+      restarts: 0
+would_fetch:
+  description: Whether the host would fetch or be sent the artifact.
+  returned: in check mode, for O(state=present)
+  type: bool
+  sample: true
+passed_over:
+  description: Named components that the revision in the slot does not have.
+  returned: for the states that act on components
+  type: list
+  elements: str
+  sample: []
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
+from ansible_collections.slipway.release.plugins.module_utils._release import running
+from ansible_collections.slipway.release.plugins.module_utils._release.fetch import Limits, refuse_credentials
+from ansible_collections.slipway.release.plugins.module_utils._release.host import Host, Outcome
+from ansible_collections.slipway.release.plugins.module_utils._release.layout import Layout
+from ansible_collections.slipway.release.plugins.module_utils._release.present import Placing, present
+from ansible_collections.slipway.release.plugins.module_utils._release.revision import read, require_app
+from ansible_collections.slipway.release.plugins.module_utils._release.store import Source
+from ansible_collections.slipway.release.plugins.module_utils._release.unpack import Ceiling
+
+ARGUMENTS = {
+    "app": {"type": "str", "required": True},
+    "token": {"type": "int", "default": 0, "no_log": False},
+    "slot": {"type": "str", "required": True, "choices": ["blue", "green"]},
+    "state": {
+        "type": "str",
+        "default": "present",
+        "choices": ["present", "started", "stopped", "handover", "proven"],
+    },
+    "revision": {"type": "dict"},
+    "revision_id": {"type": "str", "default": ""},
+    "artifact": {"type": "str"},
+    "headers": {"type": "dict", "default": {}, "no_log": True},
+    "secrets": {"type": "dict", "default": {}, "no_log": True},
+    "secrets_key": {"type": "str", "no_log": True},
+    "active_slot": {"type": "str", "default": "", "choices": ["", "blue", "green"]},
+    "force": {"type": "bool", "default": False},
+    "components": {"type": "list", "elements": "str", "default": []},
+    "failed": {"type": "bool", "default": False},
+    "keep": {"type": "int", "default": 5},
+    "protect": {"type": "list", "elements": "str", "default": []},
+    "fetch_timeout": {"type": "int", "default": 30},
+    "fetch_deadline": {"type": "int", "default": 300},
+    "max_bytes": {"type": "int", "default": 4 << 30},
+    "max_unpacked_bytes": {"type": "int", "default": 8 << 30},
+    "max_files": {"type": "int", "default": 200_000},
+}
+
+
+def placing(params: dict[str, Any]) -> Placing:
+    """What ``state=present`` is asked for.
+
+    :raises InputError: an option contradicts another one.
+    """
+    document = read(params["revision"])
+    if document["app"] != params["app"]:
+        raise InputError(
+            f"the revision belongs to application {document['app']}",
+            where="revision",
+            remedy=f"pass a revision of {params['app']}",
+        )
+    if params["keep"] < 1:
+        raise InputError(
+            f"keep is {params['keep']}", where="slipway_keep_revisions", remedy="keep at least one revision"
+        )
+    if params["artifact"]:
+        refuse_credentials(params["artifact"])
+    source = Source(
+        artifact=params["artifact"],
+        headers={name: str(value) for name, value in params["headers"].items()},
+        secrets={name: str(value) for name, value in params["secrets"].items()},
+        secrets_key=params["secrets_key"],
+        limits=Limits(params["fetch_timeout"], params["fetch_deadline"], params["max_bytes"]),
+        ceiling=Ceiling(params["max_unpacked_bytes"], params["max_files"]),
+    )
+    return Placing(
+        slot=params["slot"],
+        document=document,
+        source=source,
+        active_slot=params["active_slot"],
+        keep=params["keep"],
+        protect=params["protect"],
+        force=params["force"],
+    )
+
+
+def act(host: Host, params: dict[str, Any]) -> Outcome:
+    """Do what the state asks for."""
+    if params["state"] == "present":
+        return present(host, placing(params))
+    selection = running.Selection(
+        slot=params["slot"],
+        components=params["components"],
+        only_revision=params["revision_id"],
+        active_slot=params["active_slot"],
+        force=params["force"],
+    )
+    if params["state"] == "stopped":
+        return running.stopped(host, selection, failed=params["failed"])
+    return {"started": running.started, "handover": running.handover, "proven": running.proven}[params["state"]](
+        host, selection
+    )
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec=ARGUMENTS,
+        supports_check_mode=True,
+        required_if=[("state", "present", ("revision",))],
+    )
+    try:
+        layout = Layout(require_app(module.params["app"]))
+        outcome = act(Host(layout, module.params["token"], check=module.check_mode), module.params)
+    except SlipwayError as exc:
+        module.fail_json(**exc.as_result())
+    result = outcome.as_result()
+    if module._diff:
+        result["diff"] = outcome.diff
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
