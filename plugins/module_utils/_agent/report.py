@@ -1,0 +1,96 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What one balancer's agent tells the others: the recorded state, whether it is open, and what is left of the lease.
+
+Reads the state and the fence; touches nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .._balancer.base import Balancer
+from .._balancer.state import State
+from .._common import clock
+from .._common.errors import InputError
+from .._common.fence import Fence
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Report:
+    """One balancer as its agent sees it.
+
+    :param lease_left_ms: what is left of the state's lease; its deadline means nothing on another host.
+    :param barred: the highest token that this host no longer obeys.
+    """
+
+    app: str
+    boot_id: str
+    open: bool
+    state: State | None
+    lease_left_ms: int
+    barred: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """As it goes over the wire."""
+        return {
+            "schema": SCHEMA,
+            "app": self.app,
+            "boot_id": self.boot_id,
+            "open": self.open,
+            "generation": self.state.generation if self.state else 0,
+            "state": self.state.to_dict() if self.state else None,
+            "lease_left_ms": self.lease_left_ms,
+            "barred": self.barred,
+        }
+
+    @classmethod
+    def from_dict(cls, content: Any, where: str) -> Report:
+        """Read what ``to_dict`` made.
+
+        :param where: who sent it.
+        :raises InputError: it is something else.
+        """
+        try:
+            state = content["state"]
+            report = cls(
+                app=content["app"],
+                boot_id=content["boot_id"],
+                open=content["open"],
+                state=None if state is None else State.from_dict(state),
+                lease_left_ms=content["lease_left_ms"],
+                barred=content["barred"],
+            )
+        except (KeyError, TypeError, AttributeError) as exc:
+            raise _refused(where, f"is no report of an agent ({type(exc).__name__}: {exc})") from exc
+        if content.get("schema") != SCHEMA:
+            raise _refused(where, f"has schema {content.get('schema')}, this agent understands {SCHEMA}")
+        if not (isinstance(report.open, bool) and isinstance(report.barred, int)):
+            raise _refused(where, "has values of the wrong type")
+        return report
+
+
+def own_report(balancer: Balancer) -> Report:
+    """The report of this host."""
+    state = balancer.recorded()
+    lease = state.lease if state else None
+    boot_id = clock.boot_id()
+    left_ms = 0
+    if lease and lease.boot_id == boot_id:
+        left_ms = max(0, lease.deadline_ms - int(clock.boottime() * 1000))
+    return Report(
+        app=balancer.config.app,
+        boot_id=boot_id,
+        open=balancer.open_file.exists(),
+        state=state,
+        lease_left_ms=left_ms,
+        barred=Fence(balancer.directory, 0).barred(),
+    )
+
+
+def _refused(where: str, what: str) -> InputError:
+    return InputError(f"the answer {what}", where=where, remedy="place the same agent on all balancers with site.yml")
