@@ -22,6 +22,7 @@ from .errors import LabError
 from .plan import (
     CACHE,
     DEFAULT_HOSTS,
+    NAME_PATTERN,
     Host,
     Plan,
     bridge_name,
@@ -75,7 +76,9 @@ def read_record(name: str) -> Plan | None:
 def write_record(plan: Plan) -> None:
     plan.directory.mkdir(parents=True, exist_ok=True)
     record = {"schema": SCHEMA, "octet": plan.octet, "hosts": list(plan.host_names)}
-    (plan.directory / "lab.json").write_text(json.dumps(record) + "\n", encoding="utf-8")
+    unfinished = plan.directory / "lab.json.new"
+    unfinished.write_text(json.dumps(record) + "\n", encoding="utf-8")
+    unfinished.replace(plan.directory / "lab.json")
 
 
 def claim(name: str, host_names: Iterable[str]) -> Plan:
@@ -197,7 +200,9 @@ def down(name: str, foreign: bool = False) -> None:
 
 def leftovers(name: str) -> Plan:
     """A plan with every machine of which the record, a process, a namespace or a file is left."""
-    record = read_record(name) if (lab_directory(name) / "lab.json").exists() else None
+    record = None
+    with contextlib.suppress(LabError):
+        record = read_record(name)
     found = set(record.host_names) if record else set()
     found |= {namespace.rpartition("-")[2] for namespace in network.namespaces(name)}
     places = [hierarchy / "slipway-lab" / name for hierarchy in machine.hierarchies()]
@@ -213,7 +218,8 @@ def leftovers(name: str) -> Plan:
 def names() -> list[str]:
     """All labs that are recorded here or run on this machine."""
     recorded = {path.parent.name for path in CACHE.glob("*/lab.json")}
-    return sorted(recorded | set(network.bridges()))
+    running = {path.name for hierarchy in machine.hierarchies() for path in (hierarchy / "slipway-lab").glob("*/")}
+    return sorted(name for name in recorded | running | set(network.bridges()) if NAME_PATTERN.match(name))
 
 
 def partition(name: str, pairs: Iterable[tuple[str, str]]) -> None:
