@@ -271,7 +271,7 @@ class _Requests:
 
     def __init__(self, options: Options, target: Target) -> None:
         self._head = f" HTTP/1.1\r\nHost: {target.host}\r\nUser-Agent: slipway-traffic-meter\r\n".encode()
-        self._key = sticky_header(options.key).encode() + b"%08x\r\n" if options.key else b""
+        self._key = sticky_header(options.sticky).encode() + b"%08x\r\n" if options.sticky else b""
         self.fast = b"GET " + target.path.encode() + self._head
         self.slow = f"GET /slow?ms={options.slow_ms}".encode() + self._head
 

@@ -20,6 +20,7 @@ from .._common.errors import InputError
 MAX_DURATION = 86400
 MAX_RATE = 20000
 _TOKEN = re.compile(r"[A-Za-z0-9_.-]+")
+_VISIBLE = re.compile(r"[!-~]*")
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Options:
     :param long: how many long-lived requests are always open: streams and websockets in turn.
     :param long_seconds: agreed length of one of these.
     :param timeout: an answer (or the next piece of a long-lived one) that takes longer is lost.
-    :param key: ``cookie:NAME`` or ``header:NAME`` that carries the sticky key; empty for none.
+    :param sticky: ``cookie:NAME`` or ``header:NAME`` that carries the sticky key; empty for none.
     :param users: number of different keys; 0 for a new random key with each request.
     :param seed: of the random keys; ``None`` for a different one each time.
     :param host: Host header, when it is not the address in ``url``.
@@ -54,7 +55,7 @@ class Options:
     long: int = 0
     long_seconds: int = 10
     timeout: float = 10
-    key: str = ""
+    sticky: str = ""
     users: int = 0
     seed: int | None = None
     host: str = ""
@@ -96,20 +97,22 @@ def target_of(options: Options) -> Target:
             _require_range(name, getattr(options, name))
     if not options.rate and not options.slow and not options.long:
         raise InputError("nothing to send", where="rate", remedy="set a rate, or a number of slow or long requests")
-    if options.key:
-        sticky_header(options.key)
+    if options.sticky:
+        sticky_header(options.sticky)
+    if not _VISIBLE.fullmatch(options.host):
+        raise InputError(f"{options.host!r} is not a host name", where="host", remedy="use a name, or name:port")
     return _resolve(options)
 
 
-def sticky_header(key: str) -> str:
+def sticky_header(sticky: str) -> str:
     """The header line, without the key itself, that carries a sticky key.
 
     :raises InputError: not ``cookie:NAME`` or ``header:NAME``.
     """
-    kind, _, name = key.partition(":")
+    kind, _, name = sticky.partition(":")
     if kind not in ("cookie", "header") or not _TOKEN.fullmatch(name):
         raise InputError(
-            f"{key!r} is not a place for a sticky key", where="key", remedy="use cookie:NAME or header:NAME"
+            f"{sticky!r} is not a place for a sticky key", where="sticky", remedy="use cookie:NAME or header:NAME"
         )
     return f"Cookie: {name}=" if kind == "cookie" else f"{name}: "
 
@@ -126,7 +129,8 @@ def _resolve(options: Options) -> Target:
         port = parts.port or 80
     except ValueError:
         port = 0
-    if parts.scheme != "http" or not parts.hostname or not port or parts.username is not None:
+    well_formed = parts.scheme == "http" and parts.hostname and port and parts.username is None
+    if not well_formed or not _VISIBLE.fullmatch(options.url):
         raise InputError(
             f"{options.url!r} cannot be measured", where="url", remedy="use http://host[:port][/path] without a user"
         )
@@ -137,7 +141,8 @@ def _resolve(options: Options) -> Target:
             f"{parts.hostname} cannot be resolved", where="url", remedy="give an address, or a name that resolves"
         ) from exc
     address = ipaddress.ip_address(str(found[0]).partition("%")[0])
-    if not options.allow_public and not (address.is_private or address.is_loopback or address.is_link_local):
+    own = (address.is_private or address.is_loopback or address.is_link_local) and not address.is_multicast
+    if not options.allow_public and not own:
         raise InputError(
             f"{address} is a public address", where="url", remedy="load only what is yours; then set allow_public"
         )

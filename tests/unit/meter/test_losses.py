@@ -212,11 +212,11 @@ def test_switch_over_shows_who_answered_when(faulty: Any) -> None:
     assert by_second == {"1.0.0 blue": 100, "1.1.0 green": new["answers"]}
 
 
-@pytest.mark.parametrize("key", ["cookie:slipway", "header:X-User"])
-def test_keys_are_sent_recorded_and_repeatable(faulty: Any, key: str) -> None:
+@pytest.mark.parametrize("sticky", ["cookie:slipway", "header:X-User"])
+def test_keys_are_sent_recorded_and_repeatable(faulty: Any, sticky: str) -> None:
     with faulty() as server:
-        first, _ = measure(server.port, key=key, rate=50, duration=0.5)
-        second, _ = measure(server.port, key=key, rate=50, duration=0.5)
+        first, _ = measure(server.port, sticky=sticky, rate=50, duration=0.5)
+        second, _ = measure(server.port, sticky=sticky, rate=50, duration=0.5)
     sent = [line.replace("Cookie: slipway=", "").replace("X-User: ", "") for line in server.keys]
     recorded = [sorted(row["key"] for row in meter.recorder.rows()) for meter in (first, second)]
     assert len(set(recorded[0])) == 25
@@ -226,7 +226,7 @@ def test_keys_are_sent_recorded_and_repeatable(faulty: Any, key: str) -> None:
 
 def test_a_population_of_users_comes_back(faulty: Any) -> None:
     with faulty() as server:
-        meter, _ = measure(server.port, key="cookie:u", users=5, rate=100, duration=1)
+        meter, _ = measure(server.port, sticky="cookie:u", users=5, rate=100, duration=1)
     assert {row["key"] for row in meter.recorder.rows()} == {f"{user:08x}" for user in range(5)}
     assert len(server.keys) == 100
 
