@@ -45,7 +45,9 @@ class Storage:
             if self.check_mode:
                 yield
                 return
-            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not self.directory.exists():
+                self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+                fsync_directory(self.directory.parent)
             with Fence(self.directory, 0).held():
                 yield
         except OSError as exc:
@@ -117,6 +119,8 @@ class Storage:
             try:
                 _write_all(descriptor, b"\n" + line if torn else line)
                 os.fsync(descriptor)
+                if size == 0:
+                    fsync_directory(path.parent)
             except OSError:
                 os.ftruncate(descriptor, size)
                 raise
