@@ -145,11 +145,58 @@ def test_a_check_inside_sees_a_token_that_came_meanwhile(tmp_path: Path) -> None
             fence.check()
 
 
-def test_a_token_that_cannot_be_read_stops_everybody(tmp_path: Path) -> None:
-    (tmp_path / "token").write_text("six\n", encoding="ascii")
+@pytest.mark.parametrize("name", ["token", "barred"])
+@pytest.mark.parametrize("content", ["six\n", ""])
+def test_a_token_that_cannot_be_read_stops_everybody(tmp_path: Path, name: str, content: str) -> None:
+    (tmp_path / name).write_text(content, encoding="ascii")
     with pytest.raises(StateError, match="cannot be read") as caught, Fence(tmp_path, 7).held():
         pytest.fail("acted")
-    assert caught.value.where == str(tmp_path / "token")
+    assert caught.value.where == str(tmp_path / name)
+
+
+def test_a_barred_token_is_refused_though_no_newer_one_came(tmp_path: Path) -> None:
+    with Fence(tmp_path, 5).held():
+        pass
+    agent = Fence(tmp_path, 0)
+    with agent.held():
+        agent.bar(5)
+    for token in (4, 5):
+        with pytest.raises(StaleTokenError, match=f"token {token} is barred"), Fence(tmp_path, token).held():
+            pytest.fail("acted")
+    assert agent.seen() == 5
+    with agent.held():
+        agent.check()
+    with Fence(tmp_path, 6).held():
+        assert agent.seen() == 6
+
+
+def test_a_token_barred_meanwhile_is_refused_by_the_next_check(tmp_path: Path) -> None:
+    fence = Fence(tmp_path, 5)
+    with fence.held():
+        fence.check()
+        fence.bar(5)
+        with pytest.raises(StaleTokenError, match="barred"):
+            fence.check()
+
+
+def test_what_is_barred_stays_barred(tmp_path: Path) -> None:
+    agent = Fence(tmp_path, 0)
+    with agent.held():
+        agent.bar(5)
+        agent.bar(3)
+    assert agent.barred() == 5
+
+
+def test_a_token_that_another_host_has_seen_refuses_all_below_it(tmp_path: Path) -> None:
+    agent = Fence(tmp_path, 0)
+    with agent.held():
+        agent.learn(8)
+        agent.learn(6)
+    assert agent.seen() == 8
+    with pytest.raises(StaleTokenError), Fence(tmp_path, 7).held():
+        pytest.fail("acted")
+    with Fence(tmp_path, 8).held():
+        pass
 
 
 def test_an_error_inside_gives_the_lock_back(tmp_path: Path) -> None:
