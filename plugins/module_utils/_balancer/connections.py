@@ -24,7 +24,10 @@ def open_connections(tables: tuple[Path, ...] = TABLES) -> Counter[str]:
                 fields = line.split()
                 if fields[3] in _OPEN_STATES:
                     found[fields[2]] += 1
-    return Counter({_readable(remote): count for remote, count in found.items()})
+    readable: Counter[str] = Counter()
+    for remote, count in found.items():
+        readable[_readable(remote)] += count
+    return readable
 
 
 def resolved(address: str) -> set[str]:
