@@ -32,7 +32,7 @@ from ansible_collections.slipway.release.plugins.module_utils._balancer.switch i
 from ansible_collections.slipway.release.plugins.module_utils._common.fence import Fence
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-TEMPLATES = REPOSITORY / "roles/balancer/templates"
+ROLE = REPOSITORY / "roles/balancer"
 SITE_PACKAGES = REPOSITORY / ".cache/venv-oldest/lib/python3.11/site-packages"
 LIBRARY = Path("/usr/local/lib/slipway")
 PORT = 8080
@@ -109,17 +109,26 @@ class Host:
         self.balancer = HAProxy(config)
         self.token = 1
 
+    @staticmethod
+    def defaults() -> dict[str, str]:
+        """The role's defaults for HAProxy."""
+        lines = (ROLE / "defaults/main/haproxy.yml").read_text(encoding="utf-8").splitlines()
+        return {
+            name: value.strip().strip('"') for name, colon, value in (line.partition(":") for line in lines) if colon
+        }
+
     def render(self) -> dict[str, str]:
         """The role's templates for this configuration."""
         variables = {
             "ansible_managed": "Ansible managed",
             "balancer_config": self.config.to_dict(),
             "balancer_structure_digest": self.config.digest(),
+            **self.defaults(),
             "balancer_state_directory": str(self.balancer.directory.parent),
             "balancer_run_directory": str(self.balancer.run_directory.parent),
         }
         answer = subprocess.run(
-            ["python3", "-B", str(Path(__file__).with_name("render.py")), str(TEMPLATES)],
+            ["python3", "-B", str(Path(__file__).with_name("render.py")), str(ROLE / "templates")],
             input=json.dumps(variables),
             env={"PYTHONPATH": str(SITE_PACKAGES), "PATH": os.environ["PATH"]},
             check=True,
