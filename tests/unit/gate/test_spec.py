@@ -94,8 +94,9 @@ def test_two_checks_of_one_name_are_refused() -> None:
 
 
 def test_a_check_that_is_no_dictionary_is_refused() -> None:
+    checks: list[Any] = ["http://a/"]
     with pytest.raises(InputError) as caught:
-        parse(["http://a/"])  # type: ignore[list-item]
+        parse(checks)
     assert caught.value.where == "checks[0]"
 
 
