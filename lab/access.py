@@ -60,6 +60,7 @@ def inventory(plan: Plan) -> str:
     variables = {
         "ansible_user": "deploy",
         "ansible_python_interpreter": "/usr/bin/python3",
+        "slipway_address": '"{{ ansible_host }}"',
         "ansible_ssh_common_args": f"-F {plan.directory}/ssh_config",
         "slipway_lab_name": plan.name,
         "slipway_lab_virtual_address": plan.virtual_address,

@@ -1,0 +1,178 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What runs where, made from what ``host_info`` returned on each host. Touches nothing.
+
+The report is data first (:func:`report`), and lines for a terminal made from that data alone (:func:`lines`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Optional
+
+SCHEMA = 1
+SHOWN_DEPLOYMENTS = 5
+
+
+def report(app: str, live: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The state of an application over the fleet.
+
+    :param live: host to what ``host_info`` returned there, or to ``{"unreachable": true}``.
+    """
+    balancers = {host: _balancer(info) for host, info in live.items() if "balancer" in info}
+    instances = [row for host, info in live.items() if "release" in info for row in _instances(host, info["release"])]
+    ledger = next((_ledger(info["ledger"]) for info in live.values() if "ledger" in info), None)
+    lost = sorted(host for host, info in live.items() if info.get("unreachable"))
+    made: dict[str, Any] = {
+        "schema": SCHEMA,
+        "app": app,
+        "active": ledger["active"] if ledger else None,
+        "balancers": balancers,
+        "instances": instances,
+        "ledger": ledger,
+        "lost": lost,
+    }
+    made["problems"] = list(_problems(made, live))
+    return made
+
+
+def lines(made: Mapping[str, Any]) -> list[str]:
+    """The report as lines of at most about 100 columns."""
+    active = made["active"]
+    text = [
+        f"{made['app']}: "
+        + (
+            f"{active['version']} (revision {active['revision']}) is active in slot {active['slot']}"
+            if active
+            else "no revision is active"
+        )
+    ]
+    text += _table(
+        ("BALANCER", "SERVES", "BLUE %", "GREEN %", "STABLE", "GENERATION", "TAKES TRAFFIC"),
+        [_balancer_row(host, balancer) for host, balancer in made["balancers"].items()],
+    )
+    text += _table(
+        ("HOST", "SLOT", "VERSION", "REVISION", "STATUS", "RUNS"),
+        [
+            (
+                row["host"],
+                row["slot"],
+                row["version"] or "-",
+                row["revision"] or "-",
+                row["status"],
+                _word(row["running"]),
+            )
+            for row in made["instances"]
+        ],
+    )
+    ledger = made["ledger"]
+    if ledger:
+        text += _table(
+            ("DEPLOYMENT", "VERB", "FROM", "TO", "RESULT"),
+            [_deployment_row(entry) for entry in reversed(ledger["deployments"])],
+        )
+        lease = ledger["lease"]
+        if lease:
+            text += ["", f"deployment {lease['deployment']} holds the lease ({lease['holder']})"]
+    text += [""] if made["problems"] else []
+    return [*text, *(f"PROBLEM: {problem}" for problem in made["problems"])]
+
+
+def _balancer(info: Mapping[str, Any]) -> dict[str, Any]:
+    answer = info["balancer"]
+    live = answer.get("live") or {}
+    return {
+        "open": live.get("open"),
+        "percents": live.get("percents"),
+        "stable": live.get("stable"),
+        "generation": live.get("generation"),
+        "usable": live.get("usable") or {},
+        "consistent": answer.get("consistent", False),
+        "lease": (answer.get("recorded") or {}).get("lease"),
+        "error": answer.get("error"),
+    }
+
+
+def _instances(host: str, release: Mapping[str, Any]) -> list[dict[str, Any]]:
+    if "slots" not in release:
+        return [_instance(host, slot, {"status": "unknown"}, {}) for slot in ("blue", "green")]
+    versions = {revision["id"]: revision["version"] for revision in release.get("revisions", [])}
+    return [_instance(host, slot, release["slots"][slot], versions) for slot in ("blue", "green")]
+
+
+def _instance(host: str, slot: str, held: Mapping[str, Any], versions: Mapping[str, str]) -> dict[str, Any]:
+    revision: Optional[str] = held.get("revision") or None
+    return {
+        "host": host,
+        "slot": slot,
+        "revision": revision,
+        "version": versions.get(revision) if revision else None,
+        "status": held.get("status", "unknown"),
+        "running": bool(held.get("running")),
+    }
+
+
+def _ledger(answer: Mapping[str, Any]) -> dict[str, Any]:
+    state = answer.get("state") or {}
+    return {
+        "uuid": answer.get("uuid"),
+        "active": state.get("active"),
+        "lease": answer.get("lease"),
+        "deployments": list(state.get("deployments", []))[-SHOWN_DEPLOYMENTS:],
+        "error": answer.get("error"),
+    }
+
+
+def _problems(made: Mapping[str, Any], live: Mapping[str, Mapping[str, Any]]) -> Iterable[str]:
+    for host in made["lost"]:
+        yield f"{host} cannot be reached"
+    for host, info in live.items():
+        for part in ("release", "balancer", "ledger"):
+            error = (info.get(part) or {}).get("error")
+            if error:
+                yield f"{part} on {host}: {error}"
+    for host, balancer in made["balancers"].items():
+        if balancer["open"] is False:
+            yield f"balancer {host} is closed and serves nothing"
+        if not balancer["consistent"] and not balancer["error"]:
+            yield f"balancer {host} does not do what it recorded"
+    settled = [(host, balancer["percents"]) for host, balancer in made["balancers"].items() if balancer["percents"]]
+    if len({tuple(sorted(percents.items())) for _host, percents in settled}) > 1:
+        yield "the balancers disagree: " + ", ".join(f"{host} has {percents}" for host, percents in settled)
+    if made["ledger"] is None:
+        yield "the ledger host did not answer: what was deployed last is not known"
+    active = made["active"]
+    for row in made["instances"]:
+        if active and row["slot"] == active["slot"] and (row["revision"] != active["revision"] or not row["running"]):
+            yield f"{row['host']} does not run the active revision in slot {row['slot']}"
+
+
+def _balancer_row(host: str, balancer: Mapping[str, Any]) -> tuple[str, ...]:
+    percents = balancer["percents"] or {}
+    taking = [name for slot, names in balancer["usable"].items() if percents.get(slot) for name in names]
+    return (
+        host,
+        _word(balancer["open"]),
+        str(percents.get("blue", "?")),
+        str(percents.get("green", "?")),
+        str(balancer["stable"] or "?"),
+        str(balancer["generation"] if balancer["generation"] is not None else "?"),
+        " ".join(taking) or "none",
+    )
+
+
+def _deployment_row(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    before = entry.get("from") or {}
+    return (entry["id"], entry["verb"], before.get("version", "-"), entry["to"]["version"], entry["result"])
+
+
+def _word(value: Optional[bool]) -> str:
+    return {True: "yes", False: "no", None: "?"}[value]
+
+
+def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
+    if not rows:
+        return []
+    widths = [max(len(row[column]) for row in [heads, *rows]) for column in range(len(heads))]
+    return ["", *("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in [heads, *rows])]
