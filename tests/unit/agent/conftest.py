@@ -47,6 +47,7 @@ class FakeBalancer(Balancer):
         write_state(self.directory / "state.json", content.pop("schema"), content)
 
     def apply(self, state: State) -> None:
+        state.check(self.config)
         self.record(state)
         self.applied.append(state)
         if not self.broken:

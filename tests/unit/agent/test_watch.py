@@ -58,6 +58,7 @@ def usable(watch: Watch) -> tuple[str, ...]:
 
 
 def test_an_instance_is_out_after_fall_failures_and_not_before(watch: Watch, instances: Instances) -> None:
+    rounds(watch, 5)
     instances.dead = {"blue-app2"}
     rounds(watch, 1)
     assert usable(watch) == BLUE
