@@ -38,9 +38,16 @@ class ActionModule(ActionBase):
 
     def _read(self, part: str, options: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         arguments = {"app": options["app"]}
-        if part == "release" and options["ports"]:
-            arguments["ports"] = options["ports"]
+        if part == "release":
+            arguments["ports"] = options["ports"] or self._declared_ports(task_vars or {})
         result = self._execute_module(module_name=MODULES[part], module_args=arguments, task_vars=task_vars)
         if result.get("failed"):
             return {"error": result.get("msg", "the module failed without a message")}
         return {key: value for key, value in result.items() if key not in OURS and not key.startswith("_ansible")}
+
+    def _declared_ports(self, task_vars: dict[str, Any]) -> list[int]:
+        """Ports in slipway_components; what cannot be read there is refused when the inputs are judged."""
+        components = self._templar.template(task_vars.get("slipway_components", []))
+        ports = [item.get("ports") for item in components if isinstance(item, dict)]
+        found = {port for slots in ports if isinstance(slots, dict) for port in slots.values()}
+        return sorted(port for port in found if isinstance(port, int))

@@ -27,7 +27,7 @@ options:
     choices: [release, balancer, ledger]
     required: true
   ports:
-    description: Ports whose occupants RV(release) reports.
+    description: Ports whose occupants RV(release) reports; those of C(slipway_components) when left out.
     type: list
     elements: int
     default: []

@@ -265,6 +265,12 @@ SPEC: dict[str, dict[str, Any]] = {
         "units": "address, with a prefix length if wanted",
         "description": "Address that keepalived moves between the balancers; none when empty.",
     },
+    "slipway_status_file": {
+        "type": "str",
+        "default": "",
+        "units": "path",
+        "description": "File on the controller that status.yml writes its report to, as JSON; none when empty.",
+    },
     "slipway_address": {
         "type": "str",
         "default": "",

@@ -75,6 +75,7 @@ class Inputs:
     reason: str
     smoke_checks: list[dict[str, Any]]
     virtual_address: str
+    status_file: str
     address: str
     application_hosts: list[str]
     balancer_hosts: list[str]

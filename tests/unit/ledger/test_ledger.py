@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from ansible_collections.slipway.release.plugins.module_utils._common.errors imp
     SystemFailure,
 )
 from ansible_collections.slipway.release.plugins.module_utils._ledger import history
-from ansible_collections.slipway.release.plugins.module_utils._ledger.ledger import Ledger
+from ansible_collections.slipway.release.plugins.module_utils._ledger.ledger import Answer, Ledger
 
 from tests.unit.ledger.made import SetClock, plan_of
 
@@ -127,12 +128,13 @@ def test_a_replaced_deployment_can_do_nothing(ledger: Ledger, clock: SetClock) -
     clock.pass_seconds(60)
     ledger.begin(plan_of("1.0"), "bob@pc", 60)
     before = ledger.info()
-    for command in (
+    commands: list[Callable[[], Answer]] = [
         lambda: ledger.renew(first.deployment, 1),
         lambda: ledger.commit(first.deployment, 1, "switch", {}),
         lambda: ledger.finish(first.deployment, 1, "failed"),
         lambda: ledger.release("mine", 1),
-    ):
+    ]
+    for command in commands:
         with pytest.raises(StaleTokenError, match="token 1 is stale"):
             command()
     assert ledger.info() == before

@@ -1,0 +1,151 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A fleet as ``host_info`` reports it, which tests change one fact of."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.slipway.release.plugins.module_utils._inputs.validate import Inputs, validate
+from ansible_collections.slipway.release.plugins.module_utils._release.revision import build, revision_id
+
+APPLICATIONS = ("app1", "app2")
+BALANCERS = ("lb1", "lb2")
+GROUPS = {
+    "all": [*APPLICATIONS, *BALANCERS, "db1"],
+    "application": list(APPLICATIONS),
+    "balancers": list(BALANCERS),
+}
+PORTS = {"blue": 8081, "green": 8082}
+WEB = {
+    "name": "web",
+    "kind": "http",
+    "command": "python3 -m shop",
+    "ports": PORTS,
+    "health": {"ready": "/health/ready"},
+    "memory_max": "256M",
+}
+MAILER = {"name": "mailer", "kind": "worker", "command": "python3 -m shop.mailer"}
+MIB = 1 << 20
+
+
+def inputs_for(version: str = "1.1", **changes: Any) -> Inputs:
+    """Accepted inputs; ``changes`` are variables without their prefix, and ``verb``."""
+    verb = changes.pop("verb", "deploy")
+    variables = {
+        "slipway_app": "shop",
+        "slipway_version": version,
+        "slipway_artifact": "https://artifacts.example/shop.tar.gz",
+        "slipway_components": copy.deepcopy([WEB, MAILER]),
+        "slipway_ledger_host": "db1",
+        **{f"slipway_{name}": value for name, value in changes.items()},
+    }
+    return validate(variables, GROUPS, verb=verb, base=Path("/"))
+
+
+def document(version: str, **changes: Any) -> dict[str, Any]:
+    """The revision document of a version."""
+    inputs = inputs_for(version, **changes)
+    return build(
+        app=inputs.app,
+        version=version,
+        artifact_sha256=(version.encode().hex() * 64)[:64],
+        components=inputs.components,
+        config=inputs.config,
+        schema_range=inputs.schema_range,
+        user=inputs.user,
+    )
+
+
+def identifier(version: str, **changes: Any) -> str:
+    """The revision of a version."""
+    return revision_id(document(version, **changes))
+
+
+def slot(name: str, version: str | None, status: str = "placed", *, running: bool = True) -> dict[str, Any]:
+    """A slot that holds ``version``, or nothing."""
+    if version is None:
+        return {"revision": None, "version": None, "status": "empty", "running": False, "instances": {}}
+    unit = f"slipway-shop-web@{name}.service"
+    return {
+        "revision": identifier(version),
+        "version": version,
+        "status": status,
+        "running": running,
+        "instances": {"web": {"unit": unit, "state": "active", "pid": 7, "port": PORTS[name]}},
+    }
+
+
+def application(blue: str | None, green: str | None, kept: tuple[str, ...] = ()) -> dict[str, Any]:
+    """An application host with these versions in its slots, and ``kept`` besides."""
+    slots = {"blue": slot("blue", blue), "green": slot("green", green)}
+    held = {version for version in (blue, green, *kept) if version}
+    return {
+        "release": {
+            "token": 4,
+            "slots": slots,
+            "revisions": [{"id": identifier(version), "version": version} for version in sorted(held)],
+            "ports": {
+                str(port): f"slipway-shop-web@{name}.service" if slots[name]["running"] else "free"
+                for name, port in PORTS.items()
+            },
+            "free_bytes": 1000 * MIB,
+            "memory_available": 1000 * MIB,
+        }
+    }
+
+
+def balancer(stable: str = "blue") -> dict[str, Any]:
+    """A balancer that sends everything to ``stable``."""
+    percents = {"blue": 0, "green": 0, stable: 100}
+    return {
+        "balancer": {
+            "recorded": {"stable": stable, "percents": percents, "lease": None, "generation": 7},
+            "live": {},
+            "consistent": True,
+            "error": "",
+            "instances": {f"{name}-{host}": {"usable": True} for name in PORTS for host in APPLICATIONS},
+            "open": True,
+            "token": 4,
+        }
+    }
+
+
+def proven(version: str, *, good: bool = True) -> dict[str, Any]:
+    """A revision in the ledger's history."""
+    return {"revision": identifier(version), "version": version, "good": good, "document": document(version)}
+
+
+def ledger(*versions: dict[str, Any]) -> dict[str, Any]:
+    """A ledger in which these have been active, the latest last."""
+    return {
+        "ledger": {
+            "uuid": "u",
+            "token": 4,
+            "lease": None,
+            "unfinished": None,
+            "state": {"active": None, "proven": list(versions), "deployments": []},
+        }
+    }
+
+
+def fleet_of(
+    blue: str | None,
+    green: str | None,
+    *,
+    stable: str = "blue",
+    kept: tuple[str, ...] = (),
+    history: tuple[dict[str, Any], ...] | None = None,
+) -> dict[str, Any]:
+    """Live state of a settled fleet."""
+    active = {"blue": blue, "green": green}[stable]
+    if history is None:
+        history = (proven(active),) if active else ()
+    return {
+        **{host: application(blue, green, kept) for host in APPLICATIONS},
+        **{host: balancer(stable) for host in BALANCERS},
+        "db1": ledger(*history),
+    }
