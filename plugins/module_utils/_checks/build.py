@@ -51,7 +51,7 @@ def listener_checks(plan: Mapping[str, Any], port: int, host_header: str, patien
             "name": f"{component['name']} through port {port}",
             "type": "http",
             "url": f"http://127.0.0.1:{port}{component['health']['ready']}",
-            "headers": {"Host": host_header} if host_header else {},
+            **_host(host_header),
             **patience.fields(),
         }
     ]
@@ -59,15 +59,20 @@ def listener_checks(plan: Mapping[str, Any], port: int, host_header: str, patien
 
 def smoke_checks(checks: Sequence[Mapping[str, Any]], port: int, host_header: str) -> list[dict[str, Any]]:
     """The operator's smoke checks, their ``path`` asked through the listener on ``port``."""
-    built = []
-    for check in checks:
-        fields = {key: value for key, value in check.items() if key != "path"}
-        headers = dict(fields.pop("headers", {}))
-        if host_header:
-            headers.setdefault("Host", host_header)
-        url = f"http://127.0.0.1:{port}{check['path']}"
-        built.append({"name": check["path"], "type": "http", **fields, "url": url, "headers": headers})
-    return built
+    return [
+        {
+            "name": f"{check['path']} through port {port}",
+            "type": "http",
+            **_host(host_header),
+            **{field: value for field, value in check.items() if field != "path"},
+            "url": f"http://127.0.0.1:{port}{check['path']}",
+        }
+        for check in checks
+    ]
+
+
+def _host(header: str) -> dict[str, str]:
+    return {"host": header} if header else {}
 
 
 def _http_components(plan: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -45,21 +45,26 @@ def test_no_host_gives_no_check_so_that_the_gate_is_insufficient():
 def test_the_listener_is_asked_under_the_name_that_it_serves():
     (check,) = listener_checks(PLAN, 8480, "shop.example.net", PATIENCE)
     assert check["url"] == "http://127.0.0.1:8480/health/ready"
-    assert check["headers"] == {"Host": "shop.example.net"}
+    assert check["host"] == "shop.example.net"
+
+
+def test_a_listener_for_any_name_is_asked_under_its_address():
+    (check,) = listener_checks(PLAN, 8480, "", PATIENCE)
+    assert "host" not in check
 
 
 def test_smoke_checks_keep_their_own_fields_and_an_explicit_host():
     checks = smoke_checks(
-        [{"path": "/", "status": [200], "budget_ms": 300}, {"path": "/x", "headers": {"Host": "other"}}],
+        [{"path": "/", "status": [200], "budget_ms": 300}, {"path": "/x", "host": "other"}],
         8480,
         "shop.example.net",
     )
     assert checks[0] == {
-        "name": "/",
+        "name": "/ through port 8480",
         "type": "http",
         "url": "http://127.0.0.1:8480/",
-        "headers": {"Host": "shop.example.net"},
+        "host": "shop.example.net",
         "status": [200],
         "budget_ms": 300,
     }
-    assert checks[1]["headers"] == {"Host": "other"}
+    assert checks[1]["host"] == "other"
