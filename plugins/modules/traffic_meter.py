@@ -94,7 +94,7 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Options are validated and nothing is sent. The verdict is V(insufficient), which does not fail the task.
+    description: Options are validated, nothing is sent. The verdict is V(insufficient), which does not fail the task.
   diff_mode:
     support: none
     description: Nothing is changed.
@@ -211,7 +211,7 @@ from ansible_collections.slipway.release.plugins.module_utils._meter.meter impor
 from ansible_collections.slipway.release.plugins.module_utils._meter.options import Options
 from ansible_collections.slipway.release.plugins.module_utils._meter.verdict import INSUFFICIENT, PASS, judge
 
-ARGUMENTS = {
+ARGUMENTS: dict[str, dict[str, Any]] = {
     "url": {"type": "str", "required": True},
     "duration": {"type": "float", "required": True},
     "rate": {"type": "float", "default": 100},

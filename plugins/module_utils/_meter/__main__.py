@@ -41,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--long", type=int, default=Options.long, help="streams and websockets always open")
     made.add_argument("--long-seconds", type=int, default=Options.long_seconds)
     made.add_argument("--timeout", type=float, default=Options.timeout, help="seconds until an answer counts as lost")
-    made.add_argument("--sticky", default=Options.sticky, help="cookie:NAME or header:NAME with a sticky key")
+    made.add_argument("--sticky", "--key", default=Options.sticky, help="cookie:NAME or header:NAME with a sticky key")
     made.add_argument("--users", type=int, default=Options.users, help="number of different keys; 0: always a new one")
     made.add_argument("--seed", type=int, default=Options.seed, help="of the random keys")
     made.add_argument("--host", default=Options.host, help="Host header")
