@@ -15,7 +15,7 @@ NEWEST_BIN = $(firstword $(wildcard .cache/venv-newest/bin .cache/venv-oldest/bi
 IN_ENVIRONMENT = PATH="$(CURDIR)/$(NEWEST_BIN):$$PATH" ANSIBLE_CONFIG="$(CURDIR)/ansible.cfg"
 TEST_STEPS = setup lint sanity unit lab-up integration molecule
 
-.PHONY: help setup demo test test-all lint sanity unit integration molecule exhaustive bench docs pins \
+.PHONY: help setup demo test test-all lint format sanity unit integration molecule exhaustive bench docs pins \
 	lab-up lab-down lab-ssh clean
 
 help: ## show the targets
@@ -35,6 +35,9 @@ setup: ## install missing packages and make the development environments
 
 lint: setup ## run every linter
 	@$(PYTHON) -m tools.lint
+
+format: setup ## let ruff correct what it can
+	@$(IN_ENVIRONMENT) ruff check --quiet --fix . ; $(IN_ENVIRONMENT) ruff format --quiet .
 
 sanity: setup ## run ansible-test sanity on the oldest and the newest ansible-core
 	@$(PYTHON) -m tools.sanity

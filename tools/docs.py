@@ -183,15 +183,18 @@ def role_problems() -> Iterator[str]:
             yield f"roles/{role}: {name} has a default and no argument spec"
         for name, option in options.items():
             if "default" in option and name not in defaults:
-                yield f"roles/{role}: {name} has a default in the argument spec only; put it into defaults/main.yml too"
+                yield f"roles/{role}: {name} has a default in the argument spec only; put it into the defaults too"
             elif "default" in option and option["default"] != defaults[name]:
-                yield f"roles/{role}: {name} has different defaults in argument spec and defaults/main.yml"
+                yield f"roles/{role}: {name} has one default in the argument spec and another in the defaults"
 
 
 def role_defaults(role: str) -> Mapping[str, Any]:
-    """The role's defaults."""
-    path = Path("roles") / role / "defaults" / "main.yml"
-    return (yaml.safe_load(path.read_text(encoding="utf-8")) or {}) if path.exists() else {}
+    """The role's defaults, from ``defaults/main.yml`` or all files below ``defaults/main``; internal names left out."""
+    directory = Path("roles") / role / "defaults"
+    defaults: dict[str, Any] = {}
+    for path in [*directory.glob("main.yml"), *sorted(directory.glob("main/*.yml"))]:
+        defaults.update(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+    return {name: value for name, value in defaults.items() if not name.startswith("__")}
 
 
 if __name__ == "__main__":

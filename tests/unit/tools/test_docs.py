@@ -37,7 +37,7 @@ def problems(directory: Path, specs: str, defaults: str, monkeypatch: pytest.Mon
     ("specs", "defaults", "expected"),
     [
         (SPECS, "thing_a: 1\n", []),
-        (SPECS, "thing_a: 2\n", ["different defaults"]),
+        (SPECS, "thing_a: 2\n", ["one default in the argument spec and another"]),
         (SPECS, "", ["has a default in the argument spec only"]),
         (SPECS, "thing_a: 1\nthing_c: 1\n", ["thing_c has a default and no argument spec"]),
         ("", "", ["argument_specs.yml is missing"]),
