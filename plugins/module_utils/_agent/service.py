@@ -9,6 +9,7 @@ with an error, and systemd starts it again.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -40,7 +41,7 @@ END_SECONDS = 3.0
 class Agent:
     """All duties, each in a thread of its own except convergence and lease, which share the main one.
 
-    :param outdated: whether the balancer's configuration is no longer the one this agent was started with.
+    :param outdated: whether configuration or code on disk are no longer those this agent was started with.
     """
 
     def __init__(
@@ -116,9 +117,9 @@ class Agent:
             self.log.warning("repaired", f"what runs was not what is recorded; generation {outcome.after.generation}")
 
     def _may_act(self) -> bool:
-        """Whether this agent may go on; with another configuration on disk it ends, and systemd starts it again."""
+        """Whether to go on; with other configuration or code on disk the agent ends, and systemd starts it again."""
         if not self.stop.is_set() and self.outdated():
-            self.log.info("agent", "the configuration has changed, starting anew")
+            self.log.info("agent", "configuration or code have changed, starting anew")
             self.stop.set()
         return not self.stop.is_set()
 
@@ -137,13 +138,14 @@ class Agent:
 
 def run(balancer: Balancer) -> int:
     """Run the agent of a balancer until SIGTERM; the exit status."""
-    started_with = balancer.config.digest()
+    configuration, code = balancer.config.digest(), os.path.realpath(__file__)
 
     def outdated() -> bool:
         try:
-            return BalancerConfig.load(balancer.config.app).digest() != started_with
+            found = BalancerConfig.load(balancer.config.app).digest()
         except SlipwayError:
             return True
+        return found != configuration or os.path.realpath(__file__) != code
 
     agent = Agent(balancer, outdated)
     for number in (signal.SIGTERM, signal.SIGINT):
