@@ -9,7 +9,7 @@ Writes only into the cache of artifacts on the controller and into Ansible's tem
 from __future__ import annotations
 
 import shlex
-from typing import Any, Optional
+from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
@@ -27,10 +27,11 @@ class ActionModule(ActionBase):
     TRANSFERS_FILES = False
     _supports_check_mode = True
 
-    def run(self, tmp: Optional[str] = None, task_vars: Optional[dict[str, Any]] = None) -> dict[str, Any]:
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the task."""
         super().run(tmp, task_vars)
         arguments = dict(self._task.args)
+        remove: Any = self._remove_tmp_path
         try:
             if self._concerns_controller(arguments):
                 arguments["artifact"] = self._transferred(arguments)
@@ -38,7 +39,7 @@ class ActionModule(ActionBase):
         except SlipwayError as exc:
             return {"failed": True, "changed": False, **exc.as_result()}
         finally:
-            self._remove_tmp_path(self._connection._shell.tmpdir)
+            remove(self._connection._shell.tmpdir)
 
     def _concerns_controller(self, arguments: dict[str, Any]) -> bool:
         artifact = arguments.get("artifact")
@@ -54,7 +55,8 @@ class ActionModule(ActionBase):
             self._make_tmp_path()
         remote: str = self._connection._shell.join_path(self._connection._shell.tmpdir, "artifact")
         self._transfer_file(resolved.location, remote)
-        self._fixup_perms2((self._connection._shell.tmpdir, remote), execute=False)
+        readable: Any = self._fixup_perms2
+        readable((self._connection._shell.tmpdir, remote), execute=False)
         return remote
 
     def _host_has(self, document: dict[str, Any]) -> bool:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from .._balancer.journal import Journal
@@ -23,7 +24,7 @@ from .layout import Layout
 from .ports import Owner, owners
 from .record import Record, RecordFile, SlotRecord
 from .revision import SLOTS, STOP_TIMEOUT
-from .store import Store
+from .store import Store, remove
 from .systemd import Systemd, UnitState
 
 
@@ -121,13 +122,22 @@ class Host:
 
     @contextmanager
     def acting(self) -> Iterator[None]:
-        """Hold what keeps every other writer of this host away; in check mode only look at the token."""
+        """Hold what keeps every other writer of this host away, and remove what killed ones left.
+
+        In check mode only the token is looked at.
+        """
         if self.check:
             self.fence.check()
             yield
             return
         with self.fence.held(), self.systemd.held():
+            for path in self.leftovers():
+                remove(path)
             yield
+
+    def leftovers(self) -> list[Path]:
+        """What killed runs left half made or half removed."""
+        return [*self.store.leftovers(), *units.leftovers(self.layout)]
 
     @contextmanager
     def journaled(self, action: str, **content: Any) -> Iterator[None]:

@@ -64,18 +64,18 @@ def _holders(inodes: set[str], proc: Path) -> dict[str, Owner]:
     return found
 
 
-def _processes(proc: Path) -> Iterator[int]:
-    return (int(entry.name) for entry in os.scandir(proc) if entry.name.isdigit())
+def _processes(proc: Path) -> list[int]:
+    return [int(name) for name in os.listdir(proc) if name.isdigit()]
 
 
 def _descriptors(directory: Path) -> Iterator[str]:
     try:
-        entries = list(os.scandir(directory))
+        names = os.listdir(directory)
     except OSError:
         return
-    for entry in entries:
+    for name in names:
         try:
-            yield os.readlink(entry.path)
+            yield os.readlink(directory / name)
         except OSError:
             continue
 

@@ -17,7 +17,7 @@ from typing import Any
 from .._common.errors import SlipwayError, StateError, SystemFailure
 from .._common.files import fsync_directory, link_atomic
 from . import units
-from .host import Host, Outcome, View
+from .host import Host, Outcome, View, other_slot
 from .layout import make_directory
 from .record import SlotRecord
 from .revision import revision_id
@@ -58,10 +58,19 @@ class _Work:
     enable: list[str]
     start: list[str]
     prune: list[str]
+    unneeded: bool
+
+    @property
+    def rewrites(self) -> bool:
+        return bool(self.replaces or self.write or self.remove)
+
+    @property
+    def prunes(self) -> bool:
+        return bool(self.prune) or self.unneeded
 
     @property
     def changes(self) -> bool:
-        return bool(self.replaces or self.write or self.remove or self.stale or self.enable or self.start or self.prune)
+        return bool(self.rewrites or self.stale or self.enable or self.start or self.prunes)
 
 
 def present(host: Host, request: Placing) -> Outcome:
@@ -109,6 +118,9 @@ def _work(host: Host, request: Placing, view: View, rendered: Mapping[str, str])
     }
     wanted = http if restarts else http | (view.enabled & set(rendered))
     record = host.file.read().with_history(identifier) if replaces else host.file.read()
+    linked = {identifier, host.layout.linked(other_slot(request.slot)) or identifier}
+    prune = host.store.prunable(record, linked, request.keep, request.protect)
+    unneeded = set(host.store.unneeded_artifacts(prune)) - {request.document["artifact"]["sha256"]}
     return _Work(
         identifier=identifier,
         missing=host.store.document(identifier) is None,
@@ -119,7 +131,8 @@ def _work(host: Host, request: Placing, view: View, rendered: Mapping[str, str])
         stale=any(state.stale for state in view.states.values()),
         enable=sorted(wanted if restarts else wanted - view.enabled),
         start=sorted(name for name in wanted if restarts or not view.states[name].running),
-        prune=host.store.prunable(record, request.keep, [identifier, *request.protect]),
+        prune=prune,
+        unneeded=bool(unneeded),
     )
 
 
@@ -152,24 +165,21 @@ def _refuse(host: Host, request: Placing, view: View, work: _Work, rendered: Map
 def _act(host: Host, request: Placing, view: View, work: _Work, rendered: Mapping[str, str], outcome: Outcome) -> None:
     make_directory(host.layout.state)
     with host.journaled("present", slot=request.slot, revision=work.identifier, replaced=view.linked):
-        with outcome.step("sweep"):
-            host.store.sweep()
-            units.sweep(host.layout)
         if work.missing:
             with outcome.step("unpack"):
                 host.store.add(work.identifier, request.document, request.source)
         digests = {name: units.text_digest(text) for name, text in rendered.items()}
         placing = SlotRecord(work.identifier, "placing", digests)
-        if work.replaces or work.write or work.remove:
+        if work.rewrites:
             host.fence.check()
             host.mark(request.slot, placing)
         if work.restarts:
             _empty(host, view, outcome)
         _fill(host, request.slot, view, work, outcome)
         _start(host, request.slot, work, placing, outcome)
-        if work.replaces or work.write or work.remove:
+        if work.rewrites:
             _settle(host, request.slot, placing)
-        if work.prune:
+        if work.prunes:
             with outcome.step("prune"):
                 host.fence.check()
                 host.store.prune(work.prune)

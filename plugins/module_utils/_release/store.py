@@ -14,7 +14,7 @@ import hmac
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,38 +89,39 @@ class Store:
             os.rename(incoming, self.layout.revision(identifier))
             fsync_directory(self.layout.revisions)
 
-    def sweep(self) -> None:
-        """Remove what killed runs left."""
-        for directory in (self.layout.revisions, self.layout.artifacts, self.layout.slots, self.layout.state):
-            if directory.is_dir():
-                for entry in directory.iterdir():
-                    if entry.name.startswith("."):
-                        _remove(entry)
+    def leftovers(self) -> list[Path]:
+        """What killed runs left."""
+        places = (self.layout.revisions, self.layout.artifacts, self.layout.slots, self.layout.state)
+        return [entry for place in places if place.is_dir() for entry in place.iterdir() if entry.name.startswith(".")]
 
-    def prunable(self, record: Record, keep: int, protect: Sequence[str]) -> list[str]:
+    def prunable(self, record: Record, linked: Collection[str], keep: int, protect: Sequence[str]) -> list[str]:
         """Revisions that policy lets go, the oldest first.
 
-        Kept are the newest ``keep``, those a slot links to, those in ``protect``, the last proven one, and the last
-        proven one that no slot links to.
+        Kept are the newest ``keep``, those in ``linked`` and ``protect``, the last proven one, and the last proven one
+        that is not in ``linked``.
+
+        :param linked: what the slots link to, or will.
         """
         order = [*(item for item in self.identifiers() if item not in record.history), *record.history]
-        linked = {self.layout.linked(slot) for slot in record.slots}
         spare_proven = [item for item in record.proven if item not in linked]
         kept = {*order[len(order) - keep :], *linked, *protect, *record.proven[-1:], *spare_proven[-1:]}
         present = set(self.identifiers())
         return [item for item in order if item in present and item not in kept]
 
+    def unneeded_artifacts(self, without: Sequence[str] = ()) -> list[str]:
+        """Artifacts that no kept revision was made from, once the revisions ``without`` are gone."""
+        documents = [self.document(identifier) for identifier in self.identifiers() if identifier not in without]
+        needed = {document["artifact"]["sha256"] for document in documents if document}
+        return [sha256 for sha256 in _names(self.layout.artifacts) if sha256 not in needed]
+
     def prune(self, identifiers: Sequence[str]) -> None:
-        """Remove revisions, and the artifacts that no kept revision was made from."""
+        """Remove revisions, and the artifacts that are not needed then."""
         for identifier in identifiers:
             hidden = self.layout.revisions / f".pruned-{identifier}"
             os.rename(self.layout.revision(identifier), hidden)
-            _remove(hidden)
-        documents = [self.document(identifier) for identifier in self.identifiers()]
-        needed = {document["artifact"]["sha256"] for document in documents if document}
-        for sha256 in _names(self.layout.artifacts):
-            if sha256 not in needed:
-                (self.layout.artifacts / sha256).unlink()
+            remove(hidden)
+        for sha256 in self.unneeded_artifacts():
+            (self.layout.artifacts / sha256).unlink()
 
     def _artifact(self, sha256: str, source: Source) -> Path:
         kept = self.layout.artifacts / sha256
@@ -229,12 +230,13 @@ def _sync_file_system(directory: Path) -> None:
 
 def _names(directory: Path) -> list[str]:
     try:
-        return sorted(entry.name for entry in os.scandir(directory) if not entry.name.startswith("."))
+        return sorted(name for name in os.listdir(directory) if not name.startswith("."))
     except FileNotFoundError:
         return []
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Remove a file, a link or a whole directory."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

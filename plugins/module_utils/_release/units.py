@@ -139,10 +139,9 @@ def disable(layout: Layout, name: str) -> None:
         fsync_directory(link.parent)
 
 
-def sweep(layout: Layout) -> None:
-    """Remove what a killed run left half written in the unit directory."""
-    for path in layout.units.glob(f".slipway-{layout.app}-*"):
-        path.unlink(missing_ok=True)
+def leftovers(layout: Layout) -> list[Path]:
+    """What killed runs left half written in the unit directory."""
+    return list(layout.units.glob(f".slipway-{layout.app}-*"))
 
 
 def _wants(layout: Layout, name: str) -> Path:
