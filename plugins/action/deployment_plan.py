@@ -43,7 +43,7 @@ class ActionModule(ActionBase):
         check: Any = self.validate_argument_spec
         _validated, options = check(argument_spec=ARGUMENTS)
         try:
-            return self._run(options, task_vars or {})
+            return self._run(_plain(options), task_vars or {})
         except SlipwayError as exc:
             return {"failed": True, "changed": False, **exc.as_result()}
 
@@ -56,7 +56,7 @@ class ActionModule(ActionBase):
         planned = plan(
             inputs,
             _revision(inputs, found) if found else None,
-            _plain(options["live"] or {}),
+            options["live"] or {},
             artifact_bytes=found.path.stat().st_size if found and found.path else 0,
         )
         result = {

@@ -14,7 +14,7 @@ MODULES = {
     "balancer": "slipway.release.lb_info",
     "ledger": "slipway.release.ledger_info",
 }
-OURS = ("changed", "failed", "invocation", "msg", "exception", "warnings", "deprecations")
+ADDED = ("changed", "failed", "invocation", "msg", "exception", "warnings", "deprecations", "ansible_facts")
 
 
 class ActionModule(ActionBase):
@@ -34,16 +34,20 @@ class ActionModule(ActionBase):
                 "ports": {"type": "list", "elements": "int", "default": []},
             }
         )
-        return {"changed": False, **{part: self._read(part, options, task_vars) for part in options["reads"]}}
+        results = {part: self._execute(part, options, task_vars) for part in options["reads"]}
+        facts: dict[str, Any] = {}
+        for result in results.values():
+            facts.update(result.get("ansible_facts", {}))
+        return {"changed": False, "ansible_facts": facts, **{part: _part(result) for part, result in results.items()}}
 
-    def _read(self, part: str, options: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+    def _execute(self, part: str, options: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         arguments = {"app": options["app"]}
         if part == "release":
             arguments["ports"] = options["ports"] or self._declared_ports(task_vars or {})
-        result = self._execute_module(module_name=MODULES[part], module_args=arguments, task_vars=task_vars)
-        if result.get("failed"):
-            return {"error": result.get("msg", "the module failed without a message")}
-        return {key: value for key, value in result.items() if key not in OURS and not key.startswith("_ansible")}
+        result: dict[str, Any] = self._execute_module(
+            module_name=MODULES[part], module_args=arguments, task_vars=task_vars
+        )
+        return result
 
     def _declared_ports(self, task_vars: dict[str, Any]) -> list[int]:
         """Ports in slipway_components; what cannot be read there is refused when the inputs are judged."""
@@ -51,3 +55,10 @@ class ActionModule(ActionBase):
         ports = [item.get("ports") for item in components if isinstance(item, dict)]
         found = {port for slots in ports if isinstance(slots, dict) for port in slots.values()}
         return sorted(port for port in found if isinstance(port, int))
+
+
+def _part(result: dict[str, Any]) -> dict[str, Any]:
+    """What the module returned, without what Ansible adds to every result."""
+    if result.get("failed"):
+        return {"error": result.get("msg", "the module failed without a message")}
+    return {key: value for key, value in result.items() if key not in ADDED and not key.startswith("_ansible")}

@@ -27,6 +27,7 @@ class Reading:
     :param undefined: variables that Ansible could not evaluate, with its reason.
     :ivar values: value of each declared variable; the default where one is absent or cannot be read.
     :ivar problems: in the order of the spec, unknown names first.
+    :ivar unevaluated: what could not be evaluated, often because of one of the other problems.
     :ivar unread: names of the variables that have a problem, whose values further rules must not judge.
     """
 
@@ -35,16 +36,18 @@ class Reading:
     ) -> None:
         self.values: dict[str, Any] = {}
         self.problems: list[InputError] = []
+        self.unevaluated: list[InputError] = []
         self.unread: set[str] = set()
         given = {name: value for name, value in variables.items() if _is_ours(name)}
         self._refuse_unknown("", given, spec)
         for name, declared in spec.items():
             before = len(self.problems)
             if name in undefined:
-                self._problem(f"it cannot be evaluated: {undefined[name]}", name, "define what it refers to")
-                self.values[name] = declared.get("default")
-            else:
-                self.values[name] = self._option(name, declared, given.get(name))
+                what = f"it cannot be evaluated: {undefined[name]}"
+                self.unevaluated.append(InputError(what, where=name, remedy="define what it refers to"))
+                self.unread.add(name)
+                continue
+            self.values[name] = self._option(name, declared, given.get(name))
             if len(self.problems) > before:
                 self.unread.add(name)
 

@@ -110,6 +110,7 @@ def validate(
     for rule in RULES:
         if not reading.unread.intersection(rule.reads):
             problems.extend(rule.judge(reading.values, context))
+    problems.extend(reading.unevaluated)
     if problems:
         raise InputProblems(problems)
     return _inputs(reading.values, context)

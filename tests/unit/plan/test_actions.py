@@ -1,0 +1,191 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The actions on the controller: what they refuse, what they hand to the ledger, what check mode leaves out."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.unit.plan.made import GROUPS, MAILER, WEB, fleet_of
+
+LEDGER = {"deployment": "d1", "token": 5, "uuid": "u", "resumed": False, "committed": [], "changed": True}
+
+
+class Templar:
+    """A templar for variables that hold no templates, but for one that refers to nothing."""
+
+    def template(self, value: Any) -> Any:
+        if value == "{{ nothing }}":
+            raise importlib.import_module("ansible.errors").AnsibleUndefinedVariable("'nothing' is undefined")
+        return value
+
+
+class Stand:
+    """An action with its task, and the modules it runs replaced by answers."""
+
+    def __init__(self, action: str, arguments: dict[str, Any], **task: Any) -> None:
+        module = importlib.import_module(f"ansible_collections.slipway.release.plugins.action.{action}")
+        settings = {"check_mode": False, "diff": False, "delegate_to": "db1", "async_val": 0, "action": action, **task}
+        self.action = module.ActionModule(
+            task=SimpleNamespace(args=arguments, **settings),
+            connection=SimpleNamespace(_shell=SimpleNamespace(tmpdir=None), has_pipelining=True),
+            play_context=SimpleNamespace(),
+            loader=None,
+            templar=Templar(),
+            shared_loader_obj=None,
+        )
+        self.ran: list[tuple[str, dict[str, Any]]] = []
+        self.answers: dict[str, dict[str, Any]] = {"slipway.release.ledger": dict(LEDGER)}
+        self.action._execute_module = self.execute
+
+    def execute(self, module_name: str, module_args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        self.ran.append((module_name, module_args))
+        return dict(self.answers[module_name])
+
+    def run(self, variables: dict[str, Any]) -> dict[str, Any]:
+        result: dict[str, Any] = self.action.run(None, variables)
+        return result
+
+
+@pytest.fixture
+def variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What the operator wrote; caches of the action lie in the test's directory."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "app.py").write_text("print()\n")
+    return {
+        "groups": GROUPS,
+        "slipway_app": "shop",
+        "slipway_version": "1.1",
+        "slipway_artifact": str(tmp_path / "shop"),
+        "slipway_components": copy.deepcopy([WEB, MAILER]),
+        "slipway_ledger_host": "db1",
+    }
+
+
+def planning(**task: Any) -> Stand:
+    options = {"verb": task.pop("verb", "deploy"), "live": task.pop("live", fleet_of("1.0", None))}
+    return Stand("deployment_plan", options, **task)
+
+
+def test_a_run_begins_the_plan_that_a_check_has_shown(variables: dict[str, Any]) -> None:
+    checking, running = planning(check_mode=True), planning()
+    shown, begun = checking.run(variables), running.run(variables)
+    assert checking.ran == []
+    assert (shown["token"], shown["deployment"], shown["changed"]) == (0, "", True)
+    name, options = running.ran[0]
+    assert (name, options["command"], options["app"]) == ("slipway.release.ledger", "begin", "shop")
+    assert options["plan"] == shown["plan"] == begun["plan"]
+    assert shown["digest"] == begun["digest"]
+    assert (options["token_above"], options["lease_seconds"], options["abandon"]) == (4, 300, "")
+    assert "@" in options["holder"]
+    assert {key: begun[key] for key in ("deployment", "token", "uuid", "resumed")} == {
+        key: LEDGER[key] for key in ("deployment", "token", "uuid", "resumed")
+    }
+
+
+def test_the_artifact_is_what_release_place_takes(variables: dict[str, Any]) -> None:
+    result = planning().run(variables)
+    assert Path(result["artifact"]).is_file()
+    assert result["plan"]["revision"]["artifact"]["sha256"] in result["artifact"]
+
+
+def test_the_difference_is_from_what_is_active_to_the_plan(variables: dict[str, Any]) -> None:
+    assert "diff" not in planning(check_mode=True).run(variables)
+    result = planning(check_mode=True, diff=True).run(variables)
+    before, after = (yaml.safe_load(result["diff"][side]) for side in ("before", "after"))
+    assert after == result["plan"]
+    assert (before["slot"], before["to"]["version"]) == ("blue", "1.0")
+
+
+def test_nothing_to_do_begins_nothing(variables: dict[str, Any]) -> None:
+    active = planning().run(variables)["plan"]
+    live = fleet_of("1.0", None)
+    for host in ("app1", "app2"):
+        live[host]["release"]["slots"]["blue"].update(active["to"])
+    stand = planning(live=live)
+    result = stand.run(variables)
+    assert (result["changed"], result["token"], stand.ran) == (False, 0, [])
+
+
+@pytest.mark.parametrize("host", [None, "app1"])
+def test_the_task_must_be_delegated_to_the_ledger_host(variables: dict[str, Any], host: str | None) -> None:
+    stand = planning(delegate_to=host)
+    result = stand.run(variables)
+    assert result["failed"]
+    assert 'delegate_to: "{{ slipway_ledger_host }}"' in result["msg"]
+    assert stand.ran == []
+
+
+def test_bad_input_is_one_message_and_runs_nothing(variables: dict[str, Any]) -> None:
+    stand = planning()
+    result = stand.run({**variables, "slipway_rollout": "canary", "slipway_keep_revisions": 0})
+    assert (result["failed"], result["error"]["where"]) == (True, "slipway_rollout")
+    assert len(result["error"]["others"]) == 1
+    assert stand.ran == []
+
+
+def test_a_wrong_checksum_is_refused(variables: dict[str, Any]) -> None:
+    stand = planning()
+    result = stand.run({**variables, "slipway_artifact_sha256": "0" * 64})
+    assert "slipway_artifact_sha256" in result["msg"]
+    assert stand.ran == []
+
+
+def test_an_undefined_variable_is_named_after_what_may_be_its_cause(variables: dict[str, Any]) -> None:
+    result = planning().run({**variables, "slipway_artifact": "{{ nothing }}", "slipway_version": None})
+    assert result["error"]["where"] == "slipway_version"
+    assert "'nothing' is undefined" in result["error"]["others"][0]
+
+
+def test_a_rollback_evaluates_neither_version_nor_artifact(variables: dict[str, Any]) -> None:
+    live = fleet_of("1.1", "1.0")
+    result = planning(verb="rollback", live=live).run({**variables, "slipway_artifact": "{{ nothing }}"})
+    assert result["error"]["where"] == "slipway_rollback_to"
+
+
+def test_validation_connects_nowhere_and_needs_no_delegation(variables: dict[str, Any]) -> None:
+    stand = Stand("deployment_plan", {"verb": "validate", "purpose": "deploy"}, delegate_to=None)
+    assert not stand.run(variables).get("failed")
+    assert stand.run({**variables, "slipway_version": None})["error"]["where"] == "slipway_version"
+    assert stand.ran == []
+
+
+def test_a_lease_that_another_took_meanwhile_fails_the_task(variables: dict[str, Any]) -> None:
+    stand = planning()
+    stand.answers["slipway.release.ledger"] = {"failed": True, "msg": "taken", "error": {"kind": "lease"}}
+    result = stand.run(variables)
+    assert (result["failed"], result["changed"], result["msg"]) == (True, False, "taken")
+
+
+def test_host_info_reports_a_module_that_fails_and_reads_the_rest(variables: dict[str, Any]) -> None:
+    stand = Stand("host_info", {"app": "shop", "reads": ["release", "balancer", "ledger"]})
+    stand.answers = {
+        "slipway.release.release_info": {"token": 4, "changed": False, "invocation": {}, "_ansible_parsed": True},
+        "slipway.release.lb_info": {"failed": True, "msg": "no balancer"},
+        "slipway.release.ledger_info": {"uuid": "u", "ansible_facts": {"found": "python3"}},
+    }
+    assert stand.run(variables) == {
+        "changed": False,
+        "ansible_facts": {"found": "python3"},
+        "release": {"token": 4},
+        "balancer": {"error": "no balancer"},
+        "ledger": {"uuid": "u"},
+    }
+    assert dict(stand.ran)["slipway.release.release_info"] == {"app": "shop", "ports": [8081, 8082]}
+
+
+@pytest.mark.parametrize("components", ["nonsense", [{"ports": "x"}, "y"], []])
+def test_host_info_leaves_malformed_components_to_the_validation(variables: dict[str, Any], components: Any) -> None:
+    stand = Stand("host_info", {"app": "shop", "reads": ["release"]})
+    stand.answers = {"slipway.release.release_info": {"token": 4}}
+    stand.run({**variables, "slipway_components": components})
+    assert stand.ran[0][1] == {"app": "shop", "ports": []}
