@@ -56,7 +56,7 @@ from .state import SCHEMA, State
 
 MASTER_SOCKET = "/run/haproxy-master.sock"
 OUT_OF_ROTATION = 0x3B
-_LEFTOVER = re.compile(r"\.(state\.json|slots\.map|servers\.state|token)\..+")
+_LEFTOVER = re.compile(r"\.(state\.json|slots\.map|servers\.state|gate\.map|token)\..+")
 
 
 @dataclass(frozen=True)
@@ -168,6 +168,7 @@ class HAProxy(Balancer):
 
     def _set_gate(self, value: str) -> None:
         entries = {GATE_KEY: value}
+        _sweep(self.run_directory)
         write_when_other(self.gate_map, map_text(entries))
         for worker, view in self._workers():
             with suppress(WorkerGone):
@@ -232,9 +233,7 @@ class HAProxy(Balancer):
 
     def _record(self, state: State) -> None:
         self._make_directories()
-        for leftover in self.directory.glob(".*"):
-            if _LEFTOVER.fullmatch(leftover.name):
-                leftover.unlink()
+        _sweep(self.directory)
         if self.recorded() != state:
             content = state.to_dict()
             write_state(self.directory / "state.json", content.pop("schema"), content)
@@ -258,6 +257,13 @@ class HAProxy(Balancer):
     def _make_directories(self) -> None:
         self.directory.mkdir(mode=0o755, parents=True, exist_ok=True)
         self.run_directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+
+
+def _sweep(directory: Path) -> None:
+    """Remove what a killed run left half-written."""
+    for leftover in directory.glob(".*"):
+        if _LEFTOVER.fullmatch(leftover.name):
+            leftover.unlink()
 
 
 def _alike(view: View, newest: View) -> bool:

@@ -132,7 +132,7 @@ def test_a_boot_closes_and_a_service_restart_does_not(host: Host) -> None:
     assert host.balancer.live().open and ask()[0] == 200
     run("systemctl", "stop", "haproxy")
     shutil.rmtree("/run/slipway")
-    run("systemd-tmpfiles", "--create", "--boot")
+    run("systemd-tmpfiles", "--create", "--boot", "--prefix=/run/slipway")
     host.restart()
     assert not host.balancer.live().open and ask()[0] == 503
 
