@@ -58,7 +58,13 @@ def run(step: str, times: dict[str, float]) -> int:
     try:
         with log.open("wb") as sink:
             make = subprocess.Popen(
-                ["make", "--no-print-directory", step], cwd=TOP, stdout=sink, stderr=sink, start_new_session=True
+                ["make", "--no-print-directory", step],
+                cwd=TOP,
+                env={**os.environ, "NO_COLOR": "1", "ANSIBLE_NOCOLOR": "1", "PYTHONUNBUFFERED": "1"},
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=sink,
+                start_new_session=True,
             )
         code = follow(make, log)
     finally:
