@@ -59,6 +59,7 @@ class Meter:
         self._stopping = ""
         self._loop: asyncio.AbstractEventLoop
         self._origin = 0.0
+        self._swept = 0.0
         self._end = 0.0
 
     def run(self) -> dict[str, Any]:
@@ -100,6 +101,7 @@ class Meter:
             "unix_ms": round((time.time() + HEAD_START) * 1e3),
         }
         self._start_schedules()
+        self._swept = self._loop.time()
         while not self._stopping or self._busy:
             await asyncio.sleep(SWEEP)
             self._sweep()
@@ -139,10 +141,11 @@ class Meter:
                 self._loop.call_at(due, self._tick)
                 return
             self._next += 1
-            self._arrive(due, now)
+            self._arrive(due)
         self._loop.call_soon(self._tick)
 
-    def _arrive(self, due: float, now: float) -> None:
+    def _arrive(self, due: float) -> None:
+        now = self._loop.time()
         keep = int(self._next * self.options.keepalive_share + 1e-9) > self._keepalive_sent
         self._keepalive_sent += keep
         kind = KEEPALIVE if keep else NEW
@@ -217,11 +220,15 @@ class Meter:
         return self._random.randrange(self.options.users) if self.options.users else self._random.getrandbits(32)
 
     def _sweep(self) -> None:
+        """Find timeouts; time in which the meter itself did not run is not held against the server."""
         now = self._loop.time()
+        asleep = max(0.0, now - self._swept - 2 * SWEEP)
+        self._swept = now
         for connection in list(self._busy):
             exchange = connection.exchange
             if exchange is None:
                 continue
+            exchange.deadline += asleep
             if exchange.deadline <= now:
                 connection.expire(now)
             elif exchange.agreed_end and exchange.agreed_end <= now and isinstance(exchange.answer, WebSocketAnswer):

@@ -218,8 +218,7 @@ class FaultyConnection(asyncio.Protocol):
     def long_cut_cleanly(self, head: bytes, identity: bytes) -> None:
         """End too early, but by the rules: last chunk, or close frame."""
         if b"/websocket" in head:
-            self.accept(head, identity)
-            self.transport.write(b"\x88\x02\x03\xe9")
+            self.accept(head, identity, tick=b"\x88\x02\x03\xe9")
         else:
             self.stream(identity, 0, b"0\r\n\r\n")
 
