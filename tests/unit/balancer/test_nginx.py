@@ -17,6 +17,7 @@ from ansible_collections.slipway.release.plugins.module_utils._balancer.assign i
 from ansible_collections.slipway.release.plugins.module_utils._balancer.nginx import Nginx
 from ansible_collections.slipway.release.plugins.module_utils._balancer.state import State
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import StateError, SystemFailure
+from ansible_collections.slipway.release.plugins.module_utils._common.files import link_atomic
 
 Make = Callable[..., State]
 
@@ -87,7 +88,7 @@ def test_nothing_visible_changes_until_the_generation_is_complete(
 ) -> None:
     nginx.apply(state(40, 1))
     seen: list[tuple[str, ...]] = []
-    swap = module.link_atomic
+    swap = link_atomic
 
     def before_the_swap(path: Path, target: str) -> None:
         seen.append(links(nginx))

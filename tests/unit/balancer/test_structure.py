@@ -18,6 +18,7 @@ from ansible_collections.slipway.release.plugins.module_utils._balancer.structur
     install,
 )
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SystemFailure
+from ansible_collections.slipway.release.plugins.module_utils._common.files import write_atomic
 
 
 class FileService(Service):
@@ -138,7 +139,7 @@ def test_a_link_in_conflict_is_removed_before_the_new_file_appears(
 ) -> None:
     site = service.path.with_name("site")
     site.symlink_to("elsewhere")
-    write = module.write_atomic
+    write = write_atomic
     seen: list[bool] = []
 
     def watching(path: Path, data: bytes, *, mode: int) -> None:

@@ -1,0 +1,286 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A real nginx of a lab machine with the sample application behind it.
+
+Touches the machine it runs in: nginx's service and configuration, and slipway's directories. Runs as root inside a
+lab machine and nowhere else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import pytest
+from ansible_collections.slipway.release.plugins.module_utils._balancer.ask import ask
+from ansible_collections.slipway.release.plugins.module_utils._balancer.config import BalancerConfig, Sticky
+from ansible_collections.slipway.release.plugins.module_utils._balancer.nginx import Nginx
+from ansible_collections.slipway.release.plugins.module_utils._balancer.nginx_service import NginxService
+from ansible_collections.slipway.release.plugins.module_utils._balancer.structure import Installed, Structure, install
+from ansible_collections.slipway.release.plugins.module_utils._balancer.switch import Change, Outcome, switch
+from ansible_collections.slipway.release.plugins.module_utils._common.fence import Fence
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+TEMPLATE = REPOSITORY / "roles/balancer/templates/nginx.conf.j2"
+SITE_PACKAGES = REPOSITORY / ".cache/venv-oldest/lib/python3.11/site-packages"
+METER = "ansible_collections.slipway.release.plugins.module_utils._meter"
+DEFAULT_SITE = Path("/etc/nginx/sites-enabled/default")
+PORTS = {"blue-app1": 9081, "blue-app2": 9082, "green-app1": 9083, "green-app2": 9084}
+SHOP = BalancerConfig(
+    app="shop",
+    kind="nginx",
+    port=8080,
+    servers={
+        slot: {host: f"127.0.0.1:{PORTS[f'{slot}-{host}']}" for host in ("app1", "app2")} for slot in ("blue", "green")
+    },
+)
+BLUE, GREEN = {"blue": 100, "green": 0}, {"blue": 0, "green": 100}
+IN_LAB = Path("/run/host/container-manager").exists()
+collect_ignore_glob = [] if IN_LAB else ["test_*.py"]
+
+
+def wait_until(holds: Callable[[], bool], seconds: float, what: str) -> None:
+    """Wait for a condition, bounded."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.02)
+
+
+def run(*argv: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run a command of the machine."""
+    return subprocess.run(argv, check=check, capture_output=True, text=True)
+
+
+def listens(port: int) -> bool:
+    """Whether something accepts connections on a loopback port."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Instance:
+    """One process of the sample application."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it unless it runs, and wait until it listens."""
+        if self.process is not None and self.process.poll() is None:
+            return
+        slot, host = self.name.split("-")
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(REPOSITORY / "sample"),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "SLOT": slot,
+            "SHOP_HOST": host,
+            "SHOP_BIND": "127.0.0.1",
+            "PORT": str(PORTS[self.name]),
+        }
+        self.process = subprocess.Popen([sys.executable, "-m", "shop"], env=environment)
+        wait_until(lambda: listens(PORTS[self.name]), 10, f"{self.name} listens")
+
+    def end(self, number: int = signal.SIGKILL) -> None:
+        """End it."""
+        if self.process is not None:
+            self.process.send_signal(number)
+            self.process.wait(30)
+            self.process = None
+
+
+class Host:
+    """nginx of this machine, set up as the role does."""
+
+    def __init__(self, config: BalancerConfig) -> None:
+        self.use(config)
+
+    def use(self, config: BalancerConfig) -> None:
+        """Take another configuration; ``install`` makes nginx use it."""
+        self.config = config
+        self.balancer = Nginx(config)
+        self.service = NginxService(config)
+        self.file = Path(f"/etc/nginx/conf.d/slipway-{config.app}.conf")
+
+    def render(self) -> str:
+        """The role's template for this configuration."""
+        variables = {
+            "ansible_managed": "Ansible managed",
+            "balancer_config": self.config.to_dict(),
+            "balancer_structure_digest": "@STRUCTURE@",
+            "balancer_state_directory": str(self.balancer.directory.parent),
+            "balancer_run_directory": str(self.balancer.run_directory.parent),
+            "balancer_nginx_idle_connections": 64,
+            "balancer_nginx_idle_ms": 50,
+            "balancer_nginx_client_max_body_size": "16m",
+            "balancer_nginx_connect_timeout": 1,
+            "balancer_nginx_timeout": 300,
+            "balancer_nginx_retry_seconds": 5,
+            "balancer_nginx_ipv6": False,
+        }
+        rendered = subprocess.run(
+            [sys.executable, "-B", str(Path(__file__).with_name("render.py")), str(TEMPLATE)],
+            input=json.dumps(variables),
+            env={"PYTHONPATH": str(SITE_PACKAGES), "PATH": os.environ["PATH"]},
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return rendered.stdout
+
+    def structure(self, extra: str = "") -> Structure:
+        """What the role gives to ``lb_structure``."""
+        config = json.dumps(self.config.to_dict())
+        return Structure(
+            {self.file: self.render() + extra, Path(f"/etc/slipway/balancer/{self.config.app}.json"): config}
+        )
+
+    def install(self, extra: str = "", deadline: int = 10) -> Installed:
+        """Install the structure."""
+        return install(self.service, self.structure(extra), deadline=deadline)
+
+    def remove(self) -> None:
+        """Remove the application from this balancer."""
+        self.file.unlink(missing_ok=True)
+        for directory in (self.balancer.directory, self.balancer.run_directory):
+            shutil.rmtree(directory, ignore_errors=True)
+
+    def switch(self, token: int = 0, **change: Any) -> Outcome:
+        """Change what the balancer does, as ``lb_switch`` does."""
+        return switch(self.balancer, Fence(self.balancer.directory, token), Change(**change))
+
+    def reset(self) -> None:
+        """All traffic to blue, all servers ready, open."""
+        servers = dict.fromkeys(self.config.all_instances(), "ready")
+        down = dict.fromkeys(self.config.all_instances(), False)
+        self.switch(
+            percents=BLUE, stable="blue", servers=servers, down=down, settle=True, force=True, initial=True, open=True
+        )
+
+    def processes(self) -> tuple[int, ...]:
+        """The master and its workers."""
+        master = int(Path("/run/nginx.pid").read_text())
+        children = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+        return (master, *sorted(map(int, children)))
+
+    def routes(self) -> Counter[str]:
+        """How many buckets the running nginx sends to each server, all of them asked."""
+        answers = ask(self.config.status_port, [f"/bucket/b{bucket:03d}" for bucket in range(1000)])
+        prefix = f"slipway_{self.config.app}_"
+        return Counter(answer.text.strip()[len(prefix) :] for answer in answers)
+
+
+class Load:
+    """Runs the meter in a process of its own until the block ends.
+
+    :param seconds: the longest time it may run.
+    """
+
+    def __init__(
+        self, seconds: int, *, rate: int = 500, slow: int = 10, long: int = 10, port: int = 8080, users: int = 500
+    ) -> None:
+        self.directory = tempfile.TemporaryDirectory(prefix="load")
+        self.stop = Path(self.directory.name) / "stop"
+        self.summary = Path(self.directory.name) / "report.json"
+        self.recorded = Path(self.directory.name) / "records.jsonl"
+        self.report: dict[str, Any] = {}
+        self.records: list[dict[str, Any]] = []
+        self.argv = [
+            *(sys.executable, "-B", "-m", METER, "--url", f"http://127.0.0.1:{port}/plain"),
+            *("--duration", str(seconds), "--rate", str(rate), "--slow", str(slow), "--long", str(long)),
+            *("--long-seconds", "5", "--sticky", "cookie:slipway", "--users", str(users)),
+            *("--report", str(self.summary), "--records", str(self.recorded), "--until-file", str(self.stop)),
+        ]
+
+    def __enter__(self) -> Load:
+        self.process = subprocess.Popen(self.argv, stdout=subprocess.DEVNULL)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop.touch()
+        self.process.wait(120)
+        if kind is None:
+            self.report = json.loads(self.summary.read_text(encoding="utf-8"))
+            self.records = [json.loads(line) for line in self.recorded.read_text(encoding="utf-8").splitlines()]
+        self.directory.cleanup()
+
+    @property
+    def lost(self) -> int:
+        """Lost requests of all classes."""
+        return int(self.report["total"]["lost"])
+
+    def sent(self, name: str) -> int:
+        """Requests of one class."""
+        return int(self.report["classes"][name]["sent"])
+
+
+def get(path: str = "/", port: int = 8080, headers: Sequence[str] = ()) -> tuple[int, dict[str, str], str]:
+    """One request on a new connection: status, headers with names in small letters, body."""
+    lines = [f"GET {path} HTTP/1.1", "Host: shop", "Connection: close", *headers]
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall("".join(f"{line}\r\n" for line in [*lines, ""]).encode())
+        received = b""
+        while piece := connection.recv(65536):
+            received += piece
+    head, _gap, body = received.decode("latin-1").partition("\r\n\r\n")
+    first, *fields = head.split("\r\n")
+    found = {name.lower(): value.strip() for name, _colon, value in (field.partition(":") for field in fields)}
+    return int(first.split()[1]), found, body
+
+
+def with_sticky(config: BalancerConfig, by: str, name: str = "") -> BalancerConfig:
+    """The configuration with another sticky key."""
+    return replace(config, sticky=Sticky(by, name))
+
+
+@pytest.fixture(scope="session")
+def instances() -> Iterator[dict[str, Instance]]:
+    """Two instances of the sample application in each slot."""
+    found = {name: Instance(name) for name in PORTS}
+    try:
+        yield found
+    finally:
+        for instance in found.values():
+            instance.end()
+
+
+@pytest.fixture(scope="session")
+def machine() -> Iterator[None]:
+    """nginx with nothing of ours; stopped afterwards."""
+    run("systemctl", "stop", "nginx")
+    for path in Path("/etc/nginx/conf.d").glob("*.conf"):
+        path.unlink()
+    for directory in ("/var/lib/slipway", "/run/slipway", "/etc/slipway"):
+        shutil.rmtree(directory, ignore_errors=True)
+    yield
+    run("systemctl", "stop", "nginx")
+
+
+@pytest.fixture
+def host(machine: None, instances: dict[str, Instance]) -> Iterator[Host]:
+    """nginx with all traffic on blue and all instances running."""
+    for instance in instances.values():
+        instance.start()
+    made = Host(SHOP)
+    made.install()
+    made.reset()
+    yield made
+    made.use(SHOP)
+    made.remove()
