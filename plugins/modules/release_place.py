@@ -33,7 +33,8 @@ attributes:
     description: Transfers an artifact from the controller, and only when the host does not have it.
     support: full
   check_mode:
-    description: Reports what would be done, after the same refusals; fetches nothing.
+    description: Reports what would be done, after the same refusals; fetches nothing. A missing account is not refused,
+      because an earlier task would have made it.
     support: full
   diff_mode:
     description: Shows the slot before and after, and the unit files that change. Secrets are not part of it.

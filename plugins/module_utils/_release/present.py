@@ -155,8 +155,9 @@ def _refuse(host: Host, request: Placing, view: View, work: _Work, rendered: Map
             where=str(host.layout.revision(work.identifier)),
             remedy="find out who changed it; remove the directory once no slot links to it, then run again",
         )
-    if work.changes:
+    if work.changes and not host.check:
         require_account(request.document)
+    if work.changes:
         units.refuse_foreign(host.layout, list(work.write), view.installed)
     if work.start:
         host.refuse_taken_ports(request.document, request.slot, {*view.installed, *rendered})

@@ -102,11 +102,12 @@ class Store:
 
         :param linked: what the slots link to, or will.
         """
-        order = [*(item for item in self.identifiers() if item not in record.history), *record.history]
+        present = self.identifiers()
+        order = [*(item for item in present if item not in record.history), *record.history]
+        order = [item for item in order if item in present]
         spare_proven = [item for item in record.proven if item not in linked]
-        kept = {*order[len(order) - keep :], *linked, *protect, *record.proven[-1:], *spare_proven[-1:]}
-        present = set(self.identifiers())
-        return [item for item in order if item in present and item not in kept]
+        kept = {*order[-keep:], *linked, *protect, *record.proven[-1:], *spare_proven[-1:]}
+        return [item for item in order if item not in kept]
 
     def unneeded_artifacts(self, without: Sequence[str] = ()) -> list[str]:
         """Artifacts that no kept revision was made from, once the revisions ``without`` are gone."""
