@@ -70,7 +70,7 @@ def test_control_without_drops_reports_exactly_zero(faulty: Any) -> None:
 @pytest.mark.parametrize("fault", sorted(KIND_OF_FAULT))
 def test_each_fault_alone_is_counted_exactly(faulty: Any, fault: str) -> None:
     with faulty(lambda number, kind, reused: fault if number % 7 == 3 and kind != "long" else "") as server:
-        _, summary = measure(server.port, slow=2, slow_ms=100, timeout=0.9)
+        _, summary = measure(server.port, slow=2, slow_ms=100, timeout=0.9, duration=0.7)
     expected = {(name, KIND_OF_FAULT[fault]): count for (name, _), count in server.dropped.items()}
     assert set(expected) == {(name, KIND_OF_FAULT[fault]) for name in ("keepalive", "new", "slow")}
     assert losses(summary) == expected
