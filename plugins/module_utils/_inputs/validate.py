@@ -81,10 +81,6 @@ class Inputs:
     balancer_hosts: list[str]
     warnings: list[str] = field(default_factory=list)
 
-    def ports(self, slot: str) -> dict[str, int]:
-        """Port of each http component in ``slot``."""
-        return {item["name"]: item["ports"][slot] for item in self.components if item["kind"] == "http"}
-
 
 def validate(
     variables: Mapping[str, Any],

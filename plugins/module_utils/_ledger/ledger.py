@@ -236,9 +236,10 @@ class Ledger:
                 where=str(self.storage.directory),
                 remedy="run the same deployment again to resume it, or plan again to have it judged",
             )
-        self._close(
-            records, "abandoned", "a new deployment found the traffic settled where this one began", records.token
-        )
+        reason = "a new deployment found the traffic settled"
+        last = records.lease or Lease(records.token, deployment, "", 0, 0, "")
+        self._event(last, "outcome", "finish", result="abandoned", reason=reason, evidence={})
+        self._close(records, "abandoned", reason, last.token)
 
     def _close(self, records: _Records, result: str, reason: str, token: int) -> None:
         opened = records.open or {}

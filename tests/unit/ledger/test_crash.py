@@ -134,6 +134,9 @@ def assert_consistent(ledger: Ledger, clock: SetClock, token_before: int, active
     done = [entry for entry in info["state"]["deployments"] if entry["to"]["version"] == "1.0"]
     if not done:
         assert info["state"]["active"] == active_before
+    if done and done[0]["result"] == "active":
+        assert not ledger.finish(done[0]["id"], done[0]["token"], "active").changed
+        assert ledger.storage.read("lease.json")["open"] is None
     clock.pass_seconds(HOLD)
     abandon = info["unfinished"]["deployment"] if info["unfinished"] else ""
     following = ledger.begin(plan_of("3.0", origin="0.9"), "eve@pc", HOLD, abandon=abandon)

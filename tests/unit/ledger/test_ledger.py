@@ -68,6 +68,7 @@ def test_another_plan_needs_the_unfinished_deployment_named(ledger: Ledger, cloc
     second = ledger.begin(plan_of("1.1"), "bob@pc", 60, abandon=first.deployment)
     assert (second.token, second.resumed) == (2, False)
     assert ledger.info()["state"]["deployments"][0]["result"] == "abandoned"
+    assert ledger.storage.events(first.deployment)[-1]["result"] == "abandoned"
 
 
 def test_the_lease_ends_when_the_ledger_host_has_booted(ledger: Ledger, clock: SetClock) -> None:
@@ -320,6 +321,17 @@ def test_a_full_disk_at_the_end_leaves_the_deployment_open(
     assert ledger.info()["unfinished"]["deployment"] == first.deployment
     assert ledger.info()["state"]["active"] is None
     assert ledger.finish(first.deployment, 1, "active").changed
+
+
+def test_an_event_that_could_not_be_made_durable_is_not_there(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = ledger.begin(plan_of("1.0"), "ann@pc", 60)
+    path = ledger.storage.directory / "deployments" / first.deployment / "events.jsonl"
+    before = path.read_bytes()
+    with monkeypatch.context() as patch:
+        FullDisk(patch, 0)
+        with pytest.raises(SystemFailure):
+            ledger.commit(first.deployment, 1, "place", {})
+    assert path.read_bytes() == before
 
 
 def test_the_difference_shows_lease_and_outcome(ledger: Ledger) -> None:

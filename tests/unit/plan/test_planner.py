@@ -117,6 +117,13 @@ def test_an_active_slot_that_runs_something_else_is_never_filled() -> None:
     assert (made["slot"], made["hosts"]["app1"]) == ("green", {"place": True})
 
 
+def test_a_stopped_revision_in_the_active_slot_is_not_overwritten() -> None:
+    live = fleet_of("1.0", None)
+    for host in APPLICATIONS:
+        live[host]["release"]["slots"]["blue"]["running"] = False
+    assert deploy("1.1", live).plan["slot"] == "green"
+
+
 def test_what_the_spare_slot_already_runs_is_not_placed_again() -> None:
     live = fleet_of("1.0", "1.1")
     live["app2"]["release"]["slots"]["green"]["status"] = "failed"
@@ -399,6 +406,12 @@ def test_previous_is_the_latest_good_one_when_the_spare_slot_holds_a_failed_one(
     made = rollback(live).plan
     assert made["to"] == named("1.0")
     assert made["hosts"] == {"app1": {"place": True}, "app2": {"place": True}}
+
+
+def test_previous_is_the_latest_good_one_when_the_spare_slots_differ() -> None:
+    live = rolled_out()
+    live["app1"]["release"]["slots"]["green"] = slot("green", "0.9")
+    assert rollback(live).plan["to"] == named("1.0")
 
 
 def test_nothing_returns_by_itself_to_what_was_rolled_back_from() -> None:
