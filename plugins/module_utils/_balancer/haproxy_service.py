@@ -14,17 +14,21 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from .._common.errors import StateError, SystemFailure
 from .config import BalancerConfig
 from .haproxy import HAProxy
+from .haproxy_socket import Processes
 from .structure import Service
 
 CONFIGURATION = Path("/etc/haproxy/haproxy.cfg")
 OWN_DIRECTORY = Path("/etc/haproxy/slipway")
 UNIT = "haproxy.service"
 _COMMAND_TIMEOUT = 60
+_RELOAD_TIMEOUT = 10
+_POLL = 0.02
 _MAP_FILE = re.compile(r"(?<=map\()/[^,)\s]+")
 _SECTION = re.compile(r"(?:frontend|listen)\s+(\S+)")
 _BIND = re.compile(r"bind\s+(\S+)")
@@ -71,9 +75,12 @@ class HAProxyService(Service):
         if not self.running() or not self._reads_own_directory():
             self._control("restart")
             return lambda: True
-        old = self._workers()
+        before = self._processes()
         self._control("reload")
-        return lambda: not set(old) & set(self._workers())
+        if before is not None:
+            self._refuse_failed_reload(before)
+        old = set(before.workers) if before else set()
+        return lambda: not old & set(self._workers())
 
     def loaded(self) -> str:
         return HAProxy(self.config).structure()
@@ -90,11 +97,14 @@ class HAProxyService(Service):
             _run(["systemctl", "reset-failed", UNIT])
         done = _run(["systemctl", verb, UNIT])
         if done.returncode:
-            raise SystemFailure(
-                f"HAProxy does not {verb}: {self.complaints() or _joined(done.stderr)}",
-                where=UNIT,
-                remedy=f"see 'systemctl status {UNIT}' and correct what it names, then run again",
-            )
+            raise self._failed(verb, done.stderr)
+
+    def _failed(self, verb: str, message: str) -> SystemFailure:
+        return SystemFailure(
+            f"HAProxy does not {verb}: {self.complaints() or _joined(message)}",
+            where=UNIT,
+            remedy=f"see 'systemctl status {UNIT}' and correct what it names, then run again",
+        )
 
     def _prepare(self) -> None:
         """Make the files HAProxy starts from fit the structure on disk, which is the old one after a failure."""
@@ -104,9 +114,25 @@ class HAProxyService(Service):
             config = self.config
         HAProxy(config).prepare()
 
+    def _processes(self) -> Processes | None:
+        return HAProxy(self.config).processes()
+
     def _workers(self) -> Sequence[int]:
-        processes = HAProxy(self.config).processes()
+        processes = self._processes()
         return processes.workers if processes else ()
+
+    def _refuse_failed_reload(self, before: Processes) -> None:
+        """Neither the signal nor the unit tells whether a reload succeeded; the master counts those that failed."""
+        deadline = time.monotonic() + _RELOAD_TIMEOUT
+        now: Processes | None = before
+        while now is None or now.reloads == before.reloads:
+            if time.monotonic() >= deadline:
+                return
+            time.sleep(_POLL)
+            with suppress(SystemFailure):
+                now = self._processes()
+        if now.failed:
+            raise self._failed("reload", "")
 
     def _reads_own_directory(self) -> bool:
         master = _run(["systemctl", "show", "-P", "MainPID", UNIT]).stdout.strip()

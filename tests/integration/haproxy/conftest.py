@@ -25,9 +25,19 @@ from types import TracebackType
 from typing import Any
 
 import pytest
-from ansible_collections.slipway.release.plugins.module_utils._balancer.config import BalancerConfig
+from ansible_collections.slipway.release.plugins.module_utils._balancer.config import DIRECTORY, BalancerConfig
 from ansible_collections.slipway.release.plugins.module_utils._balancer.haproxy import HAProxy
+from ansible_collections.slipway.release.plugins.module_utils._balancer.haproxy_service import (
+    OWN_DIRECTORY,
+    HAProxyService,
+)
 from ansible_collections.slipway.release.plugins.module_utils._balancer.state import State, whole
+from ansible_collections.slipway.release.plugins.module_utils._balancer.structure import (
+    PLACEHOLDER,
+    Installed,
+    Structure,
+    install,
+)
 from ansible_collections.slipway.release.plugins.module_utils._balancer.switch import Change, Outcome, switch
 from ansible_collections.slipway.release.plugins.module_utils._common.fence import Fence
 
@@ -122,7 +132,7 @@ class Host:
         variables = {
             "ansible_managed": "Ansible managed",
             "balancer_config": self.config.to_dict(),
-            "balancer_structure_digest": self.config.digest(),
+            "balancer_structure_digest": PLACEHOLDER,
             **self.defaults(),
             "balancer_state_directory": str(self.balancer.directory.parent),
             "balancer_run_directory": str(self.balancer.run_directory.parent),
@@ -138,27 +148,30 @@ class Host:
         texts: dict[str, str] = json.loads(answer.stdout)
         return texts
 
-    def install(self) -> None:
-        """Write everything the role writes, and reload or start HAProxy."""
+    def structure(self) -> Structure:
+        """The files the role installs."""
         texts = self.render()
         app = self.config.app
-        files = {
-            Path("/etc/haproxy/slipway/00-slipway.cfg"): texts["haproxy_global.cfg.j2"],
-            Path(f"/etc/haproxy/slipway/{app}.cfg"): texts["haproxy.cfg.j2"],
-            Path("/etc/systemd/system/slipway-haproxy.service"): texts["haproxy_prepare.service.j2"],
-            Path("/etc/systemd/system/haproxy.service.d/slipway.conf"): texts["haproxy_unit.conf.j2"],
-            Path(f"/etc/tmpfiles.d/slipway-{app}-haproxy.conf"): texts["haproxy_tmpfiles.conf.j2"],
-            Path(f"/etc/slipway/balancer/{app}.json"): json.dumps(self.config.to_dict()),
-            Path("/etc/default/haproxy"): 'EXTRAOPTS="-S /run/haproxy-master.sock -f /etc/haproxy/slipway"\n',
-        }
-        for path, text in files.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+        return Structure(
+            {
+                Path(f"/etc/tmpfiles.d/slipway-{app}-haproxy.conf"): texts["haproxy_tmpfiles.conf.j2"],
+                Path("/etc/systemd/system/slipway-haproxy.service"): texts["haproxy_prepare.service.j2"],
+                Path("/etc/systemd/system/haproxy.service.d/slipway.conf"): texts["haproxy_unit.conf.j2"],
+                OWN_DIRECTORY / "00-slipway.cfg": texts["haproxy_global.cfg.j2"],
+                OWN_DIRECTORY / f"{app}.cfg": texts["haproxy.cfg.j2"],
+                DIRECTORY / f"{app}.json": json.dumps(self.config.to_dict()),
+            }
+        )
+
+    def install(self) -> Installed:
+        """Bring the running HAProxy to this configuration, as the role does."""
+        OWN_DIRECTORY.mkdir(parents=True, exist_ok=True)
+        options = f"-S /run/haproxy-master.sock -f {OWN_DIRECTORY}"
+        Path("/etc/default/haproxy").write_text(f'EXTRAOPTS="{options}"\n', encoding="utf-8")
         collection = LIBRARY / "ansible_collections/slipway/release/plugins/module_utils"
         for part in ("_balancer", "_common"):
             shutil.copytree(REPOSITORY / "plugins/module_utils" / part, collection / part, dirs_exist_ok=True)
-        run("systemctl", "daemon-reload")
-        run("systemd-tmpfiles", "--create", f"/etc/tmpfiles.d/slipway-{app}-haproxy.conf")
+        return install(HAProxyService(self.config), self.structure())
 
     def restart(self) -> None:
         """Restart HAProxy's service and wait until it answers."""
@@ -261,9 +274,8 @@ def installed() -> Iterator[Host]:
     host = Host(CONFIG)
     for directory in (host.balancer.directory, host.balancer.run_directory):
         shutil.rmtree(directory, ignore_errors=True)
-    shutil.rmtree("/etc/haproxy/slipway", ignore_errors=True)
+    shutil.rmtree(OWN_DIRECTORY, ignore_errors=True)
     host.install()
-    host.restart()
     yield host
     run("systemctl", "stop", "haproxy")
 

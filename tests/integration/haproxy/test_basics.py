@@ -9,7 +9,7 @@ from .conftest import CONFIG, PREVIEW_PORT, Host, ask, runtime, slot_of
 
 
 def test_the_running_process_tells_its_structure(host: Host) -> None:
-    assert host.balancer.structure() == CONFIG.digest()
+    assert host.balancer.structure() == host.structure().digest()
 
 
 def test_all_traffic_moves_and_the_preview_shows_the_other_slot(host: Host) -> None:
