@@ -82,7 +82,7 @@ state:
       returned: success
       sample: {slot: green, revision: 0123456789abcdef, version: 1.4.2}
     proven:
-      description: Revisions that have been active; RV(state.proven[].good) is false after a rollback away from one.
+      description: Revisions that have been active; C(good) is false after a rollback away from one.
       type: list
       elements: dict
       returned: success
