@@ -21,7 +21,7 @@ from typing import Any
 from .._balancer.base import Balancer
 from .._balancer.config import BalancerConfig
 from .._balancer.switch import Change, switch
-from .._common.errors import SlipwayError
+from .._common.errors import SlipwayError, StateError
 from .._common.fence import Fence
 from .converge import Convergence
 from .lease import LeaseKeeper
@@ -106,8 +106,7 @@ class Agent:
 
     def repair(self) -> None:
         """Bring the running process to the recorded state when it did something else twice in a row."""
-        state = self.balancer.recorded()
-        if state is None or self.balancer.agrees(state, self.balancer.live()):
+        if self._agrees():
             self._disagreed = False
         elif not self._disagreed:
             self._disagreed = True
@@ -115,6 +114,13 @@ class Agent:
             self._disagreed = False
             outcome = switch(self.balancer, Fence(self.balancer.directory, 0), Change(force=True))
             self.log.warning("repaired", f"what runs was not what is recorded; generation {outcome.after.generation}")
+
+    def _agrees(self) -> bool:
+        state = self.balancer.recorded()
+        try:
+            return state is None or self.balancer.agrees(state, self.balancer.live())
+        except StateError:
+            return False
 
     def _may_act(self) -> bool:
         """Whether to go on; with other configuration or code on disk the agent ends, and systemd starts it again."""

@@ -18,7 +18,7 @@ from ansible_collections.slipway.release.plugins.module_utils._agent.log import 
 from ansible_collections.slipway.release.plugins.module_utils._balancer.base import Balancer, Capabilities, Live
 from ansible_collections.slipway.release.plugins.module_utils._balancer.config import SLOTS, Agent, BalancerConfig
 from ansible_collections.slipway.release.plugins.module_utils._balancer.state import Lease, State, whole
-from ansible_collections.slipway.release.plugins.module_utils._common.errors import SystemFailure
+from ansible_collections.slipway.release.plugins.module_utils._common.errors import StateError, SystemFailure
 from ansible_collections.slipway.release.plugins.module_utils._common.files import read_state, write_state
 
 SERVERS = {slot: {f"app{n}": f"127.0.0.1:{port + n}" for n in (1, 2, 3)} for slot, port in (("blue", 1), ("green", 5))}
@@ -35,6 +35,7 @@ class FakeBalancer(Balancer):
         self.directory.mkdir()
         self.running: State | None = None
         self.broken = False
+        self.garbled = False
         self.applied: list[State] = []
 
     def recorded(self) -> State | None:
@@ -52,10 +53,13 @@ class FakeBalancer(Balancer):
         self.applied.append(state)
         if not self.broken:
             self.running = state
+            self.garbled = False
 
     def live(self) -> Live:
         if self.running is None:
             raise SystemFailure("it does not run", where="fake", remedy="start it")
+        if self.garbled:
+            raise StateError("its links make no whole percents", where="fake", remedy="write them again")
         usable = {slot: self.running.usable(self.config, slot) for slot in SLOTS}
         state = self.running
         return Live(state.generation, state.stable, state.percents, usable, self.open_file.exists())

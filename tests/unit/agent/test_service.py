@@ -86,6 +86,15 @@ def test_a_single_disagreement_is_left_to_whoever_is_at_work(agent: Agent, balan
     assert len(balancer.applied) == 1
 
 
+def test_a_process_that_makes_no_sense_is_repaired_too(agent: Agent, balancer: FakeBalancer) -> None:
+    balancer.garbled = True
+    agent.repair()
+    assert balancer.applied == []
+    agent.repair()
+    assert len(balancer.applied) == 1
+    assert balancer.live().percents["blue"] == 100
+
+
 def test_it_ends_when_its_configuration_is_replaced(balancer: FakeBalancer, quick: None) -> None:
     changed = threading.Event()
     balancer.config = configured(port=0)
