@@ -100,11 +100,11 @@ class Store:
         Kept are the newest ``keep``, those in ``linked`` and ``protect``, the last proven one, and the last proven one
         that is not in ``linked``.
 
-        :param linked: what the slots link to, or will.
+        :param linked: what the slots link to, or will; it need not be there yet.
         """
         present = self.identifiers()
-        order = [*(item for item in present if item not in record.history), *record.history]
-        order = [item for item in order if item in present]
+        known = [item for item in record.history if item in present or item in linked]
+        order = [*(item for item in present if item not in known), *known]
         spare_proven = [item for item in record.proven if item not in linked]
         kept = {*order[-keep:], *linked, *protect, *record.proven[-1:], *spare_proven[-1:]}
         return [item for item in order if item not in kept]

@@ -136,6 +136,7 @@ HISTORY = Record(history=("r1", "r2", "r3", "r4", "r5"))
         (HISTORY, set(), 1, ("r2", "stray"), ["r1", "r3", "r4"]),
         (HISTORY.with_proven("r1").with_proven("r2"), set(), 1, (), ["stray", "r1", "r3", "r4"]),
         (HISTORY.with_proven("r1").with_proven("r2"), {"r2"}, 1, (), ["stray", "r3", "r4"]),
+        (HISTORY.with_history("new"), {"new"}, 2, (), ["stray", "r1", "r2", "r3", "r4"]),
         (HISTORY.with_history("missing"), set(), 1, (), ["stray", "r1", "r2", "r3", "r4"]),
     ],
 )
