@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .operator import Operator, PlaybookRun
-from .traffic import Traffic
+from lab.operator import Operator, PlaybookRun
+from lab.traffic import Traffic
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 CACHE = REPOSITORY / ".cache"
@@ -61,12 +61,12 @@ def main() -> int:
     try:
         operator = Operator(REPOSITORY, LAB, CACHE / "demo" / "logs", ansible=Path(sys.executable).parent)
         rows: list[tuple[str, ...]] = []
-        summaries = [_show(balancer, operator, releases, rows) for balancer in ("nginx", "haproxy")]
+        summaries = [_show(balancer, operator, releases, rows) for balancer in ("nginx", "haproxy") if balancer in (sys.argv[1:] or LISTENER)]
     finally:
         _call("lab", "down", "--name", LAB)
     _print_table(rows)
-    sent = sum(summary["sent"] for summary in summaries)
-    lost = sum(summary["lost"] for summary in summaries)
+    sent = sum(summary["total"]["sent"] for summary in summaries)
+    lost = sum(summary["total"]["lost"] for summary in summaries)
     wrong = [row for row in rows if row[-1] != "as it must"]
     say(f"wall time {time.monotonic() - began:.0f} s; the output of every run is in .cache/demo/logs")
     print(f"demo: {lost} of {sent} requests failed", flush=True)
@@ -101,14 +101,15 @@ def _show(balancer: str, operator: Operator, releases: Path, rows: list[tuple[st
         time.sleep(2)
     time.sleep(max(0.0, REQUESTS_PER_BALANCER / RATE + 2 - (time.monotonic() - started)))
     summary = traffic.stop()
+    total = summary["total"]
+    answered = ", ".join(f"{part['version']} in {part['slot']} ({part['answers']})" for part in total["answered_by"])
     rows.append(
         (
             balancer,
-            f"traffic through {virtual}: {summary['sent']} requests, answered by "
-            + ", ".join(f"{version} ({count})" for version, count in sorted(summary["versions"].items())),
-            f"{summary['duration_ms'] / 1000:.0f} s",
-            f"{summary['lost']} lost",
-            "as it must" if summary["lost"] == 0 else "WRONG",
+            f"traffic through {virtual}: {total['sent']} requests, answered by {answered}",
+            f"{summary['elapsed_us'] / 1e6:.0f} s",
+            f"{total['lost']} lost",
+            "as it must" if total["lost"] == 0 else "WRONG",
         )
     )
     return summary

@@ -33,7 +33,7 @@ URL = re.compile(r"https?://[^\s/]+/\S*")
 GIT = re.compile(r"git\+[^\s#]+#[^\s#]+")
 
 ROLLBACK_WORDS = ("previous", "latest_good")
-AGENT_PORTS = (8470, 8471)
+BALANCER_PORTS = ("slipway_agent_port", "slipway_status_port", "slipway_balancer_port", "slipway_preview_port")
 
 
 class Context(NamedTuple):
@@ -132,11 +132,18 @@ def artifact_sha256(values: dict[str, Any], context: Context) -> Iterator[InputE
 
 
 def components(values: dict[str, Any], context: Context) -> Iterator[InputError]:
-    """Names are unique, and a balancer needs a component that answers requests."""
+    """Names are unique, and exactly one component answers the balancer."""
     where = "slipway_components"
     listed = values["slipway_components"]
-    if not any(component["kind"] == "http" for component in listed):
+    answering = [component["name"] for component in listed if component["kind"] == "http"]
+    if not answering:
         yield problem("there is no component of kind http", where, "add the component that answers the balancer")
+    elif len(answering) > 1:
+        yield problem(
+            f"{', '.join(answering)} are all of kind http, a balancer serves one component of an application",
+            where,
+            "give each its own slipway_app, ports and deployment",
+        )
     seen: set[str] = set()
     for index, component in enumerate(listed):
         name = component["name"]
@@ -218,9 +225,7 @@ def ports(values: dict[str, Any], context: Context) -> Iterator[InputError]:
             yield from _port(where, component["ports"][slot], owners)
     shared = set(context.groups.get("balancers", [])) & set(context.groups.get("application", []))
     taken = dict(owners) if shared else {}
-    for reserved in AGENT_PORTS:
-        taken.setdefault(reserved, "the agent of the balancers")
-    for name in ("slipway_balancer_port", "slipway_preview_port"):
+    for name in BALANCER_PORTS:
         yield from _port(name, values[name], taken)
 
 
@@ -399,7 +404,7 @@ RULES = (
     Rule(("slipway_artifact",), artifact),
     Rule(("slipway_artifact_sha256",), artifact_sha256),
     Rule(("slipway_components",), components),
-    Rule(("slipway_components", "slipway_balancer_port", "slipway_preview_port"), ports),
+    Rule(("slipway_components", *BALANCER_PORTS), ports),
     Rule(("slipway_config",), config),
     Rule(("slipway_shared_directories",), shared_directories),
     Rule(("slipway_schema_range",), schema_range),

@@ -170,6 +170,18 @@ SPEC: dict[str, dict[str, Any]] = {
         "units": "port",
         "description": "Port on which the balancers serve the spare slot.",
     },
+    "slipway_agent_port": {
+        "type": "int",
+        "default": 8470,
+        "units": "port",
+        "description": "Port on which the agents of the balancers tell each other their state; one per application.",
+    },
+    "slipway_status_port": {
+        "type": "int",
+        "default": 8471,
+        "units": "port",
+        "description": "Loopback port on which nginx says what it does; one per application.",
+    },
     "slipway_server_names": {
         "type": "list",
         "elements": "str",

@@ -60,6 +60,8 @@ class Inputs:
     balancer: str
     balancer_port: int
     preview_port: int
+    agent_port: int
+    status_port: int
     server_names: list[str]
     sticky: dict[str, str]
     ledger_host: str

@@ -81,9 +81,8 @@ def _new_plan(
         refuse.schema_misfit(revision, document)
         refuse.ports(fleet, inputs.app, revision["components"], course.slot)
         refuse.resources(fleet, revision["components"], course.place, course.slot, artifact_bytes)
-    handover = [item["name"] for item in revision["components"] if item["kind"] in HANDED_OVER]
-    names = {item["name"] for item in revision["components"]}
-    retired = [item["name"] for item in (document or {"components": []})["components"] if item["name"] not in names]
+    handover = _handed_over(revision)
+    retired = [name for name in _handed_over(document or {"components": []}) if name not in handover]
     to = {"revision": identifier, "version": revision["version"]}
     following = _following(inputs.verb, fleet, to, active, course)
     return {
@@ -105,6 +104,8 @@ def _new_plan(
         "stages": chosen.stages(course, inputs, handover),
         "handover": handover,
         "retired": retired,
+        "starts": _starts(revision, list(course.place)),
+        "restarts": _starts(document or {"components": []}, list(course.place)),
         "protect": _protect(fleet, to, active, following),
         "rollback_target": following,
         "options": {"force": inputs.force, "skip": inputs.skip, "reason": inputs.reason},
@@ -112,6 +113,17 @@ def _new_plan(
         "unknown": _unknown(revision, document),
         "changes": course.changes,
     }
+
+
+def _handed_over(document: dict[str, Any]) -> list[str]:
+    return [item["name"] for item in document["components"] if item["kind"] in HANDED_OVER]
+
+
+def _starts(document: dict[str, Any], hosts: list[str]) -> dict[str, list[str]]:
+    """What each host starts when this revision takes over; singletons start on the first host alone."""
+    everywhere = [item["name"] for item in document["components"] if item["kind"] in ("worker", "scheduled")]
+    singletons = [item["name"] for item in document["components"] if item["kind"] == "singleton"]
+    return {host: everywhere + (singletons if host == min(hosts) else []) for host in hosts}
 
 
 def _request(inputs: Inputs, revision: dict[str, Any] | None) -> str:

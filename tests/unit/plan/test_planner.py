@@ -84,6 +84,13 @@ def test_without_workers_there_is_no_handover_and_a_dropped_worker_is_retired() 
     assert (made["handover"], made["retired"]) == ([], ["mailer"])
 
 
+def test_a_singleton_starts_on_one_host_and_a_worker_on_all() -> None:
+    clock = {**MAILER, "name": "clock", "kind": "singleton"}
+    made = deploy("1.1", fleet_of("1.0", None), components=[WEB, MAILER, clock]).plan
+    assert made["starts"] == {"app1": ["mailer", "clock"], "app2": ["mailer"]}
+    assert made["restarts"] == {"app1": ["mailer"], "app2": ["mailer"]}
+
+
 def test_the_active_revision_again_changes_nothing() -> None:
     made = deploy("1.0", fleet_of("1.0", "0.9")).plan
     assert (made["changes"], made["stages"], made["slot"]) == (False, [], "blue")
