@@ -82,9 +82,9 @@ def groups(host: Host) -> list[Path]:
 def processes(group: Path) -> list[int]:
     """Ids of all processes in a control group and below."""
     found: list[int] = []
-    for listing in [group / "cgroup.procs", *group.rglob("cgroup.procs")]:
+    for directory, _subdirectories, _files in os.walk(group):
         with contextlib.suppress(OSError):
-            found += [int(line) for line in listing.read_text(encoding="ascii").split()]
+            found += [int(line) for line in Path(directory, "cgroup.procs").read_text(encoding="ascii").split()]
     return sorted(set(found))
 
 
