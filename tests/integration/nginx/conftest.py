@@ -265,6 +265,8 @@ def instances() -> Iterator[dict[str, Instance]]:
 def machine() -> Iterator[None]:
     """nginx with nothing of ours; stopped afterwards."""
     run("systemctl", "stop", "nginx")
+    DEFAULT_SITE.unlink(missing_ok=True)
+    DEFAULT_SITE.symlink_to("/etc/nginx/sites-available/default")
     for path in Path("/etc/nginx/conf.d").glob("*.conf"):
         path.unlink()
     for directory in ("/var/lib/slipway", "/run/slipway", "/etc/slipway"):
