@@ -48,7 +48,11 @@ class Operator:
         """Run ``playbooks/<playbook>.yml`` with extra variables; never raises for its exit code."""
         label = "-".join([playbook, *(value.replace("/", "_") for value in variables.values() if len(value) < 30)])
         log = self.logs / f"{time.strftime('%H%M%S')}-{label}.log"
-        command = [str(self.ansible / "ansible-playbook"), str(self.repository / "playbooks" / f"{playbook}.yml"), *flags]
+        command = [
+            str(self.ansible / "ansible-playbook"),
+            str(self.repository / "playbooks" / f"{playbook}.yml"),
+            *flags,
+        ]
         command += ["-i", str(self.repository / "inventories" / "lab")]
         for name, value in variables.items():
             command += ["-e", f"{name}={value}"]

@@ -166,9 +166,7 @@ class Recorder:
 
     def _instances(self) -> dict[str, int]:
         identities = self._names()
-        counted = Counter(
-            self._identity[at] for at in range(len(self._kind)) if self._outcome[at] in _ANSWERED
-        )
+        counted = Counter(self._identity[at] for at in range(len(self._kind)) if self._outcome[at] in _ANSWERED)
         by_name: Counter[str] = Counter()
         for identity, count in counted.items():
             by_name[identities[identity][2]] += count

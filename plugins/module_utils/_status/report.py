@@ -9,7 +9,7 @@ The report is data first (:func:`report`), and lines for a terminal made from th
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Optional
+from typing import Any
 
 SCHEMA = 1
 SHOWN_DEPLOYMENTS = 5
@@ -102,7 +102,7 @@ def _instances(host: str, release: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _instance(host: str, slot: str, held: Mapping[str, Any], versions: Mapping[str, str]) -> dict[str, Any]:
-    revision: Optional[str] = held.get("revision") or None
+    revision: str | None = held.get("revision") or None
     return {
         "host": host,
         "slot": slot,
@@ -167,7 +167,7 @@ def _deployment_row(entry: Mapping[str, Any]) -> tuple[str, ...]:
     return (entry["id"], entry["verb"], before.get("version", "-"), entry["to"]["version"], entry["result"])
 
 
-def _word(value: Optional[bool]) -> str:
+def _word(value: bool | None) -> str:
     return {True: "yes", False: "no", None: "?"}[value]
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class StageVerdict:
 def judge(
     stage: str,
     hosts: Sequence[str],
-    results: Mapping[str, Optional[Mapping[str, Any]]],
+    results: Mapping[str, Mapping[str, Any] | None],
     require: Mapping[str, Any],
     *,
     skipped_passes: bool = False,

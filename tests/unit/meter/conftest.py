@@ -146,9 +146,7 @@ class FaultyConnection(asyncio.Protocol):
             getattr(self, "fault_" + fault if fault else "good")(identity)
 
     def good(self, identity: bytes, status: bytes = b"200 OK") -> None:
-        self.transport.write(
-            b"HTTP/1.1 %b\r\n%bContent-Length: %d\r\n\r\n%b" % (status, identity, len(BODY), BODY)
-        )
+        self.transport.write(b"HTTP/1.1 %b\r\n%bContent-Length: %d\r\n\r\n%b" % (status, identity, len(BODY), BODY))
 
     def fault_500(self, identity: bytes) -> None:
         self.good(identity, b"500 Internal Server Error")

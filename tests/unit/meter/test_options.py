@@ -49,7 +49,8 @@ def test_refused_with_the_name_of_the_option(where: str, changes: dict[str, Any]
 
 
 @pytest.mark.parametrize(
-    "url", ["http://127.0.0.1/", "http://10.1.2.3:8080/x?y=z", "http://192.168.0.1", "http://169.254.1.1/", "http://[::1]"]
+    "url",
+    ["http://127.0.0.1/", "http://10.1.2.3:8080/x?y=z", "http://192.168.0.1", "http://169.254.1.1/", "http://[::1]"],
 )
 def test_own_networks_are_accepted(url: str) -> None:
     target_of(Options(url=url, duration=1))

@@ -15,6 +15,7 @@ SLOTS = {
     "blue": {"revision": "aaaa", "version": "1.0.0", "status": "placed", "running": True},
     "green": {"revision": "bbbb", "version": "1.1.0", "status": "placed", "running": True},
 }
+STOPPED = {**SLOTS, "green": {**SLOTS["green"], "running": False}}
 REVISIONS = [{"id": "aaaa", "version": "1.0.0"}, {"id": "bbbb", "version": "1.1.0"}]
 LIVE = {
     "generation": 4,
@@ -84,7 +85,10 @@ def test_a_healthy_fleet_has_no_problem_and_shows_everything_that_is_known():
         (
             {
                 "app1": {
-                    "release": {"slots": {**SLOTS, "green": {**SLOTS["green"], "running": False}}, "revisions": REVISIONS}
+                    "release": {
+                        "slots": {**SLOTS, "green": {**SLOTS["green"], "running": False}},
+                        "revisions": REVISIONS,
+                    }
                 }
             },
             "app1 does not run the active revision in slot green",
