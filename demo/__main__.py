@@ -63,10 +63,6 @@ def main() -> int:
         operator = Operator(REPOSITORY, LAB, CACHE / "demo" / "logs", ansible=Path(sys.executable).parent)
         rows: list[tuple[str, ...]] = []
         summaries = [_show(balancer, operator, releases, rows) for balancer in chosen]
-            _show(balancer, operator, releases, rows)
-            for balancer in ("nginx", "haproxy")
-            if balancer in (sys.argv[1:] or LISTENER)
-        ]
     finally:
         _call("lab", "down", "--name", LAB)
     _print_table(rows)
