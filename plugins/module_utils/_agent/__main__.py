@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
             return run(balancer)
         return check(balancer) if chosen.command == "check" else status(balancer)
     except SlipwayError as exc:
-        print(exc.message(), file=sys.stderr)
+        sys.stderr.write(f"{exc.message()}\n")
         return 2
 
 
@@ -51,7 +51,7 @@ def check(balancer: Balancer) -> int:
         complaint = _complaint(balancer)
         if not complaint:
             return 0
-    print(complaint, file=sys.stderr)
+    sys.stderr.write(f"{complaint}\n")
     return 1
 
 
@@ -76,9 +76,9 @@ def status(balancer: Balancer) -> int:
         "complaint": _complaint(balancer),
         "peers": {address: report and report.to_dict() for address, report in peers.items()},
     }
-    print(json.dumps(content, indent=1, sort_keys=True))
+    sys.stdout.write(f"{json.dumps(content, indent=1, sort_keys=True)}\n")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

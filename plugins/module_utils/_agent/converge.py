@@ -24,7 +24,7 @@ from .decide import OWN, Decision, decide, rank
 from .lease import LeaseKeeper
 from .log import Log
 from .peers import Peers
-from .report import Report, own_report
+from .report import own_report
 
 
 class Convergence:
@@ -71,9 +71,9 @@ class Convergence:
             own = own_report(self.balancer)
             if rank(own) > rank(decision.report):
                 return
-            state = adopted(self.balancer, decision.report, own.state)
+            state = adopted(self.balancer, decision.state, decision.report.lease_left_ms, own.state)
             fence.learn(state.token)
-            fence.bar(decision.report.barred)
+            fence.bar_token(decision.report.barred)
             if own.state is None or replace(state, generation=own.state.generation) != own.state:
                 self._apply(state, own.state, decision.source)
 
@@ -98,13 +98,12 @@ class Convergence:
         write_atomic(self.balancer.run_directory / name, content.encode("ascii"))
 
 
-def adopted(balancer: Balancer, report: Report, own: State | None) -> State:
+def adopted(balancer: Balancer, theirs: State, lease_left_ms: int, own: State | None) -> State:
     """A peer's state as a state of this host: its own count of generations, and the lease in this host's time."""
-    assert report.state is not None
-    fitted = report.state.fitted(balancer.config)
+    fitted = theirs.fitted(balancer.config)
     lease = fitted.lease
     if lease is not None:
-        deadline_ms = math.ceil(clock.boottime() * 1000) + report.lease_left_ms
+        deadline_ms = math.ceil(clock.boottime() * 1000) + lease_left_ms
         lease = Lease(lease.token, deadline_ms, clock.boot_id(), lease.return_to)
     return replace(
         fitted,

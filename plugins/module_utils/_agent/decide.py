@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from .._balancer.state import State
 from .report import Report
 
 OWN = ""
@@ -23,11 +24,13 @@ class Decision:
 
     :param source: address of the peer whose state is taken over; ``OWN`` to open with the recorded one.
     :param report: the report of that peer, or the own one.
+    :param state: the state in it.
     :param warning: what an operator should know; empty when all is well.
     """
 
     source: str
     report: Report
+    state: State
     warning: str = ""
 
 
@@ -61,9 +64,10 @@ def decide(
         return None
     candidates = {OWN: own, **answered}
     source = max(candidates, key=lambda address: rank(candidates[address]))
-    if candidates[source].state is None:
+    state = candidates[source].state
+    if state is None:
         return None
     warning = ""
     if silent and not one_is_open:
         warning = f"opening after {solo_open_after} s without an answer from {', '.join(silent)}; they may know better"
-    return Decision(source, candidates[source], warning)
+    return Decision(source, candidates[source], state, warning)

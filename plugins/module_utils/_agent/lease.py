@@ -56,7 +56,7 @@ class LeaseKeeper:
             lease = self._run_out()
             if lease is None:
                 return False
-            fence.bar(lease.token)
+            fence.bar_token(lease.token)
         outcome = switch(self.balancer, fence, Change(return_expired=True), surroundings=self.surroundings)
         if outcome.changed:
             self.log.warning(

@@ -58,4 +58,5 @@ class Log:
             if last == text and now - at < REPEAT_SECONDS:
                 return
             self._last[topic] = (text, now)
-        print(f"{priority}{topic}: {text}", file=sys.stderr, flush=True)
+        sys.stderr.write(f"{priority}{topic}: {text}\n")
+        sys.stderr.flush()

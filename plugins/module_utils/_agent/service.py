@@ -136,7 +136,7 @@ class Agent:
 
     def _thread_broke(self, failure: Any) -> None:
         name = failure.thread.name if failure.thread else "a thread"
-        print(f"<3>{name} broke, the agent ends", file=sys.stderr)
+        sys.stderr.write(f"<3>{name} broke, the agent ends\n")
         traceback.print_exception(failure.exc_type, failure.exc_value, failure.exc_traceback)
         self.broken = True
         self.stop.set()

@@ -42,7 +42,7 @@ class Fence:
         """The highest token whose deployment this host no longer obeys; 0 before the first."""
         return self._read("barred")
 
-    def bar(self, token: int) -> None:
+    def bar_token(self, token: int) -> None:
         """Never again obey ``token`` or a lower one; called with the lock held, when a lease has run out."""
         if token > self.barred():
             self._write("barred", token)

@@ -11,9 +11,9 @@ from __future__ import annotations
 import os
 import selectors
 import signal
-import subprocess
 import time
 
+from .._common.process import Program, TimeoutExpired
 from .model import Answer, Probe, impossible
 from .options import Options
 
@@ -47,13 +47,7 @@ class CommandProbe(Probe):
     def attempt(self, timeout: float) -> Answer:
         deadline = time.monotonic() + timeout
         try:
-            process = subprocess.Popen(
-                self.argv,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
+            process = Program(self.argv)
         except OSError as exc:
             return impossible(f"cannot be started: {exc.strerror}", final=isinstance(exc, FileNotFoundError))
         with process:
@@ -62,7 +56,7 @@ class CommandProbe(Probe):
                 if len(output) > LONGEST_OUTPUT:
                     return Answer(ok=False, detail=f"printed more than {LONGEST_OUTPUT} bytes")
                 status = process.wait(max(0.0, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
+            except TimeoutExpired:
                 return Answer(ok=False, detail=f"did not end within {timeout:.0f} s")
             finally:
                 _kill_group(process)
@@ -78,16 +72,17 @@ class CommandProbe(Probe):
         return Answer(ok=True)
 
 
-def _output(process: subprocess.Popen[bytes], deadline: float) -> bytes:
+def _output(process: Program, deadline: float) -> bytes:
     """Standard output until its end, the deadline, or more than is allowed."""
-    assert process.stdout is not None
+    if process.stdout is None:
+        return b""
     chunks: list[bytes] = []
     size = 0
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
         while size <= LONGEST_OUTPUT:
             if not selector.select(max(0.0, deadline - time.monotonic())):
-                raise subprocess.TimeoutExpired(process.args, 0)
+                raise TimeoutExpired(process.args, 0)
             chunk = os.read(process.stdout.fileno(), 65536)
             if not chunk:
                 break
@@ -96,7 +91,7 @@ def _output(process: subprocess.Popen[bytes], deadline: float) -> bytes:
     return b"".join(chunks)
 
 
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
+def _kill_group(process: Program) -> None:
     """Kill the program with everything that it started."""
     try:
         os.killpg(process.pid, signal.SIGKILL)

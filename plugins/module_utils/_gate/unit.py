@@ -8,8 +8,7 @@ Runs ``systemctl show``; touches nothing.
 
 from __future__ import annotations
 
-import subprocess
-
+from .._common import process
 from .model import Answer, Probe, impossible
 from .options import Options
 
@@ -36,16 +35,10 @@ class UnitProbe(Probe):
 
     def attempt(self, timeout: float) -> Answer:
         try:
-            shown = subprocess.run(
-                ["systemctl", "show", f"--property={PROPERTIES}", "--", self.unit],
-                capture_output=True,
-                text=True,
-                timeout=timeout,
-                check=False,
-            )
+            shown = process.run(["systemctl", "show", f"--property={PROPERTIES}", "--", self.unit], timeout=timeout)
         except FileNotFoundError:
             return impossible("there is no systemctl on this host", final=True)
-        except subprocess.TimeoutExpired:
+        except process.TimeoutExpired:
             return Answer(ok=False, detail="systemctl did not answer in time")
         if shown.returncode:
             return impossible(f"systemctl failed: {shown.stderr.strip().splitlines()[-1:] or shown.returncode}")

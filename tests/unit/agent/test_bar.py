@@ -17,7 +17,7 @@ def fence(tmp_path: Path) -> Fence:
     """The host's own fence, which has barred token 7."""
     own = Fence(tmp_path, 0)
     with own.held():
-        own.bar(7)
+        own.bar_token(7)
     return own
 
 
@@ -40,7 +40,7 @@ def test_a_later_token_and_the_hosts_own_agent_are_let_in(fence: Fence) -> None:
 
 def test_a_bar_is_never_lowered(fence: Fence) -> None:
     with fence.held():
-        fence.bar(3)
+        fence.bar_token(3)
     assert fence.barred() == 7
 
 

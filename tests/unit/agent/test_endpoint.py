@@ -65,7 +65,7 @@ def test_what_is_left_of_a_lease_is_told_and_never_negative(balancer: FakeBalanc
 
 def test_slow_clients_do_not_keep_others_out_for_long(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_module, "CLIENT_SECONDS", 0.3)
-    slow = [connect(endpoint) for _ in range(server_module.MOST_CLIENTS)]
+    slow = [connect(endpoint) for _client in range(server_module.MOST_CLIENTS)]
     for one in slow:
         one.sendall(b"GET /st")
     peers = Peers("shop", [endpoint], Log())
@@ -77,7 +77,7 @@ def test_slow_clients_do_not_keep_others_out_for_long(endpoint: str, monkeypatch
 
 
 def test_a_client_beyond_the_limit_is_turned_away(endpoint: str) -> None:
-    kept = [connect(endpoint) for _ in range(server_module.MOST_CLIENTS)]
+    kept = [connect(endpoint) for _client in range(server_module.MOST_CLIENTS)]
     with connect(endpoint) as turned_away:
         assert turned_away.recv(100) == b""
     for one in kept:

@@ -159,7 +159,7 @@ def test_a_barred_token_is_refused_though_no_newer_one_came(tmp_path: Path) -> N
         pass
     agent = Fence(tmp_path, 0)
     with agent.held():
-        agent.bar(5)
+        agent.bar_token(5)
     for token in (4, 5):
         with pytest.raises(StaleTokenError, match=f"token {token} is barred"), Fence(tmp_path, token).held():
             pytest.fail("acted")
@@ -174,7 +174,7 @@ def test_a_token_barred_meanwhile_is_refused_by_the_next_check(tmp_path: Path) -
     fence = Fence(tmp_path, 5)
     with fence.held():
         fence.check()
-        fence.bar(5)
+        fence.bar_token(5)
         with pytest.raises(StaleTokenError, match="barred"):
             fence.check()
 
@@ -182,8 +182,8 @@ def test_a_token_barred_meanwhile_is_refused_by_the_next_check(tmp_path: Path) -
 def test_what_is_barred_stays_barred(tmp_path: Path) -> None:
     agent = Fence(tmp_path, 0)
     with agent.held():
-        agent.bar(5)
-        agent.bar(3)
+        agent.bar_token(5)
+        agent.bar_token(3)
     assert agent.barred() == 5
 
 

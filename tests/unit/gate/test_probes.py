@@ -49,7 +49,7 @@ def test_without_expectation_any_2xx_will_do(serve: Serve, status: int, ok: bool
 
 def test_an_expected_status_excludes_all_others(serve: Serve) -> None:
     web = serve(Reply(200), Reply(503))
-    answers = [ask_http(web.url, status=[503]) for _ in range(2)]
+    answers = [ask_http(web.url, status=[503]) for _attempt in range(2)]
     assert [answer.ok for answer in answers] == [False, True]
     assert answers[0].detail == "status 200"
 
