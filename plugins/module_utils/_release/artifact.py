@@ -11,7 +11,6 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
-import subprocess
 import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -19,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from .._common import process
 from .._common.errors import InputError, SystemFailure
 from .fetch import CHUNK, Limits, fetch, is_url, refuse_credentials, require_sha256, sha256_of
 
@@ -135,26 +135,17 @@ def _from_git(artifact: str, cache: Path) -> ResolvedArtifact:
 def _git(directory: Path, *arguments: str) -> str:
     environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
     try:
-        done = subprocess.run(
-            ["git", *arguments],
-            cwd=directory,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=GIT_TIMEOUT,
-            check=True,
-        )
-    except subprocess.CalledProcessError as exc:
-        raise InputError(
-            f"git {arguments[0]} failed: {exc.stderr.strip() or exc.returncode}",
-            where="slipway_artifact",
-            remedy="check the repository and the reference, and that the controller may read it",
-        ) from exc
-    except (OSError, subprocess.TimeoutExpired) as exc:
+        done = process.run(["git", *arguments], cwd=directory, env=environment, timeout=GIT_TIMEOUT)
+    except (OSError, process.TimeoutExpired) as exc:
         raise SystemFailure(
             f"git cannot be run: {exc}", where="controller", remedy="install git on the controller, then run again"
         ) from exc
+    if done.returncode:
+        raise InputError(
+            f"git {arguments[0]} failed: {done.stderr.strip() or done.returncode}",
+            where="slipway_artifact",
+            remedy="check the repository and the reference, and that the controller may read it",
+        )
     return done.stdout.strip()
 
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import fcntl
 import os
-import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from .._common import process
 from .._common.errors import StateError, SystemFailure
 
 TIMEOUT = 60
@@ -65,17 +65,13 @@ def run(arguments: Sequence[str], timeout: int, descriptors: Sequence[int] = ())
     :raises SystemFailure: it is not there or does not end within ``timeout`` seconds.
     """
     try:
-        done = subprocess.run(
+        done = process.run(
             arguments,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
             timeout=timeout,
             pass_fds=descriptors,
             env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "SYSTEMD_COLORS": "0"},
-            check=False,
         )
-    except (OSError, subprocess.TimeoutExpired) as exc:
+    except (OSError, process.TimeoutExpired) as exc:
         raise SystemFailure(
             f"{' '.join(arguments[:2])} did not do its work: {exc}",
             where=arguments[0],

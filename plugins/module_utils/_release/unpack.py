@@ -45,7 +45,6 @@ _DAMAGE = (
     lzma.LZMAError,
     EOFError,
     struct.error,
-    OSError,
     ValueError,
 )
 

@@ -138,7 +138,9 @@ def test_killed_at_some_calls(operation, tmp_path):
     directory = Path(tmp_path)
     points = kill_points(operation, directory)
     assert len(points) > (60 if operation == "present" else 10)
-    kill_and_repeat(operation, directory, points[:: SAMPLE if operation == "present" else 3])
+    renames = [point for point in points if point[0] == "rename"]
+    others = [point for point in points if point[0] != "rename"]
+    kill_and_repeat(operation, directory, renames + others[::SAMPLE])
 
 
 @pytest.mark.exhaustive

@@ -92,12 +92,15 @@ def test_the_component_is_confined(tmp_path):
         " 'shared': tried(lambda: open('uploads/probe', 'w')),\n"
         " 'state': tried(lambda: open(os.environ['STATE_DIRECTORY'] + '/probe', 'w')),\n"
         " 'home': tried(lambda: open('/home/visible')),\n"
+        " 'elsewhere': tried(lambda: open('/srv/slipway-open/probe', 'w')),\n"
         " 'privileges': [line for line in open('/proc/self/status')\n"
         "                if line.startswith(('NoNewPrivs', 'CapBnd', 'Seccomp:'))],\n"
         "}\n"
         "json.dump(result, open('uploads/result', 'w'))\n"
     )
     Path("/home/visible").write_text("visible without ProtectHome")
+    Path("/srv/slipway-open").mkdir(exist_ok=True)
+    Path("/srv/slipway-open").chmod(0o777)
     component = {"name": "job", "kind": "worker", "command": "python3 probe.py"}
     release = Release(
         tmp_path,
@@ -124,6 +127,7 @@ def test_the_component_is_confined(tmp_path):
         "shared": True,
         "state": True,
         "home": False,
+        "elsewhere": False,
     }
     assert privileges == {"NoNewPrivs": "1", "CapBnd": "0000000000000000", "Seccomp": "2"}
 
@@ -223,10 +227,19 @@ def test_a_crashed_process_comes_back_by_itself(one):
 
 
 def test_the_start_limit_never_refuses_a_deliberate_start(one, two):
-    for _ in range(7):
-        one.place("blue")
-        two.place("blue")
-    assert answer("blue")["code"] == "2.0"
+    unit = f"slipway-{APP}-web@blue.service"
+    one.place("blue")
+    refused = False
+    for _ in range(30):
+        if subprocess.run(["systemctl", "start", unit], capture_output=True, check=False).returncode:
+            refused = True
+            break
+        os.kill(pid("blue"), signal.SIGKILL)
+        while running("blue", "web"):
+            time.sleep(0.01)
+    assert refused, "without the limit this test shows nothing"
+    assert one.place("blue").changed
+    assert answer("blue")["code"] == "1.0"
 
 
 def test_check_mode_foretells_and_changes_nothing(one, two):

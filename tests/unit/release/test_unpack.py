@@ -6,15 +6,17 @@
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import io
 import lzma
+import os
 import stat
 import tarfile
 import zipfile
 
 import pytest
-from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError
+from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SystemFailure
 from ansible_collections.slipway.release.plugins.module_utils._release.unpack import Ceiling, replace_by_link, unpack
 
 
@@ -187,12 +189,22 @@ def test_ceilings(tmp_path, ceiling, option, make):
     assert option in caught.value.remedy
 
 
+def test_a_full_disk_is_not_taken_for_a_bad_archive(tmp_path, monkeypatch):
+    def full(*ignored):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    (tmp_path / "archive").write_bytes(GOOD_TAR)
+    monkeypatch.setattr("os.utime", full)
+    with pytest.raises(SystemFailure, match="No space left"):
+        unpack(tmp_path / "archive", tmp_path / "target", Ceiling())
+
+
 def test_a_bomb_of_headers_is_refused_before_it_is_read(tmp_path):
     header = tarfile.TarInfo("pax")
     header.type = tarfile.XHDTYPE
-    header.size = 1 << 33
+    header.size = 1 << 32
     (tmp_path / "archive").write_bytes(header.tobuf() + b"\0" * 4096)
-    with pytest.raises(InputError, match="header"):
+    with pytest.raises(InputError, match="too large"):
         unpack(tmp_path / "archive", tmp_path / "target", Ceiling())
 
 
