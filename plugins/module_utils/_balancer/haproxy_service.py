@@ -10,13 +10,13 @@ Runs ``haproxy -c`` on a copy in a temporary directory, and ``systemctl`` for th
 from __future__ import annotations
 
 import re
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from .._common import process
 from .._common.errors import StateError, SystemFailure
 from .config import BalancerConfig
 from .haproxy import HAProxy
@@ -193,12 +193,10 @@ def _joined(text: str) -> str:
     return "; ".join(line.strip() for line in text.splitlines() if line.strip())
 
 
-def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+def _run(command: Sequence[str]) -> process.Finished:
     try:
-        return subprocess.run(
-            command, capture_output=True, text=True, timeout=_COMMAND_TIMEOUT, check=False, stdin=subprocess.DEVNULL
-        )
-    except (OSError, subprocess.TimeoutExpired) as exc:
+        return process.run(command, timeout=_COMMAND_TIMEOUT)
+    except (OSError, process.TimeoutExpired) as exc:
         raise SystemFailure(
             f"'{command[0]}' could not be run: {exc}", where=" ".join(command), remedy="install it, or see why it hangs"
         ) from exc

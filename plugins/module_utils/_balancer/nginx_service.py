@@ -10,11 +10,11 @@ Runs ``nginx -t`` on a copy in a temporary directory, and ``systemctl`` for the 
 from __future__ import annotations
 
 import re
-import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from .._common import process
 from .._common.errors import SystemFailure
 from .ask import ask
 from .config import BalancerConfig
@@ -139,12 +139,12 @@ class NginxService(Service):
 def _workers() -> list[tuple[int, int]]:
     """Process id and parent of every nginx worker that is not shutting down."""
     found = []
-    for process in Path("/proc").iterdir():
-        if process.name.isdigit():
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
             try:
-                title = (process / "cmdline").read_bytes().rstrip(b"\0 ")
-                if title == b"nginx: worker process":
-                    found.append((int(process.name), int(_stat(process)[1])))
+                title = (entry / "cmdline").read_bytes().rstrip(b"\0 ")
+                if title == b"nginx: worker entry":
+                    found.append((int(entry.name), int(_stat(entry)[1])))
             except OSError:
                 continue
     return found
@@ -161,12 +161,10 @@ def _put(path: Path, data: bytes | None) -> None:
         path.write_bytes(data)
 
 
-def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+def _run(command: Sequence[str]) -> process.Finished:
     try:
-        return subprocess.run(
-            command, capture_output=True, text=True, timeout=_COMMAND_TIMEOUT, check=False, stdin=subprocess.DEVNULL
-        )
-    except (OSError, subprocess.TimeoutExpired) as exc:
+        return process.run(command, timeout=_COMMAND_TIMEOUT)
+    except (OSError, process.TimeoutExpired) as exc:
         raise SystemFailure(
             f"'{command[0]}' could not be run: {exc}", where=" ".join(command), remedy="install it, or see why it hangs"
         ) from exc
