@@ -143,7 +143,7 @@ def _workers() -> list[tuple[int, int]]:
         if entry.name.isdigit():
             try:
                 title = (entry / "cmdline").read_bytes().rstrip(b"\0 ")
-                if title == b"nginx: worker entry":
+                if title == b"nginx: worker process":
                     found.append((int(entry.name), int(_stat(entry)[1])))
             except OSError:
                 continue
