@@ -5,14 +5,20 @@
 
 from __future__ import annotations
 
+import os
 import socket
+from functools import partial
 
 import pytest
 from ansible_collections.slipway.release.plugins.module_utils._common.canonical import digest
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import StateError, SystemFailure
 from ansible_collections.slipway.release.plugins.module_utils._common.files import write_state
 from ansible_collections.slipway.release.plugins.module_utils._release.layout import Layout, make_directory
-from ansible_collections.slipway.release.plugins.module_utils._release.ports import Owner, owners
+from ansible_collections.slipway.release.plugins.module_utils._release.ports import (
+    listening_by_netlink,
+    listening_by_proc,
+    owners,
+)
 from ansible_collections.slipway.release.plugins.module_utils._release.record import Record, RecordFile, SlotRecord
 from ansible_collections.slipway.release.plugins.module_utils._release.store import Store, environment_text
 from ansible_collections.slipway.release.plugins.module_utils._release.systemd import Answer, Systemd, UnitState
@@ -41,7 +47,7 @@ def test_ports_and_their_owners(tmp_path):
         (tmp_path / pid / "fd" / "3").symlink_to(f"socket:[{inode}]")
         (tmp_path / pid / "comm").write_text(name + "\n")
         (tmp_path / pid / "cgroup").write_text(f"1:name=systemd:/\n0::/system.slice/x.slice/{group}\n")
-    found = owners([8081, 8082, 8083, 8084], tmp_path)
+    found = owners([8081, 8082, 8083, 8084], tmp_path, partial(listening_by_proc, tmp_path))
     assert {port: str(owner) if owner else None for port, owner in found.items()} == {
         8081: "slipway-shop-web@blue.service",
         8082: None,
@@ -50,11 +56,16 @@ def test_ports_and_their_owners(tmp_path):
     }
 
 
-def test_a_real_listener_is_found():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+@pytest.mark.parametrize("listening", [None, listening_by_netlink, listening_by_proc])
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_a_real_listener_is_found_and_a_connection_is_not(listening, address):
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.create_server((address, 0), family=family) as listener:
         port = listener.getsockname()[1]
-        owner = owners([port])[port]
-        assert isinstance(owner, Owner) and owner.pid
+        with socket.create_connection((address, port)) as client, listener.accept()[0]:
+            other = client.getsockname()[1]
+            found = owners([port, other], listening=listening)
+        assert found[port].pid == os.getpid() and found[other] is None
 
 
 def test_the_record_survives_writing(tmp_path):
