@@ -10,12 +10,14 @@ from pathlib import Path
 
 from .base import Balancer
 from .config import BalancerConfig
+from .haproxy import HAProxy
+from .haproxy_service import HAProxyService
 from .nginx import Nginx
 from .nginx_service import NginxService
 from .structure import Service
 
-PROVIDERS: dict[str, type[Balancer]] = {"nginx": Nginx}
-SERVICES: dict[str, Callable[[BalancerConfig], Service]] = {"nginx": NginxService}
+PROVIDERS: dict[str, type[Balancer]] = {"nginx": Nginx, "haproxy": HAProxy}
+SERVICES: dict[str, Callable[[BalancerConfig], Service]] = {"nginx": NginxService, "haproxy": HAProxyService}
 
 
 def balancer(config: BalancerConfig, directory: Path | None = None, run_directory: Path | None = None) -> Balancer:

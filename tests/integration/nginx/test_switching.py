@@ -17,13 +17,14 @@ SWITCHES = 100
 
 def test_a_hundred_switches_lose_nothing(host: Host) -> None:
     before = host.processes()
-    switched: list[tuple[int, str]] = []
+    switched: list[tuple[int, int, str]] = []
     took: dict[str, list[int]] = {"apply": [], "verify": []}
     with Load(seconds=120, rate=700, slow=40, long=50) as load:
         for number in range(SWITCHES):
             wanted = GREEN if number % 2 == 0 else BLUE
+            asked = now_us()
             outcome = host.switch(percents=wanted)
-            switched.append((int(boottime() * 1_000_000), "blue" if wanted is GREEN else "green"))
+            switched.append((asked, now_us(), "blue" if wanted is GREEN else "green"))
             assert outcome.verified and outcome.changed
             for step in outcome.steps:
                 if step["name"] in took:
@@ -39,18 +40,23 @@ def test_a_hundred_switches_lose_nothing(host: Host) -> None:
     assert host.processes() == before
 
 
-def last_old_answers(load: Load, switched: list[tuple[int, str]]) -> list[int]:
-    """For each switch, how long after it a quick request was still answered by the slot it left, in microseconds."""
+def now_us() -> int:
+    return int(boottime() * 1_000_000)
+
+
+def last_old_answers(load: Load, switched: list[tuple[int, int, str]]) -> list[int]:
+    """For each switch, how long after the command a quick request was still answered by the slot it left."""
     origin = load.report["started"]["boottime_us"]
     answers = [
         (origin + row["end_us"], row["slot"])
         for row in load.records
         if row["class"] in ("keepalive", "new") and row["slot"]
     ]
-    found = []
-    for (at, old), (until, _old) in zip(switched, [*switched[1:], (2**63, "")]):
-        found.append(max([end - at for end, slot in answers if slot == old and at <= end < until], default=0))
-    return found
+    until = [asked for asked, _done, _old in switched[1:]] + [now_us()]
+    return [
+        max([end - done for end, slot in answers if slot == old and done <= end < next_asked], default=0)
+        for (_asked, done, old), next_asked in zip(switched, until)
+    ]
 
 
 def test_ending_the_active_slot_before_the_switch_is_seen_to_lose(host: Host, instances: dict[str, Instance]) -> None:
