@@ -197,7 +197,9 @@ class Host:
         return switch(self.balancer, fence, Change(**change))
 
     def reset(self) -> None:
-        """All traffic to blue, all servers ready, open."""
+        """All traffic to blue, all servers ready, open, and no deployment known."""
+        (self.balancer.directory / "token").unlink(missing_ok=True)
+        self.token = 1
         recorded = self.balancer.recorded()
         generation = recorded.generation + 1 if recorded else 1
         self.balancer.apply(State("shop", generation, self.token, "blue", whole("blue")))

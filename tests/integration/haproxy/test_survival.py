@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ansible_collections.slipway.release.plugins.module_utils._balancer.haproxy import MASTER_SOCKET
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SystemFailure
 
 from .conftest import CONFIG, PORT, PREVIEW_PORT, Host, Instance, ask, run, runtime, slot_of, up, wait_until
@@ -43,6 +44,7 @@ def kill_master(host: Host) -> None:
 def run_is_refused() -> bool:
     try:
         runtime(CONFIG.socket, "show info")
+        runtime(MASTER_SOCKET, "show proc")
     except OSError:
         return True
     return False
