@@ -5,13 +5,18 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
 
+import pytest
 from ansible_collections.slipway.release.plugins.module_utils._balancer.drain import Drain, wait_drained
 
-from .conftest import CONFIG, Host, Instance, Load, runtime
+from .conftest import CONFIG, PORT, REPOSITORY, Host, Instance, Load, listens, runtime, wait_until
 
 SWITCHES = 100
+FAR_PORT = 8098
 
 
 def test_a_hundred_switches_lose_nothing(host: Host) -> None:
@@ -29,6 +34,28 @@ def test_a_hundred_switches_lose_nothing(host: Host) -> None:
     assert load.sent("keepalive") >= 10_000 and load.sent("new") >= 10_000 and load.sent("slow") >= 1_000
     assert load.sent("long") >= 50
     assert host.balancer.processes() == before
+
+
+@pytest.fixture
+def far() -> Iterator[int]:
+    """A port through which HAProxy is 20 ms away, there and back."""
+    argv = [sys.executable, "-B", "-m", "lab.delay_proxy", "--listen", f"127.0.0.1:{FAR_PORT}"]
+    argv += ["--target", f"127.0.0.1:{PORT}", "--delay-ms", "10"]
+    process = subprocess.Popen(argv, cwd=REPOSITORY, stderr=subprocess.DEVNULL)
+    wait_until(lambda: listens(FAR_PORT), 10, "the proxy listens")
+    yield FAR_PORT
+    process.terminate()
+    process.wait(10)
+
+
+def test_switches_lose_nothing_at_a_round_trip_of_20_ms(host: Host, far: int) -> None:
+    with Load(seconds=60, rate=200, slow=10, long=10, port=far) as load:
+        for number in range(30):
+            blue = 100 * (number % 2)
+            assert host.switch(percents={"blue": blue, "green": 100 - blue}).verified
+            time.sleep(0.3)
+    assert load.lost == 0, load.report
+    assert load.answered > 1500
 
 
 def test_the_wrong_order_is_seen_to_lose_requests(host: Host) -> None:
