@@ -170,7 +170,7 @@ class HttpProtocol(asyncio.Protocol):
                 self._refuse(exc.status)
 
     def _begin(self, head: bytes) -> None:
-        line, _, _ = head.partition(b"\r\n")
+        line, _rest, _more = head.partition(b"\r\n")
         parts = line.split(b" ")
         if len(parts) != 3 or not parts[2].startswith(b"HTTP/1."):
             raise BadRequest(400)
@@ -185,7 +185,7 @@ class HttpProtocol(asyncio.Protocol):
         self._body_left = _content_length(header(head, lowered, b"content-length"))
         if self._body_left and header(head, lowered, b"expect").lower() == b"100-continue":
             self._transport.write(STATUS_LINES[100] + b"\r\n")
-        path, _, query = target.partition(b"?")
+        path, _rest, query = target.partition(b"?")
         self._pending = True
         key = header(head, lowered, b"sec-websocket-key") if b"upgrade" in connection else b""
         self._application.handle(self, path, query, key)

@@ -24,7 +24,7 @@ def file_system(directory: Path, mounts: Path = MOUNTS) -> str:
     path = directory.resolve()
     best, kind = Path("/"), ""
     for line in mounts.read_text(encoding="utf-8").splitlines():
-        fields, _, source = line.partition(" - ")
+        fields, _rest, source = line.partition(" - ")
         point = Path(_decoded(fields.split()[4]))
         if (path == point or point in path.parents) and len(point.parts) >= len(best.parts):
             best, kind = point, source.split()[0]

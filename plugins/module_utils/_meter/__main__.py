@@ -70,9 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         meter.recorder.write(records)
     if report is not None:
         write_atomic(report, json.dumps({**summary, "verdict": verdict, "reason": reason}, indent=1).encode() + b"\n")
-    for line in describe(summary):
-        print(line)
-    print(f"{verdict}: {reason}")
+    sys.stdout.write("\n".join([*describe(summary), f"{verdict}: {reason}"]) + "\n")
     return EXIT_CODES[verdict]
 
 
@@ -96,4 +94,4 @@ def describe(summary: Mapping[str, Any]) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -133,7 +133,7 @@ class Meter:
     def _tick(self) -> None:
         """Start the arrivals that are due, a few at a time so that answers are read in between."""
         now = self._loop.time()
-        for _ in range(BURST):
+        for _round in range(BURST):
             if self._next >= self._arrivals or self._stopping:
                 return
             due = self._origin + self._next / self.options.rate

@@ -109,7 +109,7 @@ def sticky_header(sticky: str) -> str:
 
     :raises InputError: not ``cookie:NAME`` or ``header:NAME``.
     """
-    kind, _, name = sticky.partition(":")
+    kind, _rest, name = sticky.partition(":")
     if kind not in ("cookie", "header") or not _TOKEN.fullmatch(name):
         raise InputError(
             f"{sticky!r} is not a place for a sticky key", where="sticky", remedy="use cookie:NAME or header:NAME"
@@ -135,7 +135,7 @@ def _resolve(options: Options) -> Target:
             f"{options.url!r} cannot be measured", where="url", remedy="use http://host[:port][/path] without a user"
         )
     try:
-        family, _, _, _, found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)[0]
+        family, _rest, _more, _last, found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)[0]
     except socket.gaierror as exc:
         raise InputError(
             f"{parts.hostname} cannot be resolved", where="url", remedy="give an address, or a name that resolves"

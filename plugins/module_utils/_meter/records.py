@@ -153,7 +153,7 @@ class Recorder:
         for at in chosen:
             if self._outcome[at] not in _ANSWERED:
                 continue
-            version, slot, _ = identities[self._identity[at]]
+            version, slot, _rest = identities[self._identity[at]]
             start = self._intended[at] + self._waited[at]
             end = self._intended[at] + self._took[at]
             blank = {"answers": 0, "first_us": end, "last_us": end, "last_start_us": start}
@@ -181,7 +181,7 @@ class Recorder:
         for at in range(len(self._kind)):
             if self._kind[at] > NEW or self._outcome[at] not in _ANSWERED:
                 continue
-            version, slot, _ = identities[self._identity[at]]
+            version, slot, _rest = identities[self._identity[at]]
             if (version, slot) != last:
                 last = (version, slot)
                 count += 1
@@ -200,7 +200,7 @@ class Recorder:
             ended[second] += 1
             lost[second] += self._outcome[at] != 0
             if self._outcome[at] in _ANSWERED:
-                version, slot, _ = identities[self._identity[at]]
+                version, slot, _rest = identities[self._identity[at]]
                 answered.setdefault(second, Counter())[f"{version} {slot}".strip()] += 1
         return [
             {"second": second, "ended": ended[second], "lost": lost[second],

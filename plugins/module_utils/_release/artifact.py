@@ -105,7 +105,7 @@ def _from_path(artifact: str, cache: Path) -> ResolvedArtifact:
 
 
 def _from_git(artifact: str, cache: Path) -> ResolvedArtifact:
-    repository, _, reference = artifact[len("git+") :].partition("#")
+    repository, _rest, reference = artifact[len("git+") :].partition("#")
     if not repository or not reference or reference.startswith("-") or repository.startswith("-"):
         raise InputError(
             "the git reference is incomplete",

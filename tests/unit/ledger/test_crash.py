@@ -191,7 +191,7 @@ def test_of_many_that_begin_at_once_exactly_one_wins(tmp_path: Path) -> None:
     for round_number in (1, 2):
         ready, go = os.pipe()
         children = []
-        for _ in range(50):
+        for _round in range(50):
             child = os.fork()
             if child == 0:
                 os.close(go)

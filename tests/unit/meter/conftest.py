@@ -236,7 +236,7 @@ class FaultyConnection(asyncio.Protocol):
             self.long_good(head, identity)
 
     def stream(self, identity: bytes, lines: int, end: bytes) -> None:
-        chunks = b"".join(b"5\r\nline\n\r\n" for _ in range(lines))
+        chunks = b"".join(b"5\r\nline\n\r\n" for _round in range(lines))
         self.transport.write(b"HTTP/1.1 200 OK\r\n%bTransfer-Encoding: chunked\r\n\r\n%b%b" % (identity, chunks, end))
 
     def accept(self, head: bytes, identity: bytes, tick: bytes = b"\x81\x04tick") -> None:

@@ -77,7 +77,7 @@ def test_a_signal_ends_the_run_with_a_summary(faulty: Any, tmp_path: Path, numbe
         process = start(server.port, "--duration", "600", "--rate", "50", "--report", str(report))
         wait_for_requests(server)
         process.send_signal(number)
-        code, _, err = finish(process)
+        code, _rest, err = finish(process)
     summary = json.loads(report.read_text())
     assert (code, err, summary["ended_by"]) == (0, "", "signal")
     assert summary["total"]["ok"] == sum(server.received.values()) > 0
@@ -91,7 +91,7 @@ def test_a_second_signal_does_not_wait_for_answers(faulty: Any, tmp_path: Path) 
         process.send_signal(signal.SIGTERM)
         time.sleep(0.3)
         process.send_signal(signal.SIGTERM)
-        code, _, _ = finish(process)
+        code, _rest, _more = finish(process)
     total = json.loads(report.read_text())["total"]
     assert code == 3
     assert total["unfinished"] == total["sent"] > 0
@@ -103,7 +103,7 @@ def test_the_run_ends_when_the_file_appears(faulty: Any, tmp_path: Path) -> None
         process = start(server.port, "--duration", "600", "--until-file", str(stop), "--report", str(report))
         wait_for_requests(server)
         stop.touch()
-        code, _, _ = finish(process)
+        code, _rest, _more = finish(process)
     assert (code, json.loads(report.read_text())["ended_by"]) == (0, "file")
 
 

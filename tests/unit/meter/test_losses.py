@@ -70,8 +70,8 @@ def test_control_without_drops_reports_exactly_zero(faulty: Any) -> None:
 @pytest.mark.parametrize("fault", sorted(KIND_OF_FAULT))
 def test_each_fault_alone_is_counted_exactly(faulty: Any, fault: str) -> None:
     with faulty(lambda number, kind, reused: fault if number % 7 == 3 and kind != "long" else "") as server:
-        _, summary = measure(server.port, slow=2, slow_ms=100, timeout=0.9, duration=0.7)
-    expected = {(name, KIND_OF_FAULT[fault]): count for (name, _), count in server.dropped.items()}
+        _rest, summary = measure(server.port, slow=2, slow_ms=100, timeout=0.9, duration=0.7)
+    expected = {(name, KIND_OF_FAULT[fault]): count for (name, _rest), count in server.dropped.items()}
     assert set(expected) == {(name, KIND_OF_FAULT[fault]) for name in ("keepalive", "new", "slow")}
     assert losses(summary) == expected
     assert summary["total"]["ok"] == sum(server.received.values()) - sum(server.dropped.values())
@@ -89,8 +89,8 @@ def test_all_faults_together_are_told_apart(faulty: Any) -> None:
     for (name, fault), count in server.dropped.items():
         expected[name, KIND_OF_FAULT[fault]] = expected.get((name, KIND_OF_FAULT[fault]), 0) + count
     assert losses(summary) == expected
-    assert {kind for _, kind in expected} == set(LOST) - {"refused"}
-    statuses = {fault: sum(n for (_, f), n in server.dropped.items() if f == fault) for fault in ("500", "503")}
+    assert {kind for _rest, kind in expected} == set(LOST) - {"refused"}
+    statuses = {fault: sum(n for (_rest, f), n in server.dropped.items() if f == fault) for fault in ("500", "503")}
     assert {code: summary["total"]["statuses"][code] for code in statuses} == statuses
     lost_rows = [row for row in meter.recorder.rows() if row["outcome"] != "ok"]
     assert len(lost_rows) == summary["total"]["lost"]
@@ -99,7 +99,7 @@ def test_all_faults_together_are_told_apart(faulty: Any) -> None:
 @pytest.mark.parametrize("fault", sorted(KIND_OF_LONG_FAULT))
 def test_long_lived_requests_cut_before_their_agreed_end_are_lost(faulty: Any, fault: str) -> None:
     with faulty(lambda number, kind, reused: fault if kind == "long" and number < 2 else "") as server:
-        _, summary = measure(server.port, rate=10, long=6, long_seconds=1, timeout=1.5, duration=3.2)
+        _rest, summary = measure(server.port, rate=10, long=6, long_seconds=1, timeout=1.5, duration=3.2)
     assert server.dropped == {("long", fault): 2}
     assert losses(summary) == {("long", KIND_OF_LONG_FAULT[fault]): 2}
     assert summary["classes"]["long"]["ok"] == server.received["long"] - 2 > 0
@@ -107,14 +107,14 @@ def test_long_lived_requests_cut_before_their_agreed_end_are_lost(faulty: Any, f
 
 def test_a_websocket_that_does_not_echo_is_lost(faulty: Any) -> None:
     with faulty(lambda number, kind, reused: "deaf" if kind == "long" else "") as server:
-        _, summary = measure(server.port, rate=0, long=2, long_seconds=1, duration=1.8)
+        _rest, summary = measure(server.port, rate=0, long=2, long_seconds=1, duration=1.8)
     assert losses(summary) == {("long", "truncated"): 1}
     assert summary["classes"]["long"]["sent"] == server.received["long"] == 2
 
 
 def test_silent_close_of_a_reused_connection_is_a_reset(faulty: Any) -> None:
     with faulty(lambda number, kind, reused: "close" if reused and number % 5 == 0 else "") as server:
-        _, summary = measure(server.port, keepalive_share=1)
+        _rest, summary = measure(server.port, keepalive_share=1)
     dropped = server.dropped["keepalive", "close"]
     assert dropped > 0
     assert losses(summary) == {("keepalive", "reset"): dropped}
@@ -123,7 +123,7 @@ def test_silent_close_of_a_reused_connection_is_a_reset(faulty: Any) -> None:
 
 def test_a_connection_closed_while_idle_is_reopened_and_no_loss(faulty: Any) -> None:
     with faulty(idle_close=0.02) as server:
-        _, summary = measure(server.port, rate=10, keepalive_share=1, connections=1, duration=1)
+        _rest, summary = measure(server.port, rate=10, keepalive_share=1, connections=1, duration=1)
     assert losses(summary) == {}
     assert server.idle_closed > 0
     assert summary["connections"]["opened"] == 10
@@ -143,7 +143,7 @@ def test_a_close_that_came_before_the_request_is_no_loss_however_late_it_is_read
 
     monkeypatch.setattr(Meter, "_arrive", after_the_close)
     with faulty(idle_close=0.25) as server:
-        _, summary = measure(server.port, rate=5, keepalive_share=1, connections=1, duration=2)
+        _rest, summary = measure(server.port, rate=5, keepalive_share=1, connections=1, duration=2)
     assert losses(summary) == {}
     assert summary["connections"]["idle_closed"] >= 5
     assert summary["connections"]["opened"] - summary["connections"]["idle_closed"] in (0, 1)
@@ -152,7 +152,7 @@ def test_a_close_that_came_before_the_request_is_no_loss_however_late_it_is_read
 def test_every_request_to_a_closed_port_is_refused() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        _, summary = measure(unused.getsockname()[1], slow=2, slow_ms=100, long=2)
+        _rest, summary = measure(unused.getsockname()[1], slow=2, slow_ms=100, long=2)
     total = summary["total"]
     assert total["sent"] == total["lost_by"]["refused"] == total["lost"] > 180
     assert all(summary["classes"][name]["lost_by"]["refused"] for name in CLASSES)
@@ -163,7 +163,7 @@ def test_a_listener_that_goes_away_refuses_new_connections_only(faulty: Any) -> 
     with faulty() as server:
         stopper = threading.Timer(0.6, server.stop_listening)
         stopper.start()
-        _, summary = measure(server.port, keepalive_share=0.5, connections=20)
+        _rest, summary = measure(server.port, keepalive_share=0.5, connections=20)
         stopper.join()
     part = summary["classes"]["new"]
     assert part["lost"] == part["lost_by"]["refused"] == part["sent"] - server.received["new"] > 0
@@ -189,7 +189,7 @@ def test_the_meter_reports_its_own_stall(faulty: Any, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(Meter, "_arrive", stalling)
     with faulty() as server:
-        _, summary = measure(server.port, rate=100, duration=2)
+        _rest, summary = measure(server.port, rate=100, duration=2)
     total = summary["total"]
     assert total["scheduled"] == 200
     assert total["not_sent"] >= 45
@@ -203,7 +203,7 @@ def test_the_meter_reports_its_own_stall(faulty: Any, monkeypatch: pytest.Monkey
 def test_the_meter_reports_that_it_has_no_connections_left(faulty: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(meter_module, "_raise_file_limit", lambda: SPARE_FILES + 8 + 5)
     with faulty(lambda number, kind, reused: "hang") as server:
-        _, summary = measure(server.port, rate=100, duration=1, timeout=2)
+        _rest, summary = measure(server.port, rate=100, duration=1, timeout=2)
     total = summary["total"]
     assert total["sent"] == total["lost_by"]["timeout"] == 5
     assert total["not_sent"] == 95
@@ -220,7 +220,7 @@ def test_the_meters_own_stall_is_not_a_timeout_of_the_server(faulty: Any, monkey
 
     monkeypatch.setattr(Meter, "_arrive", stalling)
     with faulty() as server:
-        _, summary = measure(server.port, rate=100, keepalive_share=0, duration=0.5, timeout=0.4)
+        _rest, summary = measure(server.port, rate=100, keepalive_share=0, duration=0.5, timeout=0.4)
     assert losses(summary) == {}
     assert summary["total"]["ok"] == sum(server.received.values())
 
@@ -251,8 +251,8 @@ def test_switch_over_shows_who_answered_when(faulty: Any) -> None:
 @pytest.mark.parametrize("sticky", ["cookie:slipway", "header:X-User"])
 def test_keys_are_sent_recorded_and_repeatable(faulty: Any, sticky: str) -> None:
     with faulty() as server:
-        first, _ = measure(server.port, sticky=sticky, rate=50, duration=0.5)
-        second, _ = measure(server.port, sticky=sticky, rate=50, duration=0.5)
+        first, _rest = measure(server.port, sticky=sticky, rate=50, duration=0.5)
+        second, _rest = measure(server.port, sticky=sticky, rate=50, duration=0.5)
     sent = [line.replace("Cookie: slipway=", "").replace("X-User: ", "") for line in server.keys]
     recorded = [sorted(row["key"] for row in meter.recorder.rows()) for meter in (first, second)]
     assert len(set(recorded[0])) == 25
@@ -262,7 +262,7 @@ def test_keys_are_sent_recorded_and_repeatable(faulty: Any, sticky: str) -> None
 
 def test_a_population_of_users_comes_back(faulty: Any) -> None:
     with faulty() as server:
-        meter, _ = measure(server.port, sticky="cookie:u", users=5, rate=100, duration=1)
+        meter, _rest = measure(server.port, sticky="cookie:u", users=5, rate=100, duration=1)
     assert {row["key"] for row in meter.recorder.rows()} == {f"{user:08x}" for user in range(5)}
     assert len(server.keys) == 100
 

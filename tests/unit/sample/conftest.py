@@ -75,7 +75,7 @@ class Shop:
 
     def ended(self) -> tuple[int, str]:
         """Wait for the end: exit code and standard error."""
-        _, err = self.process.communicate(timeout=60)
+        _rest, err = self.process.communicate(timeout=60)
         return self.process.returncode, err
 
 

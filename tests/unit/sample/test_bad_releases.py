@@ -61,7 +61,7 @@ def test_five_percent_errors(shop: Start, version: str, errors: int) -> None:
 def test_the_slowest_two_percent(shop: Start, version: str, milliseconds: int) -> None:
     one = shop(version)
     times = []
-    for _ in range(100):
+    for _round in range(100):
         begin = time.monotonic()
         assert one.get("/")[0] == 200
         times.append(time.monotonic() - begin)

@@ -37,7 +37,7 @@ def read_all(sock: socket.socket) -> bytes:
 def test_each_answer_says_who_gave_it(shop: Start) -> None:
     one = shop("1.1.0", SLOT="green", RELEASE="1.1.0")
     for path in ("/", "/plain", "/slow?ms=1", "/stream?seconds=0", "/health", "/health/ready", "/nothing"):
-        _, headers, _ = one.get(path)
+        _rest, headers, _more = one.get(path)
         identity = [headers[f"x-slipway-{name}"] for name in ("release", "slot", "instance")]
         assert identity == ["1.1.0", "green", "green-app1"], path
         assert "set-cookie" not in headers
@@ -59,7 +59,7 @@ def test_a_configured_database_that_is_away_makes_the_instance_unready_and_stays
     one = shop(DATABASE_URL="postgresql://shop:hunter2@127.0.0.1:1/shop")
     one.wait_until("/health/ready", 503)
     assert one.get("/health/live")[0] == 200
-    status, _, body = one.get("/health")
+    status, _rest, body = one.get("/health")
     assert status == 503
     assert b"hunter2" not in body
     assert json.loads(body)["database"] not in ("unconfigured", "connected")
@@ -135,7 +135,7 @@ class WebSocket:
             b"GET /websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n"
             b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
         )
-        head, _, self.data = read_until(sock, b"\r\n\r\n").partition(b"\r\n\r\n")
+        head, _rest, self.data = read_until(sock, b"\r\n\r\n").partition(b"\r\n\r\n")
         assert b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in head
 
     def send(self, first: int, payload: bytes, *, masked: bool = True) -> None:
