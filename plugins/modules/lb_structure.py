@@ -37,6 +37,103 @@ options:
         C(/etc/slipway/balancer/<app>.json).
     type: dict
     required: true
+    suboptions:
+      schema:
+        description: Version of this form.
+        type: int
+        required: true
+      app:
+        description: Name of the application.
+        type: str
+        required: true
+      kind:
+        description: Program that balances.
+        type: str
+        required: true
+        choices: [nginx, haproxy]
+      servers:
+        description: Slot, then inventory name, to C(address:port).
+        type: dict
+        required: true
+      port:
+        description: Port of the public address.
+        type: int
+        default: 80
+      preview_port:
+        description: Port of the preview address.
+        type: int
+        default: 8480
+      server_names:
+        description: Host names to answer to; V(_) is any.
+        type: list
+        elements: str
+        default: [_]
+      sticky:
+        description: What keeps a user in one slot; by default the cookie C(slipway).
+        type: dict
+        suboptions:
+          by:
+            description: What identifies a user.
+            type: str
+            required: true
+            choices: [cookie, header, address, request]
+          name:
+            description: Name of the cookie or the header.
+            type: str
+            default: ""
+      health:
+        description: How an instance is asked whether it is ready.
+        type: dict
+        suboptions:
+          path:
+            description: Path that answers 2xx when it is.
+            type: str
+            default: /health/ready
+          interval:
+            description: Seconds between two checks.
+            type: int
+            default: 1
+          timeout:
+            description: Seconds that a check may take.
+            type: int
+            default: 1
+          fall:
+            description: Failed checks in a row that take an instance out.
+            type: int
+            default: 2
+          rise:
+            description: Good checks in a row that bring it back.
+            type: int
+            default: 2
+      agent:
+        description: Where this host's agent listens, and the other balancers' agents.
+        type: dict
+        suboptions:
+          address:
+            description: Address to listen on.
+            type: str
+            default: 127.0.0.1
+          port:
+            description: Port to listen on.
+            type: int
+            default: 8470
+          peers:
+            description: C(address:port) of each other agent.
+            type: list
+            elements: str
+            default: []
+          solo_open_after:
+            description: Seconds after which a balancer that reaches no peer opens by itself.
+            type: int
+            default: 60
+      status_port:
+        description: Loopback port on which nginx answers what it does.
+        type: int
+        default: 8471
+      socket:
+        description: Admin socket of HAProxy.
+        type: path
+        default: /run/haproxy/slipway.sock
   files:
     description:
       - Files in the order in which they are replaced. C(@STRUCTURE@) in their content becomes the digest of them all;
@@ -114,8 +211,39 @@ from ansible_collections.slipway.release.plugins.module_utils._balancer.factory 
 from ansible_collections.slipway.release.plugins.module_utils._balancer.structure import Structure, install
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
 
+STICKY: dict[str, dict[str, Any]] = {
+    "by": {"type": "str", "required": True, "choices": ["cookie", "header", "address", "request"]},
+    "name": {"type": "str", "default": ""},
+}
+HEALTH: dict[str, dict[str, Any]] = {
+    "path": {"type": "str", "default": "/health/ready"},
+    "interval": {"type": "int", "default": 1},
+    "timeout": {"type": "int", "default": 1},
+    "fall": {"type": "int", "default": 2},
+    "rise": {"type": "int", "default": 2},
+}
+AGENT: dict[str, dict[str, Any]] = {
+    "address": {"type": "str", "default": "127.0.0.1"},
+    "port": {"type": "int", "default": 8470},
+    "peers": {"type": "list", "elements": "str", "default": []},
+    "solo_open_after": {"type": "int", "default": 60},
+}
+CONFIG: dict[str, dict[str, Any]] = {
+    "schema": {"type": "int", "required": True},
+    "app": {"type": "str", "required": True},
+    "kind": {"type": "str", "required": True, "choices": ["nginx", "haproxy"]},
+    "servers": {"type": "dict", "required": True},
+    "port": {"type": "int", "default": 80},
+    "preview_port": {"type": "int", "default": 8480},
+    "server_names": {"type": "list", "elements": "str", "default": ["_"]},
+    "sticky": {"type": "dict", "options": STICKY},
+    "health": {"type": "dict", "options": HEALTH},
+    "agent": {"type": "dict", "options": AGENT},
+    "status_port": {"type": "int", "default": 8471},
+    "socket": {"type": "path", "default": "/run/haproxy/slipway.sock"},
+}
 ARGUMENTS: dict[str, dict[str, Any]] = {
-    "config": {"type": "dict", "required": True},
+    "config": {"type": "dict", "required": True, "options": CONFIG},
     "files": {
         "type": "list",
         "elements": "dict",
@@ -138,7 +266,8 @@ def main() -> None:
 
 def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Install, and describe what was done."""
-    config = BalancerConfig.from_dict(params["config"], where="config")
+    given = {name: value for name, value in params["config"].items() if value is not None}
+    config = BalancerConfig.from_dict(given, where="config")
     files = {Path(item["path"]): item["content"] for item in params["files"]}
     files[DIRECTORY / f"{config.app}.json"] = json.dumps(config.to_dict(), indent=1, sort_keys=True) + "\n"
     structure = Structure(files, tuple(Path(path) for path in params["absent"]))
