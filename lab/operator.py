@@ -6,11 +6,16 @@
 from __future__ import annotations
 
 import os
+import re
+import signal
 import subprocess
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+MESSAGE = re.compile(r"^    msg: (?:[|>]-?\n)?((?:.*\n)(?: {8}.*\n)*)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -22,11 +27,56 @@ class PlaybookRun:
     seconds: float
     log: Path
 
+    def output(self) -> str:
+        """Everything that the run printed."""
+        return self.log.read_text(encoding="utf-8")
+
     def reason(self) -> str:
-        """The last message of a failed task; empty after a success."""
-        lines = self.log.read_text(encoding="utf-8").splitlines()
-        found = [line.split('"msg": ', 1)[1].strip().strip('",') for line in lines if '"msg": ' in line]
-        return found[-1] if self.code and found else ""
+        """The last message of a failed task, on one line; empty after a success."""
+        found = MESSAGE.findall(self.output()) if self.code else []
+        return " ".join(found[-1].split()) if found else ""
+
+
+class Running:
+    """A run that has been started: watched by what it prints, and killed if wanted."""
+
+    def __init__(self, playbook: str, command: list[str], log: Path, **how: Any) -> None:
+        self.playbook = playbook
+        self.log = log
+        self.began = time.monotonic()
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                **how,
+            )
+
+    def wait_for(self, text: str, seconds: float = 240) -> None:
+        """Wait until the run prints ``text``.
+
+        :raises RuntimeError: it ended without, or did not come to it in time.
+        """
+        while text not in self.log.read_text(encoding="utf-8"):
+            if self.process.poll() is not None or time.monotonic() - self.began > seconds:
+                raise RuntimeError(f"{self.log} has no {text!r}")
+            time.sleep(0.02)
+
+    def kill(self) -> None:
+        """SIGKILL for the whole process group, as if the controller had gone."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def finish(self, seconds: float = 900) -> PlaybookRun:
+        """Wait for the end."""
+        try:
+            code = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+        return PlaybookRun(self.playbook, code, time.monotonic() - self.began, self.log)
 
 
 class Operator:
@@ -46,31 +96,21 @@ class Operator:
 
     def run(self, playbook: str, variables: Mapping[str, str], *flags: str) -> PlaybookRun:
         """Run ``playbooks/<playbook>.yml`` with extra variables; never raises for its exit code."""
+        return self.start(playbook, variables, *flags).finish()
+
+    def start(self, playbook: str, variables: Mapping[str, str], *flags: str) -> Running:
+        """Start ``playbooks/<playbook>.yml`` with extra variables; ``-i`` in ``flags`` replaces the lab's inventory."""
         label = "-".join([playbook, *(value.replace("/", "_") for value in variables.values() if len(value) < 30)])
-        log = self.logs / f"{time.strftime('%H%M%S')}-{label}.log"
-        command = [
-            str(self.ansible / "ansible-playbook"),
-            str(self.repository / "playbooks" / f"{playbook}.yml"),
-            *flags,
-        ]
-        command += ["-i", str(self.repository / "inventories" / "lab")]
+        log = self.logs / f"{time.strftime('%H%M%S')}-{time.monotonic_ns() % 1_000_000:06}-{label}.log"
+        command = [str(self.ansible / "ansible-playbook"), str(self.repository / "playbooks" / f"{playbook}.yml"), *flags]
+        if "-i" not in flags:
+            command += ["-i", str(self.repository / "inventories" / "lab")]
         for name, value in variables.items():
             command += ["-e", f"{name}={value}"]
-        began = time.monotonic()
-        with log.open("w", encoding="utf-8") as output:
-            code = subprocess.run(
-                command,
-                cwd=self.repository,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL,
-                env={
-                    **os.environ,
-                    "ANSIBLE_CONFIG": str(self.repository / "ansible.cfg"),
-                    "ANSIBLE_NOCOLOR": "1",
-                    "SLIPWAY_LAB": self.lab,
-                },
-                check=False,
-                timeout=900,
-            ).returncode
-        return PlaybookRun(playbook, code, time.monotonic() - began, log)
+        environment = {
+            **os.environ,
+            "ANSIBLE_CONFIG": str(self.repository / "ansible.cfg"),
+            "ANSIBLE_NOCOLOR": "1",
+            "SLIPWAY_LAB": self.lab,
+        }
+        return Running(playbook, command, log, cwd=self.repository, env=environment)

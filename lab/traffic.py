@@ -21,9 +21,12 @@ class Traffic:
     :param url: the public address of the application in the lab.
     :param rate: requests a second.
     :param longest: seconds after which it ends in any case.
+    :param records: whether each request is written to ``self.records``.
     """
 
-    def __init__(self, url: str, *, rate: int, longest: int, report: Path, collections: Path) -> None:
+    def __init__(
+        self, url: str, *, rate: int, longest: int, report: Path, collections: Path, records: bool = False
+    ) -> None:
         self.report = report
         self.records = report.with_suffix(".jsonl")
         self.stop_file = report.with_suffix(".stop")
@@ -34,6 +37,7 @@ class Traffic:
                 *(sys.executable, "-m", METER, "--url", url, "--rate", str(rate)),
                 *("--keepalive-share", "0.5", "--slow", "20", "--long", "20"),
                 *("--duration", str(longest), "--until-file", str(self.stop_file), "--report", str(self.report)),
+                *(("--records", str(self.records)) if records else ()),
             ],
             env={**os.environ, "PYTHONPATH": str(collections)},
             stdout=subprocess.DEVNULL,
