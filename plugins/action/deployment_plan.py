@@ -63,6 +63,7 @@ class ActionModule(ActionBase):
             "changed": planned.plan["changes"],
             "plan": planned.plan,
             "digest": planned.digest,
+            "summary": _summary(planned),
             "deployment": "",
             "token": 0,
             "uuid": "",
@@ -73,7 +74,7 @@ class ActionModule(ActionBase):
             "warnings": inputs.warnings,
         }
         if self._task.diff:
-            result["diff"] = _difference(planned.plan)
+            result["diff"] = _difference(planned)
         if self._task.check_mode or not planned.plan["changes"]:
             return result
         return {**result, **self._begin(inputs, planned, task_vars)}
@@ -134,11 +135,20 @@ def _revision(inputs: Inputs, found: ResolvedArtifact) -> dict[str, Any]:
     )
 
 
-def _difference(made: dict[str, Any]) -> dict[str, str]:
+def _summary(planned: Planned) -> str:
+    made = planned.plan
+    active = f"{made['from']['version']} in {made['stable_slot']}" if made["from"] else "nothing"
+    target = f"{made['to']['version']} (revision {made['to']['revision']}) in {made['slot']}"
+    what = f"{made['verb']} {target} over {active}" if made["changes"] else f"nothing to do, {target} is active"
+    return f"{made['app']}: {what}; plan digest {planned.digest}"
+
+
+def _difference(planned: Planned) -> dict[str, str]:
+    made = planned.plan
     before = {"slot": made["stable_slot"], "to": made["from"], "percents": made["percents"]["before"]}
     return {
         "before_header": f"active revision of {made['app']}",
-        "after_header": f"plan to {made['verb']} {made['app']}",
+        "after_header": f"plan to {made['verb']} {made['app']}, digest {planned.digest}",
         "before": yaml.safe_dump(before, default_flow_style=False),
         "after": yaml.safe_dump(made, default_flow_style=False),
     }

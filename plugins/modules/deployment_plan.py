@@ -81,6 +81,13 @@ digest:
   type: str
   returned: success, unless O(verb=validate)
   sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+summary:
+  description: The plan in one line, with its digest.
+  type: str
+  returned: success, unless O(verb=validate)
+  sample: >-
+    shop: deploy 1.4.2 (revision 5f0c1e6f9b1d2a37) in green over 1.4.1 in blue; plan digest
+    9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
 deployment:
   description: The deployment that has begun; empty in check mode, and when nothing is to be done.
   type: str

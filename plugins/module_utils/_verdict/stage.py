@@ -85,6 +85,9 @@ def judge(
 def _reason(result: Mapping[str, Any], require: Mapping[str, Any]) -> str:
     if result.get("msg"):
         return _one_line(result["msg"])
+    complaints = [f"{one['name']}: {one['reason']}" for one in result.get("checks", []) if one.get("verdict") != "pass"]
+    if complaints:
+        return _one_line("; ".join(complaints))
     missing = [f"{key} is {result.get(key)!r}" for key, value in require.items() if result.get(key) != value]
     return ", ".join(missing)
 

@@ -30,6 +30,16 @@ def test_no_host_is_insufficient_and_never_pass():
         ({"verdict": "insufficient"}, "app1 failed (verdict is 'insufficient')"),
         ({"msg": "port 8081 is taken"}, "app1 failed (port 8081 is taken)"),
         ({}, "app1 failed (verdict is None)"),
+        (
+            {
+                "verdict": "fail",
+                "checks": [
+                    {"name": "web live", "verdict": "pass", "reason": "3 good answers in a row"},
+                    {"name": "web ready", "verdict": "fail", "reason": "status 503"},
+                ],
+            },
+            "app1 failed (web ready: status 503)",
+        ),
     ],
 )
 def test_anything_else_fails_and_names_host_and_reason(result, words):
