@@ -1,0 +1,69 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lab that the system tests share: ``SLIPWAY_LAB`` names it; it is started, and then removed, unless it is up."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.system.fleet import LEDGER, REPOSITORY, Fleet, Versions, call
+
+FIRST = "1.0.0"
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[str]:
+    """Name of a running lab of seven machines."""
+    name = os.environ.get("SLIPWAY_LAB", "system")
+    was_up = (REPOSITORY / ".cache" / "lab" / name / "lab.json").exists()
+    call("lab", "up", "--name", name)
+    yield name
+    if not was_up:
+        call("lab", "down", "--name", name)
+
+
+@pytest.fixture(scope="session")
+def versions() -> Versions:
+    """Releases."""
+    return Versions()
+
+
+@pytest.fixture(scope="session")
+def fleets(lab: str, versions: Versions) -> dict[str, Fleet]:
+    """The applications that have been set up, by balancer."""
+    return {}
+
+
+def prepared(balancer: str, lab: str, versions: Versions, fleets: dict[str, Fleet]) -> Fleet:
+    """The application behind this kind of balancer, set up when it is needed for the first time."""
+    if balancer not in fleets:
+        fleet = Fleet(lab, balancer, versions)
+        if not fleet.is_set_up():
+            done = fleet.run("site", version=versions.built(FIRST))
+            assert done.code == 0, f"{done.log}: {done.reason()}"
+        fleets[balancer] = fleet
+    return fleets[balancer]
+
+
+@pytest.fixture(params=["nginx", "haproxy"])
+def fleet(request: pytest.FixtureRequest, lab: str, versions: Versions, fleets: dict[str, Fleet]) -> Iterator[Fleet]:
+    """A settled application, behind each balancer in turn; everything is switched on again afterwards."""
+    found = prepared(request.param, lab, versions, fleets)
+    found.recover()
+    yield found
+    found.recover()
+
+
+@pytest.fixture
+def nginx(lab: str, versions: Versions, fleets: dict[str, Fleet]) -> Iterator[Fleet]:
+    """A settled application behind nginx."""
+    found = prepared("nginx", lab, versions, fleets)
+    found.recover()
+    yield found
+    found.recover()
