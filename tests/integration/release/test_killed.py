@@ -40,6 +40,7 @@ def traced(operation, directory, *options):
 def prepare(operation, directory):
     """The state before the operation: 1.0 active in blue with its worker; green as the operation finds it."""
     active, spare, new = driver.releases(directory)
+    (LAYOUT.state / "token").unlink(missing_ok=True)
     active.place("blue", keep=1)
     handover(Host(LAYOUT), Selection("blue"))
     if operation == "present":
@@ -108,29 +109,19 @@ def assert_done(operation, directory, new):
 
 
 def kill_and_repeat(operation, directory, points):
-    killed = 0
     for name, number in points:
         active, spare, new = prepare(operation, directory)
         blue = pid("blue")
-        done = traced(
-            operation,
-            directory,
-            "-o",
-            "/dev/null",
-            "-e",
-            f"trace={name}",
-            "-e",
-            f"inject={name}:signal=KILL:when={number}",
-        )
-        killed += done.returncode != 0
+        inject = ["-e", f"trace={name}", "-e", f"inject={name}:signal=KILL:when={number}"]
+        done = traced(operation, directory, "-o", "/dev/null", *inject)
         where = f"{operation} killed at {name} number {number}"
+        assert done.returncode != 0 or name == "poll", f"not {where}: only how often a child is polled may vary"
         try:
             assert_consistent(active, spare, new, blue)
             driver.operate(operation, directory)
             assert_done(operation, directory, new)
         except Exception as exc:
             raise AssertionError(where) from exc
-    assert killed >= len(points) * 3 // 4, "how often a child is polled varies, all else must really have been killed"
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)

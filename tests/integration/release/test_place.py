@@ -11,6 +11,7 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 import threading
 import time
 from functools import partial
@@ -534,3 +535,24 @@ def test_a_child_of_a_killed_run_is_waited_for(one):
     began = time.monotonic()
     stopped(Host(LAYOUT), Selection("blue"))
     assert child.poll() == 0 and time.monotonic() > began
+
+
+def test_the_systemctl_of_a_killed_run_keeps_the_next_one_waiting(tmp_path):
+    slow = "import signal, time, os\nsignal.signal(signal.SIGTERM, lambda *_: (time.sleep(2), os._exit(0)))\n"
+    component = {**MAILER, "command": "python3 slow.py"}
+    slow += f"open(os.environ['STATE_DIRECTORY'] + '/ready', 'w')\ntime.sleep({1e6})\n"
+    Release(tmp_path, "1.0", components=[component], extra={"slow.py": slow}).place("blue")
+    started(Host(LAYOUT), Selection("blue", ["mailer"]))
+    unit = f"slipway-{APP}-mailer@blue.service"
+    while not Path(f"/var/lib/slipway-{APP}/ready").exists():
+        time.sleep(0.02)
+    program = "from test_place import *; stopped(Host(LAYOUT), Selection('blue'))"
+    run = subprocess.Popen([sys.executable, "-B", "-c", program], cwd=Path(__file__).parent)
+    while systemctl("is-active", unit) != "deactivating":
+        assert run.poll() is None
+        time.sleep(0.02)
+    run.kill()
+    run.wait()
+    assert subprocess.run(["flock", "--nonblock", str(LAYOUT.state / "children"), "true"], check=False).returncode == 1
+    assert started(Host(LAYOUT), Selection("blue", ["mailer"])).changed
+    assert running("blue", "mailer")
