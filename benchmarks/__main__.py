@@ -1,0 +1,63 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``python -m benchmarks``: what a deployment and a switch cost, as ratios to floors measured in the same run.
+
+Touches a lab of its own, which it removes, and ``.cache/benchmarks``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from lab import fleet
+from lab.operator import Operator
+from lab.plan import DEFAULT_HOSTS, REPOSITORY, Plan
+
+from . import switching
+from .deployment import DeploymentBenchmark
+
+LAB = "bench"
+CACHE = REPOSITORY / ".cache" / "benchmarks"
+APPLICATIONS = {"nginx": ("shop", 8000), "haproxy": ("cart", 8001)}
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5, help="deployments of each kind (%(default)s)")
+    parser.add_argument("--only", choices=("deployment", "switch"), help="one benchmark alone")
+    options = parser.parse_args()
+    plan = fleet.up(LAB, list(DEFAULT_HOSTS))
+    operator = Operator(REPOSITORY, LAB, CACHE / "logs", ansible=Path(sys.executable).parent)
+    try:
+        deployments = DeploymentBenchmark(plan, operator, CACHE)
+        deployments.fill("nginx")
+        if options.only != "switch":
+            deployments.fill_floor()
+            show(deployments.warm(options.rounds).lines("warm", 5.0))
+            show([f"  {deployments.tasks()}"])
+            show(deployments.cold(options.rounds).lines("cold", 2.7))
+        if options.only != "deployment":
+            show_switches(plan, deployments)
+    finally:
+        fleet.down(LAB)
+    return 0
+
+
+def show_switches(plan: Plan, deployments: DeploymentBenchmark) -> None:
+    """Switch on both balancers."""
+    deployments.fill("haproxy")
+    for kind, (app, port) in APPLICATIONS.items():
+        show(switching.measure(plan, kind, app, port, CACHE))
+
+
+def show(lines: list[str]) -> None:
+    """Print at once."""
+    print("\n".join(lines), flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
