@@ -99,6 +99,7 @@ def _new_plan(
         "from": active,
         "to": to,
         "hosts": {host: {"place": needed} for host, needed in course.place.items()},
+        "stops_on_failure": _stops_on_failure(course),
         "balancers": inputs.balancer_hosts,
         "percents": {"before": course.percents_before, "after": course.percents_after},
         "stages": chosen.stages(course, inputs, handover),
@@ -117,6 +118,11 @@ def _new_plan(
 
 def _handed_over(document: dict[str, Any]) -> list[str]:
     return [item["name"] for item in document["components"] if item["kind"] in HANDED_OVER]
+
+
+def _stops_on_failure(course: Course) -> list[str]:
+    """Hosts whose slot is stopped and marked when this fails: in the active slot only those that it was placed on."""
+    return [host for host, placed in course.place.items() if placed or course.slot != course.stable_slot]
 
 
 def _starts(document: dict[str, Any], hosts: list[str]) -> dict[str, list[str]]:

@@ -115,6 +115,11 @@ def test_a_new_host_gets_the_active_revision_into_the_active_slot() -> None:
     live["app2"]["release"]["slots"]["blue"] = slot("blue", None)
     made = deploy("1.0", live).plan
     assert (made["slot"], made["hosts"]["app2"]) == ("blue", {"place": True})
+    assert made["stops_on_failure"] == ["app2"], "the others serve from this slot"
+
+
+def test_a_failed_spare_slot_is_stopped_on_every_host() -> None:
+    assert deploy("0.9", fleet_of("1.0", "0.9")).plan["stops_on_failure"] == list(APPLICATIONS)
 
 
 def test_an_active_slot_that_runs_something_else_is_never_filled() -> None:
