@@ -30,7 +30,7 @@ from .ask import Answer, ask
 from .assign import BUCKETS, assignment
 from .base import Balancer, Capabilities, Live
 from .config import SLOTS, other_slot
-from .connections import open_connections, resolved
+from .connections import count
 from .state import SCHEMA, State
 
 KEPT_GENERATIONS = 3
@@ -80,13 +80,10 @@ class Nginx(Balancer):
         return super().agrees(state, live) and self._is_current(state, assignment(self.config, state))
 
     def instance_connections(self, instance: str) -> int:
-        found = open_connections()
-        return sum(found[address] for address in resolved(self.config.address(instance)))
+        return count([self.config.address(instance)])
 
     def connections(self, slot: str) -> int:
-        found = open_connections()
-        addresses = set().union(*(resolved(self.config.address(name)) for name in self.config.instances(slot)))
-        return sum(found[address] for address in addresses)
+        return count(map(self.config.address, self.config.instances(slot)))
 
     def open(self) -> None:
         self.run_directory.mkdir(mode=0o755, parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.slipway.release.plugins.module_utils._balancer.drain import Drain, wait_drained
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import StateError
 
-from .conftest import Host, Instance, Load
+from .conftest import Host, Instance, Load, get
 
 
 @pytest.mark.parametrize("asked", ["drain", "quarantine"])
@@ -64,6 +64,14 @@ def test_a_dead_server_fails_over_and_is_out_once_found_dead(host: Host, instanc
         assert "blue-app1" not in host.routes()
         time.sleep(1)
     assert load.lost == 0, load.report
+
+
+def test_a_server_that_failed_for_a_moment_is_not_shut_out(host: Host, instances: dict[str, Instance]) -> None:
+    for dead, alive in (("blue-app1", "blue-app2"), ("blue-app2", "blue-app1")):
+        instances[dead].end()
+        answers = [get() for _request in range(40)]
+        assert {(status, headers["x-slipway-instance"]) for status, headers, _body in answers} == {(200, alive)}
+        instances[dead].start()
 
 
 def test_a_slot_of_dead_servers_is_refused_by_name(host: Host, instances: dict[str, Instance]) -> None:

@@ -44,6 +44,17 @@ def test_a_boot_closes_the_public_address_and_nothing_else(host: Host) -> None:
     assert slot_served() == "green"
 
 
+def test_a_cache_of_open_files_elsewhere_in_the_configuration_delays_nothing(host: Host) -> None:
+    host.install("open_file_cache max=1000;\nopen_file_cache_valid 60s;\nopen_file_cache_errors on;\n")
+    for _round in range(2):
+        assert (get()[0], slot_served()) == (200, "blue")
+        host.switch(open=False)
+        assert get()[0] == 503
+        host.switch(open=True, percents=GREEN)
+        assert (get()[0], slot_served()) == (200, "green")
+        host.switch(percents=BLUE)
+
+
 def test_a_balancer_that_is_down_refuses_and_comes_back_with_what_is_recorded(host: Host) -> None:
     host.switch(percents=GREEN)
     run("systemctl", "stop", "nginx")

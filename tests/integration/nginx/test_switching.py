@@ -71,6 +71,14 @@ def test_ending_the_active_slot_before_the_switch_is_seen_to_lose(host: Host, in
     assert load.lost > 20, load.report
 
 
+def restart_at_once(host: Host, instances: dict[str, Instance], slot: str) -> None:
+    """End all instances of a slot without grace, then start them, so that no other one can answer in their place."""
+    for name in host.config.instances(slot):
+        instances[name].end()
+    for name in host.config.instances(slot):
+        instances[name].start()
+
+
 def test_stopping_a_drained_slot_loses_nothing(host: Host, instances: dict[str, Instance]) -> None:
     with Load(seconds=60, slow=20, long=0) as load:
         for old, new in (("blue", "green"), ("green", "blue")) * 3:
@@ -78,10 +86,18 @@ def test_stopping_a_drained_slot_loses_nothing(host: Host, instances: dict[str, 
             host.switch(percents={old: 0, new: 100})
             drained = wait_drained(host.balancer, Drain((old,), 10, "fail"))
             print(drained)
-            for name in host.config.instances(old):
-                instances[name].end()
-                instances[name].start()
+            restart_at_once(host, instances, old)
     assert load.lost == 0, load.report
+
+
+def test_stopping_before_it_is_drained_is_seen_to_lose(host: Host, instances: dict[str, Instance]) -> None:
+    """Negative control of the test above."""
+    with Load(seconds=20, slow=20, long=0) as load:
+        time.sleep(1)
+        host.switch(percents=GREEN)
+        restart_at_once(host, instances, "blue")
+        time.sleep(1)
+    assert load.lost > 0, load.report
 
 
 def test_long_lived_connections_are_counted_until_they_end(host: Host) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,11 +16,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.slipway.release.plugins.module_utils._balancer import connections as connections_module
 from ansible_collections.slipway.release.plugins.module_utils._balancer import drain as drain_module
 from ansible_collections.slipway.release.plugins.module_utils._balancer import journal as journal_module
 from ansible_collections.slipway.release.plugins.module_utils._balancer.ask import ask
 from ansible_collections.slipway.release.plugins.module_utils._balancer.config import BalancerConfig, Health
-from ansible_collections.slipway.release.plugins.module_utils._balancer.connections import open_connections, resolved
+from ansible_collections.slipway.release.plugins.module_utils._balancer.connections import (
+    connections_by_netlink,
+    connections_by_proc,
+    count,
+    resolved,
+)
 from ansible_collections.slipway.release.plugins.module_utils._balancer.drain import (
     Drain,
     refuse_undrained,
@@ -64,19 +71,33 @@ def test_connections_are_counted_by_remote_address(tmp_path: Path) -> None:
     mapped = tmp_path / "tcp6"
     remote = "0000000000000000FFFF00001500000A:1F91"
     mapped.write_text(HEADER + row.format(remote=remote, state="01"))
-    found = open_connections((table, mapped, tmp_path / "missing"))
+    found = connections_by_proc({8081, 8082}, (table, mapped, tmp_path / "missing"))
     assert found == {"10.0.0.21:8081": 3, "10.0.0.21:8082": 1}
 
 
-def test_a_real_connection_is_seen_and_its_end_too() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        address = f"127.0.0.1:{server.getsockname()[1]}"
-        with socket.create_connection(server.getsockname()) as client:
+@pytest.mark.parametrize("counted", [connections_by_netlink, connections_by_proc])
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
+def test_a_real_connection_is_seen_and_its_end_too(counted: Callable[[set[int]], Counter[str]], family: int) -> None:
+    loopback = "127.0.0.1" if family == socket.AF_INET else "::1"
+    with socket.create_server((loopback, 0), family=family) as server:
+        port = server.getsockname()[1]
+        (address,) = resolved(f"{loopback}:{port}")
+        with socket.create_connection(server.getsockname()[:2]) as client:
             accepted, _peer = server.accept()
-            assert open_connections()[address] == 1
+            assert counted({port})[address] == 1
+            assert not counted({port - 1})[address]
             client.close()
             accepted.close()
-        assert open_connections()[address] == 0
+        assert counted({port})[address] == 0
+
+
+def test_a_kernel_without_socket_diagnosis_is_asked_by_proc(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(ports: set[int]) -> Counter[str]:
+        raise OSError(2, "no such module")
+
+    monkeypatch.setattr(connections_module, "connections_by_netlink", refuse)
+    monkeypatch.setattr(connections_module, "connections_by_proc", lambda ports: Counter({"127.0.0.1:80": 2}))
+    assert count(["127.0.0.1:80", "127.0.0.1:81"]) == 2
 
 
 def test_a_name_is_resolved_as_connections_are_spelled() -> None:
