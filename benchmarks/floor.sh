@@ -23,14 +23,16 @@ prepare_application() {
             -e '/^User=/s/slipway-floor/slipway-shop/' -e 's/PORT=8081/PORT=8181/; s/PORT=8082/PORT=8182/' \
             "$unit" > "$HOME_OF_APP/units/$(basename "${unit/slipway-shop-/floor-}")"
     done
+    cp $HOME_OF_APP/units/* /etc/systemd/system
+    systemctl daemon-reload
 }
 
 prepare_balancer() {
     mkdir -p $STATE/generations /run/floor
     for server in /var/lib/slipway/balancer/shop/servers/*; do mkdir -p "$STATE/servers/$(basename "$server")"; done
     touch /run/floor/open
-    generation 1 blue
-    ln -sfn servers/slot-blue $STATE/stable
+    generation 1 green
+    ln -sfn servers/slot-green $STATE/stable
     ln -sfn generations/1 $STATE/current
     sed -e 's/slipway_shop/slipway_floor/g; s#/var/lib/slipway/balancer/shop#/var/lib/floor#g' \
         -e 's#/run/slipway/balancer/shop#/run/floor#g; s/"shop /"floor /' \
