@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 
 from ansible_collections.slipway.release.plugins.module_utils._balancer.drain import Drain, wait_drained
 from ansible_collections.slipway.release.plugins.module_utils._common.clock import boottime
 
-from .conftest import BLUE, GREEN, Host, Instance, Load, get
+from .conftest import BLUE, GREEN, REPOSITORY, Host, Instance, Load, get, listens, wait_until
 
 SWITCHES = 100
 
@@ -38,6 +40,22 @@ def test_a_hundred_switches_lose_nothing(host: Host) -> None:
     assert load.sent("keepalive") >= 10_000 and load.sent("new") >= 10_000 and load.sent("slow") >= 1_000
     assert load.sent("long") >= 50
     assert host.processes() == before
+
+
+def test_switches_lose_nothing_at_a_round_trip_of_20_ms(host: Host) -> None:
+    far = [sys.executable, "-B", "-m", "lab.delay_proxy", "--listen", "127.0.0.1:8070", "--delay-ms", "10"]
+    proxy = subprocess.Popen([*far, "--target", "127.0.0.1:8080"], cwd=REPOSITORY)
+    try:
+        wait_until(lambda: listens(8070), 10, "the delaying proxy listens")
+        with Load(seconds=60, rate=200, slow=10, long=10, port=8070) as load:
+            for number in range(30):
+                host.switch(percents=GREEN if number % 2 == 0 else BLUE)
+                time.sleep(0.3)
+    finally:
+        proxy.terminate()
+        proxy.wait(10)
+    assert load.report["classes"]["keepalive"]["latency_us"]["p50"] >= 20_000
+    assert load.lost == 0, load.report
 
 
 def now_us() -> int:
