@@ -6,7 +6,8 @@
 Touches ``/var/lib/slipway/balancer/<app>/`` and ``/run/slipway/balancer/<app>/open``; asks nginx on its loopback
 status port. The directory:
 
-    servers/<instance>, servers/slot-<slot>     empty; their names are what nginx reads
+    servers/<instance>                          empty; their names are what nginx reads
+    servers/slot-<slot>/<slot>                  the same for all instances of a slot
     links/<instance>                            one symbolic link for each server, hard-linked into the generations
     generations/<N>/b000 .. b999                links to the server of each bucket
     generations/<N>/preview                     link to the slot that is not stable
@@ -96,19 +97,21 @@ class Nginx(Balancer):
     def _generations(self) -> Path:
         return self.directory / "generations"
 
-    def _server_names(self) -> list[str]:
-        return [*self.config.all_instances(), *map(_group, SLOTS)]
+    def _server_paths(self) -> list[Path]:
+        servers = self.directory / "servers"
+        instances = [servers / name for name in self.config.all_instances()]
+        return instances + [servers / _group(slot) / slot for slot in SLOTS]
 
     def _make_servers(self) -> None:
         servers = self.directory / "servers"
-        for name in self._server_names():
-            (servers / name).mkdir(mode=0o755, parents=True, exist_ok=True)
+        for path in self._server_paths():
+            path.mkdir(mode=0o755, parents=True, exist_ok=True)
         links = self.directory / "links"
         links.mkdir(mode=0o755, exist_ok=True)
         for name in self.config.all_instances():
             if _target(links / name) != _TO_SERVERS + name:
                 link_atomic(links / name, _TO_SERVERS + name)
-        for directory in (servers, links, self.directory):
+        for directory in (*map(servers.joinpath, map(_group, SLOTS)), servers, links, self.directory):
             fsync_directory(directory)
 
     def _make_generation(self, state: State, buckets: tuple[str, ...]) -> None:
@@ -139,7 +142,7 @@ class Nginx(Balancer):
         return (
             self.recorded() == state
             and _target(self.directory / "stable") == f"servers/{_group(state.stable)}"
-            and all((self.directory / "servers" / name).is_dir() for name in self._server_names())
+            and all(path.is_dir() for path in self._server_paths())
             and _read_links(current) == buckets
             and _server(current / "preview") == _group(other_slot(state.stable))
             and _usable_links(current) == {name for slot in SLOTS for name in state.usable(self.config, slot)}
