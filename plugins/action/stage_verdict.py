@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.slipway.release.plugins.module_utils._verdict.stage import judge
+from ansible_collections.slipway.release.plugins.module_utils._verdict.stage import by_host, judge
 
 
 class ActionModule(ActionBase):
@@ -25,16 +25,22 @@ class ActionModule(ActionBase):
             argument_spec={
                 "stage": {"type": "str", "required": True},
                 "hosts": {"type": "list", "elements": "str", "required": True},
-                "result": {"type": "str", "required": True},
+                "result": {"type": "str"},
+                "results": {"type": "dict"},
                 "require": {"type": "dict", "required": True},
                 "skipped_passes": {"type": "bool", "default": False},
-            }
+            },
+            mutually_exclusive=[("result", "results")],
+            required_one_of=[("result", "results")],
         )
         hostvars = (task_vars or {})["hostvars"]
+        results = by_host(arguments["hosts"], arguments["results"] or {})
+        if arguments["result"]:
+            results = {host: hostvars[host].get(arguments["result"]) for host in arguments["hosts"]}
         outcome = judge(
             arguments["stage"],
             arguments["hosts"],
-            {host: hostvars[host].get(arguments["result"]) for host in arguments["hosts"]},
+            results,
             arguments["require"],
             skipped_passes=arguments["skipped_passes"],
         )

@@ -25,9 +25,13 @@ options:
     elements: str
     required: true
   result:
-    description: Name of the variable that the stage's task registered.
+    description: Name of the variable that the stage's task registered on each host.
     type: str
-    required: true
+  results:
+    description:
+      - For a task that was delegated, host to what it returned; for one with a loop over the hosts, what it registered.
+      - One of this and O(result) is required.
+    type: dict
   require:
     description: Values that each host's result must have.
     type: dict

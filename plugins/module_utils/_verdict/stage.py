@@ -82,6 +82,17 @@ def judge(
     return StageVerdict(stage, tuple(passed), lost, failed)
 
 
+def by_host(hosts: Sequence[str], results: Mapping[str, Any]) -> dict[str, Any]:
+    """Host to its result.
+
+    :param results: that already, or what a task registered whose loop items were the hosts.
+    """
+    if isinstance(results.get("results"), list):
+        return {entry["item"]: entry for entry in results["results"]}
+    loop_failed = "failed" in results and "msg" in results
+    return dict.fromkeys(hosts, results) if loop_failed else dict(results)
+
+
 def _reason(result: Mapping[str, Any], require: Mapping[str, Any]) -> str:
     if result.get("msg"):
         return _one_line(result["msg"])

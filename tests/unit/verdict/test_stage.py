@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.slipway.release.plugins.module_utils._verdict.stage import judge
+from ansible_collections.slipway.release.plugins.module_utils._verdict.stage import by_host, judge
 
 PASS = {"verdict": "pass"}
 
@@ -50,3 +50,19 @@ def test_anything_else_fails_and_names_host_and_reason(result, words):
 
 def test_a_skipped_host_passes_only_where_that_was_said():
     assert judge("place", ["app1"], {"app1": {"skipped": True}}, PASS, skipped_passes=True).verdict == "pass"
+
+
+def test_a_loop_over_hosts_is_read_by_its_items():
+    loop = {"results": [{"item": "app1", "verdict": "pass"}, {"item": "app2", "unreachable": True, "msg": "no route"}]}
+    outcome = judge("stop", ["app1", "app2"], by_host(["app1", "app2"], loop), PASS)
+    assert outcome.passed == ("app1",)
+    assert outcome.lost == {"app2": "no route"}
+
+
+def test_a_loop_that_failed_as_a_whole_failed_on_every_host():
+    outcome = judge("stop", ["app1"], by_host(["app1"], {"failed": True, "msg": "item is undefined"}), PASS)
+    assert outcome.failed == {"app1": "item is undefined"}
+
+
+def test_results_by_host_are_taken_as_they_are():
+    assert by_host(["db1"], {"db1": PASS}) == {"db1": PASS}
