@@ -23,6 +23,7 @@ import os
 import random
 import re
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 from .._common.errors import StateError, SystemFailure
@@ -41,6 +42,16 @@ _TO_SERVERS = "../../servers/"
 _LEFTOVER = re.compile(r"\.(token\..+|.+\.[0-9]+\.link)")
 
 
+@dataclass(frozen=True)
+class NginxLive(Live):
+    """What nginx does.
+
+    :param links: the server of every bucket, in the generation that nginx serves from.
+    """
+
+    links: tuple[str, ...]
+
+
 class Nginx(Balancer):
     """nginx of this host."""
 
@@ -53,7 +64,7 @@ class Nginx(Balancer):
     def apply(self, state: State) -> None:
         buckets = assignment(self.config, state)
         self._sweep()
-        if not self._is_current(state, buckets):
+        if not (self._is_recorded(state) and _read_links(self.directory / "current") == buckets):
             self._make_servers()
             self._make_generation(state, buckets)
             link_atomic(self.directory / "stable", f"servers/{_group(state.stable)}")
@@ -64,13 +75,13 @@ class Nginx(Balancer):
         running = _Running(self)
         links = running.links()
         running.probe(links)
-        state_open = running.open.status == 200
-        return Live(
+        return NginxLive(
             generation=running.generation,
             stable=running.stable,
             percents=self._percents(links),
             usable=running.usable(),
-            open=state_open,
+            open=running.open.status == 200,
+            links=links,
         )
 
     def structure(self) -> str:
@@ -78,7 +89,12 @@ class Nginx(Balancer):
         return _Running(self).structure
 
     def agrees(self, state: State, live: Live) -> bool:
-        return super().agrees(state, live) and self._is_current(state, assignment(self.config, state))
+        return (
+            super().agrees(state, live)
+            and isinstance(live, NginxLive)
+            and live.links == assignment(self.config, state)
+            and self._is_recorded(state)
+        )
 
     def instance_connections(self, instance: str) -> int:
         return count([self.config.address(instance)])
@@ -137,13 +153,13 @@ class Nginx(Balancer):
         os.rename(partial, complete)
         fsync_directory(self._generations)
 
-    def _is_current(self, state: State, buckets: tuple[str, ...]) -> bool:
+    def _is_recorded(self, state: State) -> bool:
+        """Whether all that is on disk beside the bucket links is as ``apply`` leaves it."""
         current = self.directory / "current"
         return (
             self.recorded() == state
             and _target(self.directory / "stable") == f"servers/{_group(state.stable)}"
             and all(path.is_dir() for path in self._server_paths())
-            and _read_links(current) == buckets
             and _server(current / "preview") == _group(other_slot(state.stable))
             and _usable_links(current) == {name for slot in SLOTS for name in state.usable(self.config, slot)}
         )

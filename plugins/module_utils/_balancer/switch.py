@@ -148,14 +148,13 @@ class _Switch:
         self.live: Live | None = None
 
     def checked(self) -> Outcome:
-        after = self._decide()
-        changed = self._differs(after) or self._opens_or_closes()
+        after, changed = self._decide()
+        changed = changed or self._opens_or_closes()
         verified = not changed and self.live is not None
         return Outcome(changed, self.before, after, self.live, verified, self.steps.done)
 
     def done(self) -> Outcome:
-        after = self._decide()
-        changed = self._differs(after)
+        after, changed = self._decide()
         if changed:
             self._act(after)
         if self._opens_or_closes():
@@ -163,7 +162,8 @@ class _Switch:
             changed = True
         return Outcome(changed, self.before, after, self.live, True, self.steps.done)
 
-    def _decide(self) -> State:
+    def _decide(self) -> tuple[State, bool]:
+        """The state to reach, and whether something must be done for it."""
         with self.steps.step("read"):
             self._read()
         recorded = self._recorded()
@@ -173,9 +173,9 @@ class _Switch:
         wanted.check(self.config)
         refuse_endless(self.config, wanted, self.change.drain)
         if not self._differs(wanted):
-            return wanted
+            return wanted, False
         newest = max(recorded.generation, self.live.generation if self.live else 0)
-        return replace(wanted, generation=newest + 1, token=max(self.fence.token, recorded.token))
+        return replace(wanted, generation=newest + 1, token=max(self.fence.token, recorded.token)), True
 
     def _read(self) -> None:
         self.before = self.balancer.recorded()
