@@ -26,9 +26,9 @@ def main() -> int:
                 HAProxy(config).prepare()
         except SlipwayError as exc:
             failed = 1
-            print(exc.message(), file=sys.stderr)
+            sys.stderr.write(exc.message() + "\n")
     return failed
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -115,7 +115,7 @@ def _opened(source: str, limits: Limits, headers: Mapping[str, str]) -> Iterator
             yield handle, os.fstat(handle.fileno()).st_size
         return
     request = urllib.request.Request(source, headers={"User-Agent": "slipway.release", **headers})
-    with urllib.request.urlopen(request, timeout=limits.timeout) as response:
+    with urllib.request.build_opener().open(request, timeout=limits.timeout) as response:
         length = response.headers.get("Content-Length", "0")
         yield response, int(length) if length.isdigit() else 0
 

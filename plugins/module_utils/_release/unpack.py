@@ -22,7 +22,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from io import BufferedIOBase, BufferedReader
 from pathlib import Path
@@ -283,19 +283,14 @@ def _opened(archive: Path) -> Iterator[_Archive]:
             yield _Tar(tar)
 
 
-@contextmanager
-def _decompressed(raw: BufferedReader, magic: bytes) -> Iterator[_Stream]:
+def _decompressed(raw: BufferedReader, magic: bytes) -> AbstractContextManager[_Stream]:
     if magic.startswith(b"\x1f\x8b"):
-        with gzip.GzipFile(fileobj=raw) as stream:
-            yield stream
-    elif magic.startswith(b"BZh"):
-        with bz2.BZ2File(raw) as stream:
-            yield stream
-    elif magic.startswith(b"\xfd7zXZ"):
-        with lzma.LZMAFile(raw) as stream:
-            yield stream
-    else:
-        yield raw
+        return gzip.GzipFile(fileobj=raw)
+    if magic.startswith(b"BZh"):
+        return bz2.BZ2File(raw)
+    if magic.startswith(b"\xfd7zXZ"):
+        return lzma.LZMAFile(raw)
+    return nullcontext(raw)
 
 
 def replace_by_link(directory: Path, name: str, target: Path) -> None:

@@ -13,11 +13,11 @@ def test_the_running_process_tells_its_structure(host: Host) -> None:
 
 
 def test_all_traffic_moves_and_the_preview_shows_the_other_slot(host: Host) -> None:
-    assert {slot_of(ask()) for _ in range(20)} == {"blue"}
+    assert {slot_of(ask()) for _round in range(20)} == {"blue"}
     assert slot_of(ask(port=PREVIEW_PORT)) == "green"
     outcome = host.switch(percents={"blue": 0, "green": 100})
     assert outcome.changed and outcome.verified
-    assert {slot_of(ask()) for _ in range(20)} == {"green"}
+    assert {slot_of(ask()) for _round in range(20)} == {"green"}
     assert slot_of(ask(port=PREVIEW_PORT)) == "green", "the preview follows the stable slot, not the percents"
     host.switch(stable="green", settle=True)
     assert slot_of(ask(port=PREVIEW_PORT)) == "blue"
@@ -32,10 +32,10 @@ def test_the_same_change_again_changes_nothing(host: Host) -> None:
 
 def test_a_new_user_gets_a_cookie_that_keeps_the_slot(host: Host) -> None:
     host.switch(percents={"blue": 50, "green": 50})
-    for _ in range(20):
+    for _round in range(20):
         first = ask()
         cookie = first[2]["set-cookie"].split(";")[0]
-        again = [ask(cookie=cookie) for _ in range(5)]
+        again = [ask(cookie=cookie) for _round in range(5)]
         assert {slot_of(answer) for answer in again} == {slot_of(first)}
         assert all("set-cookie" not in answer[2] for answer in again)
 

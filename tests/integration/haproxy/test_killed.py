@@ -81,7 +81,7 @@ def test_a_switch_killed_anywhere_is_completed_by_the_next_run(host: Host, tmp_p
         assert done.returncode == -9, (name, number, done.returncode, done.stderr)
         live = host.balancer.live()
         assert live.percents in (before, after) and live.generation > 0, (name, number, live)
-        assert {ask()[0] for _ in range(10)} == {200}, (name, number)
+        assert {ask()[0] for _round in range(10)} == {200}, (name, number)
         recorded = host.balancer.recorded()
         assert live.percents == before or (recorded and recorded.percents == after), "recorded before it is done"
         served["after" if live.percents == after else "before"] += 1

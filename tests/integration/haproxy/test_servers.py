@@ -27,7 +27,7 @@ def test_one_server_leaves_and_returns_under_load_without_a_reload(host: Host) -
             time.sleep(0.5)
             host.switch(servers={"blue-app1": asked})
             wait_drained(host.balancer, Drain(("blue-app1",), 10, "fail"))
-            counted = {ask()[1].split()[-1] for _ in range(30)}
+            counted = {ask()[1].split()[-1] for _round in range(30)}
             assert counted == {"blue-app2"}
             host.switch(servers={"blue-app1": "ready"})
             wait_until(lambda: ask()[1].split()[-1] == "blue-app1", 5, "blue-app1 is used again")
@@ -38,7 +38,7 @@ def test_one_server_leaves_and_returns_under_load_without_a_reload(host: Host) -
 
 def test_a_long_request_is_not_drained_until_it_ends(host: Host) -> None:
     answers: list[int] = []
-    slow = [threading.Thread(target=lambda: answers.append(ask("/slow?ms=1500")[0])) for _ in range(4)]
+    slow = [threading.Thread(target=lambda: answers.append(ask("/slow?ms=1500")[0])) for _round in range(4)]
     for thread in slow:
         thread.start()
     time.sleep(0.3)
@@ -68,7 +68,7 @@ def test_users_of_a_dead_canary_go_to_the_other_slot(host: Host, instances: dict
     for name in ("green-app1", "green-app2"):
         instances[name].kill()
     wait_until(lambda: up(host) == {"blue-app1", "blue-app2"}, HEALTH_SECONDS, "green is out")
-    assert {ask()[0] for _ in range(60)} == {200}
+    assert {ask()[0] for _round in range(60)} == {200}
     host.switch(percents={"blue": 0, "green": 100}, force=True)
     assert ask()[0] == 503, "a slot without percent gets nothing, dead or alive"
 

@@ -72,7 +72,7 @@ def test_percents_are_hit(fast: Host, percent: int) -> None:
     fast.switch(percents={"blue": 100 - percent, "green": percent}, force=True)
     seed = random.SystemRandom().randrange(2**32)
     chosen = random.Random(seed)
-    green = slots([f"{chosen.getrandbits(64):x}" for _ in range(KEYS)]).count("green")
+    green = slots([f"{chosen.getrandbits(64):x}" for _round in range(KEYS)]).count("green")
     expected = KEYS * percent / 100
     statistic = (green - expected) ** 2 / expected + (green - expected) ** 2 / (KEYS - expected)
     print(f"seed {seed}: {green} of {KEYS} for {percent} %, chi-square {statistic:.2f}")

@@ -58,7 +58,7 @@ def test_state_survives(host: Host, renew: Renewal) -> None:
     renew(host)
     assert host.balancer.live() == before
     assert not host.switch(percents={"blue": 20, "green": 80}).changed
-    bodies = [ask()[1] for _ in range(200)]
+    bodies = [ask()[1] for _round in range(200)]
     assert not [body for body in bodies if "green-app1" in body or "blue-app2" in body]
     assert slot_of(ask(port=PREVIEW_PORT)) == "blue"
     host.switch(servers={"green-app1": "ready", "blue-app2": "ready"})
@@ -78,7 +78,7 @@ def test_health_is_never_stale_after_a_start(host: Host, instances: dict[str, In
     instances["green-app2"].start()
     host.switch(servers={"green-app1": "ready"})
     host.switch(percents={"blue": 0, "green": 100}, force=True)
-    assert {ask()[1] for _ in range(20)} == {ask()[1]}
+    assert {ask()[1] for _round in range(20)} == {ask()[1]}
 
 
 def test_a_returned_instance_gets_nothing_before_its_checks_pass(host: Host, instances: dict[str, Instance]) -> None:
@@ -87,12 +87,12 @@ def test_a_returned_instance_gets_nothing_before_its_checks_pass(host: Host, ins
     wait_until(lambda: "blue-app2" not in up(host), 5, "blue-app2 is found dead")
     host.switch(servers={"blue-app2": "ready"}, force=True)
     assert "blue-app2" not in up(host)
-    assert {ask()[0] for _ in range(50)} == {200}
+    assert {ask()[0] for _round in range(50)} == {200}
 
 
 def test_a_reload_does_not_let_old_workers_serve_the_old_state(host: Host) -> None:
     """A replaced worker answers once more on each idle connection: it must be switched too."""
-    idle = [http.client.HTTPConnection("127.0.0.1", PORT, timeout=10) for _ in range(5)]
+    idle = [http.client.HTTPConnection("127.0.0.1", PORT, timeout=10) for _round in range(5)]
     for connection in idle:
         assert slot_over(connection) == "blue"
     slow = threading.Thread(target=lambda: ask("/slow?ms=2500"))
@@ -144,7 +144,7 @@ def test_a_start_with_one_lost_file_keeps_the_state(host: Host, lost: str) -> No
     host.switch(percents={"blue": 0, "green": 100}, stable="green")
     (host.balancer.directory / lost).unlink()
     host.restart()
-    assert {slot_of(ask()) for _ in range(20)} == {"green"}
+    assert {slot_of(ask()) for _round in range(20)} == {"green"}
 
 
 @pytest.mark.parametrize("damage", ["", "state garbage\n", "state 5:\n", "\x00\xff\n"])
@@ -153,7 +153,7 @@ def test_a_start_with_damaged_files_restores_them(host: Host, damage: str) -> No
     host.balancer.slots_map.write_text(damage, encoding="latin-1")
     host.balancer.servers_file.write_text(damage, encoding="latin-1")
     host.restart()
-    assert {ask()[1].split()[-1] for _ in range(20)} == {"green-app2"}
+    assert {ask()[1].split()[-1] for _round in range(20)} == {"green-app2"}
 
 
 def test_a_start_without_any_file_serves_closed_and_does_not_fail(host: Host) -> None:
@@ -185,7 +185,7 @@ def test_a_missing_or_malformed_entry_means_the_stable_slot(host: Host) -> None:
     host.switch(percents={"blue": 90, "green": 10}, force=True)
     for command in (f"del map {path} state", f"add map {path} state nonsense"):
         runtime(CONFIG.socket, command)
-        assert {slot_of(ask()) for _ in range(20)} == {"green"}
+        assert {slot_of(ask()) for _round in range(20)} == {"green"}
         assert slot_of(ask(port=PREVIEW_PORT)) == "blue"
         live = host.balancer.live()
         assert (live.generation, live.stable, live.percents) == (0, "green", {"blue": 0, "green": 100})
@@ -200,5 +200,5 @@ def test_a_switch_while_haproxy_is_down_takes_effect_when_it_starts(host: Host) 
     with pytest.raises(SystemFailure, match="does not answer"):
         host.balancer.apply(type(recorded)("shop", recorded.generation + 1, 1, "green", {"blue": 0, "green": 100}))
     host.restart()
-    assert {slot_of(ask()) for _ in range(20)} == {"green"}
+    assert {slot_of(ask()) for _round in range(20)} == {"green"}
     assert host.balancer.live().generation == recorded.generation + 1

@@ -231,7 +231,7 @@ def test_the_start_limit_never_refuses_a_deliberate_start(one, two):
     unit = f"slipway-{APP}-web@blue.service"
     one.place("blue")
     refused = False
-    for _ in range(30):
+    for _round in range(30):
         if subprocess.run(["systemctl", "start", unit], capture_output=True, check=False).returncode:
             refused = True
             break
@@ -413,7 +413,7 @@ def consumers(slot):
 
 def test_handover_in_two_steps(tmp_path):
     old, new = Release(tmp_path, "1.0", components=ALL), Release(tmp_path, "2.0", components=ALL)
-    names = [name for name, _ in NOT_HTTP]
+    names = [name for name, _rest in NOT_HTTP]
     old.place("blue")
     assert consumers("blue") == []
     started(Host(LAYOUT), Selection("blue", names))
@@ -442,7 +442,7 @@ def test_handover_in_one_step_never_runs_two(tmp_path):
     assert foretold.changed and consumers("green") == []
     outcome = handover(Host(LAYOUT), Selection("green"))
     assert [step["name"] for step in outcome.steps] == ["start", "stop", "start"]
-    assert (consumers("blue"), consumers("green")) == ([], [name for name, _ in NOT_HTTP])
+    assert (consumers("blue"), consumers("green")) == ([], [name for name, _rest in NOT_HTTP])
     assert running("green", "indexer") and not running("blue", "indexer")
     before = snapshot()
     assert not handover(Host(LAYOUT), Selection("green")).changed

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from functools import partial
@@ -62,7 +63,9 @@ def test_a_real_listener_is_found_and_a_connection_is_not(listening, address):
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.create_server((address, 0), family=family) as listener:
         port = listener.getsockname()[1]
-        with socket.create_connection((address, port)) as client, listener.accept()[0]:
+        with contextlib.ExitStack() as connections:
+            client = connections.enter_context(socket.create_connection((address, port)))
+            connections.enter_context(listener.accept()[0])
             other = client.getsockname()[1]
             found = owners([port, other], listening=listening)
         assert found[port].pid == os.getpid() and found[other] is None
