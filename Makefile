@@ -13,9 +13,9 @@ export ANSIBLE_HOME := $(CURDIR)/.cache/ansible
 
 NEWEST_BIN = $(firstword $(wildcard .cache/venv-newest/bin .cache/venv-oldest/bin))
 IN_ENVIRONMENT = PATH="$(CURDIR)/$(NEWEST_BIN):$$PATH" ANSIBLE_CONFIG="$(CURDIR)/ansible.cfg"
-TEST_STEPS = setup lint sanity unit lab-up integration molecule
+TEST_STEPS = setup lint sanity unit lab-up integration system molecule
 
-.PHONY: help setup demo test test-all lint format sanity unit integration molecule exhaustive bench docs pins \
+.PHONY: help setup demo test test-all lint format sanity unit integration system molecule exhaustive bench docs pins \
 	lab-up lab-down lab-ssh clean
 
 help: ## show the targets
@@ -48,12 +48,16 @@ unit: setup ## run the unit tests on the oldest and the newest ansible-core
 integration: setup ## run the integration tests in a lab machine (AREA=... for one area)
 	@$(PYTHON) -m tools.integration $(PYTEST)
 
+system: setup ## run the tests of whole deployments on a lab of their own
+	@$(PYTHON) -m tools.system $(PYTEST)
+
 molecule: setup ## run the molecule scenarios (SCENARIO=... for one)
 	@$(IN_ENVIRONMENT) molecule test $(if $(SCENARIO),--scenario-name $(SCENARIO),--all)
 
 exhaustive: setup ## run the tests that are marked exhaustive
 	@$(PYTHON) -m tools.unit tests/unit -m exhaustive
 	@$(PYTHON) -m tools.integration -m exhaustive
+	@$(PYTHON) -m tools.system -m exhaustive
 
 bench: setup ## measure, side by side with the floor
 	@$(IN_ENVIRONMENT) python -m benchmarks

@@ -102,7 +102,11 @@ class Operator:
         """Start ``playbooks/<playbook>.yml`` with extra variables; ``-i`` in ``flags`` replaces the lab's inventory."""
         label = "-".join([playbook, *(value.replace("/", "_") for value in variables.values() if len(value) < 30)])
         log = self.logs / f"{time.strftime('%H%M%S')}-{time.monotonic_ns() % 1_000_000:06}-{label}.log"
-        command = [str(self.ansible / "ansible-playbook"), str(self.repository / "playbooks" / f"{playbook}.yml"), *flags]
+        command = [
+            str(self.ansible / "ansible-playbook"),
+            str(self.repository / "playbooks" / f"{playbook}.yml"),
+            *flags,
+        ]
         if "-i" not in flags:
             command += ["-i", str(self.repository / "inventories" / "lab")]
         for name, value in variables.items():

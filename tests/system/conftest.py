@@ -6,13 +6,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
 
-from tests.system.fleet import LEDGER, REPOSITORY, Fleet, Versions, call
+from tests.system.fleet import REPOSITORY, Fleet, Versions, call
 
 FIRST = "1.0.0"
 

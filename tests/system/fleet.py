@@ -8,7 +8,6 @@ Touches the lab through its verbs and the playbooks, and writes below ``.cache/s
 
 from __future__ import annotations
 
-import functools
 import json
 import subprocess
 import sys
@@ -20,10 +19,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from lab.operator import Operator, PlaybookRun, Running
 from lab.traffic import Traffic
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+LAB_INVENTORY = REPOSITORY / "inventories" / "lab"
 CACHE = REPOSITORY / ".cache" / "system"
 COLLECTIONS = REPOSITORY / ".cache" / "collections"
 RELEASES = CACHE / "releases"
@@ -46,13 +48,14 @@ class Versions:
 
     def __init__(self) -> None:
         self._last = 0
+        self._built: set[str] = set()
 
     def fresh(self) -> str:
         """A good version that was not deployed in this run before."""
         self._last += 1
         return self.built(f"1.{self._last}.{int(time.time()) % 100_000}")
 
-    @functools.lru_cache(maxsize=None)  # noqa: B019
+    @functools.cache  # noqa: B019
     def built(self, version: str) -> str:
         """The version, with its archive there."""
         call("sample.build", "--out", str(RELEASES), "--only", version)
@@ -128,7 +131,9 @@ class Fleet:
         """The answer of ``inside.py`` on a machine."""
         program = str(ROOT / "tests" / "system" / "inside.py")
         environment = [f"PYTHONPATH={ROOT / '.cache' / 'collections'}", "PYTHONDONTWRITEBYTECODE=1"]
-        answer: dict[str, Any] = json.loads(self.inside(host, "env", *environment, "python3", program, question, self.app))
+        answer: dict[str, Any] = json.loads(
+            self.inside(host, "env", *environment, "python3", program, question, self.app)
+        )
         return answer
 
     def ask_all(self, hosts: Sequence[str], question: str) -> dict[str, dict[str, Any]]:
@@ -183,7 +188,9 @@ class Fleet:
         """The version that answers one request on a new connection."""
         command = ["curl", "--silent", "--max-time", "5", "--output", "/dev/null", "--write-out"]
         form = "%{http_code} %header{x-slipway-release}"
-        answer = subprocess.run([*command, form, f"{address}/plain"], capture_output=True, text=True, check=False).stdout
+        answer = subprocess.run(
+            [*command, form, f"{address}/plain"], capture_output=True, text=True, check=False
+        ).stdout
         status, _gap, version = answer.partition(" ")
         return version if status == "200" else f"status {status}"
 
@@ -309,3 +316,21 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any], path: str =
         elif one != other:
             found.append(f"{here}: {one} -> {other}")
     return found
+
+
+def inventory_without(directory: Path, name: str) -> list[str]:
+    """The lab's inventory without a group or a host, in a directory, as flags of ansible-playbook."""
+    hosts = yaml.safe_load((LAB_INVENTORY / "hosts.yml").read_text(encoding="utf-8"))
+    remove(hosts["all"], name)
+    text = yaml.safe_dump(hosts, width=1000).replace("inventory_dir ~ ''/../../", f"''{REPOSITORY}/")
+    (directory / "hosts.yml").write_text(text, encoding="utf-8")
+    (directory / "group_vars").symlink_to(LAB_INVENTORY / "group_vars")
+    return ["-i", str(directory / "hosts.yml")]
+
+
+def remove(group: dict[str, Any], name: str) -> None:
+    """Take a group or a host out of an inventory."""
+    for kind in ("hosts", "children"):
+        group.get(kind, {}).pop(name, None)
+    for child in group.get("children", {}).values():
+        remove(child, name)

@@ -11,9 +11,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from lab.operator import PlaybookRun
-from lab.operator import PlaybookRun
 
+from lab.operator import PlaybookRun
 from tests.system.fleet import APPLICATION, BALANCERS, LEDGER, OTHER, Fleet, Measured
 
 PLACING = "Slots | Place the revision in the spare slot"

@@ -1,0 +1,106 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A balancer that was down while the traffic moved never serves the old state when it comes back."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.system.fleet import BALANCERS, LISTENERS, OTHER, Fleet, call, inventory_without, wait_until
+
+AFTER_SWITCH = "Traffic | Gate the public address"
+SLOW_SMOKE = '{"slipway_smoke_checks": [{"path": "/slow?ms=3000", "timeout": 10, "successes": 1, "deadline": 20}]}'
+CLOSED = "status 503"
+
+
+@contextmanager
+def watched(fleet: Fleet) -> Iterator[dict[str, Counter[str]]]:
+    """What the virtual address and the second balancer's own one answer to new connections, all the time."""
+    answers = {f"{fleet.network}.10": Counter[str](), f"{fleet.network}.12": Counter[str]()}
+    ended = threading.Event()
+
+    def ask(address: str) -> None:
+        while not ended.wait(0.02):
+            answers[address][answer(address, LISTENERS[fleet.balancer])] += 1
+
+    threads = [threading.Thread(target=ask, args=(address,)) for address in answers]
+    for thread in threads:
+        thread.start()
+    try:
+        yield {"virtual": answers[f"{fleet.network}.10"], "own": answers[f"{fleet.network}.12"]}
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
+
+
+def answer(address: str, port: int) -> str:
+    """Version that answered, the status otherwise, or nothing when there was no answer."""
+    connection = http.client.HTTPConnection(address, port, timeout=2)
+    try:
+        connection.request("GET", "/plain")
+        response = connection.getresponse()
+        found = response.headers.get("X-Slipway-Release") if response.status == 200 else f"status {response.status}"
+        return found or "nobody"
+    except (OSError, http.client.HTTPException):
+        return "nothing"
+    finally:
+        connection.close()
+
+
+def require_converged(fleet: Fleet, version: str, answers: dict[str, Counter[str]]) -> None:
+    """The second balancer opened, and answered with this version or not at all; the address too."""
+    assert set(answers["own"]) <= {version, CLOSED, "nothing"}, answers
+    assert answers["own"][version] > 10, answers
+    assert set(answers["virtual"]) <= {version, CLOSED, "nothing"}, answers
+    assert answers["virtual"][version] > 100, answers
+    one, other = (fleet.ask(host, "balancer")["recorded"] for host in BALANCERS)
+    assert [one[name] for name in ("percents", "stable", "token")] == [
+        other[name] for name in ("percents", "stable", "token")
+    ]
+
+
+def is_open(fleet: Fleet) -> str:
+    """What keeps the second balancer from being open; empty for nothing."""
+    return "" if fleet.ask("lb2", "balancer")["open"] else "lb2 is closed"
+
+
+def test_one_that_was_forgotten_during_a_deployment_comes_back_with_the_new_state(fleet: Fleet, tmp_path: Path) -> None:
+    version = fleet.versions.fresh()
+    fleet.poweroff("lb2")
+    before = fleet.ledger()
+    refused = fleet.run("deploy", version=version)
+    assert refused.code != 0
+    assert "cannot be reached: lb2 (balancer)" in refused.reason()
+    assert fleet.ledger() == before
+    done = fleet.run("deploy", *inventory_without(tmp_path, "lb2"), version=version)
+    assert done.code == 0, done.reason()
+    assert fleet.percents("lb1") == {fleet.active()["slot"]: 100, OTHER[fleet.active()["slot"]]: 0}
+    with watched(fleet) as answers:
+        call("lab", "start", "--name", fleet.lab, "lb2")
+        wait_until(lambda: is_open(fleet), 90, "lb2 opens")
+        time.sleep(3)
+    require_converged(fleet, version, answers)
+    fleet.require_active(version)
+
+
+def test_one_that_died_after_the_switch_comes_back_without_the_new_slot(fleet: Fleet) -> None:
+    before = fleet.active()
+    run = fleet.start("deploy", "-e", SLOW_SMOKE, version=fleet.versions.fresh())
+    run.wait_for(AFTER_SWITCH)
+    fleet.poweroff("lb2")
+    assert run.finish().code != 0
+    with watched(fleet) as answers:
+        call("lab", "start", "--name", fleet.lab, "lb2")
+        wait_until(lambda: is_open(fleet), 90, "lb2 opens")
+        time.sleep(3)
+    require_converged(fleet, before["version"], answers)
+    fleet.recover()
+    fleet.deploy(fleet.versions.fresh())

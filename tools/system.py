@@ -1,0 +1,42 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs the system tests: whole deployments under live traffic, on a lab of their own; arguments go to pytest.
+
+Brings the lab ``system`` up and takes it down again.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from tools.environments import COLLECTIONS, TOP, linters, ready_environments, search_path
+
+LAB = "system"
+
+
+def main(arguments: list[str]) -> int:
+    """Run them with the newest ansible-core there is."""
+    environments = ready_environments()
+    if not environments:
+        print("system: no development environment; run 'make setup'")
+        return 1
+    environment = linters(environments)
+    variables = {
+        **os.environ,
+        "PATH": search_path(environment.bin),
+        "PYTHONPATH": os.pathsep.join([str(COLLECTIONS), str(TOP)]),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "SLIPWAY_LAB": LAB,
+    }
+    command = [str(environment.bin / "python"), "-m", "pytest", "tests/system", "--durations=10", *arguments]
+    try:
+        return subprocess.run(command, cwd=TOP, env=variables, check=False).returncode
+    finally:
+        subprocess.run([sys.executable, "-m", "lab", "down", "--name", LAB], cwd=TOP, check=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
