@@ -41,9 +41,11 @@ def main() -> int:
     options = parser.parse_args()
     asked = balancer(BalancerConfig.load(options.app))
     before = recorded(asked)
+    slots = there_and_back(slot_of(before), options.switches)
     rows = {}
-    for kind, command in (("lb_switch", by_lb_switch(asked, before)), ("bare", bare(asked))):
-        rows[kind] = [timed(command, slot, options.pause) for slot in there_and_back(before.stable, options.switches)]
+    for kind, make in (("lb_switch", by_lb_switch), ("bare", bare)):
+        command = make(asked)
+        rows[kind] = [timed(command, slot, options.pause) for slot in slots]
     print(json.dumps(rows))
     return 0
 
@@ -56,9 +58,9 @@ def recorded(asked: Balancer) -> State:
     return state
 
 
-def there_and_back(stable: str, switches: int) -> list[str]:
+def there_and_back(active: str, switches: int) -> list[str]:
     """The slots to switch to."""
-    return [other_slot(stable) if number % 2 == 0 else stable for number in range(switches)]
+    return [other_slot(active) if number % 2 == 0 else active for number in range(switches)]
 
 
 def timed(command: Command, slot: str, pause: float) -> dict[str, Any]:
@@ -67,12 +69,12 @@ def timed(command: Command, slot: str, pause: float) -> dict[str, Any]:
     steps = command(slot)
     took_us = int(boottime() * 1_000_000) - at_us
     time.sleep(pause)
-    return {"at_us": at_us, "old": other_slot(slot), "took_us": took_us, "steps": steps}
+    return {"at_us": at_us, "old": other_slot(slot), "new": slot, "took_us": took_us, "steps": steps}
 
 
-def by_lb_switch(asked: Balancer, before: State) -> Command:
+def by_lb_switch(asked: Balancer) -> Command:
     """What the module does on the host."""
-    fence = Fence(asked.directory, before.token)
+    fence = Fence(asked.directory, recorded(asked).token)
 
     def command(slot: str) -> dict[str, int]:
         outcome = switch(asked, fence, Change(percents=whole(slot)))
@@ -89,13 +91,14 @@ def bare(asked: Balancer) -> Command:
 
 
 def bare_nginx(asked: Balancer) -> Command:
-    """A link swapped by rename between the last two generations."""
+    """A link swapped by rename between the last two generations, which ``by_lb_switch`` has left."""
     current = asked.directory / "current"
+    active = slot_of(recorded(asked))
     last = int(os.path.basename(os.readlink(current)))
-    generations = {slot: last - (slot != slot_of(recorded(asked))) for slot in ("blue", "green")}
+    generations = {active: f"generations/{last}", other_slot(active): f"generations/{last - 1}"}
 
     def command(slot: str) -> dict[str, int]:
-        os.symlink(f"generations/{generations[slot]}", asked.directory / "benchmark")
+        os.symlink(generations[slot], asked.directory / "benchmark")
         os.rename(asked.directory / "benchmark", current)
         return {}
 

@@ -9,6 +9,7 @@ import bisect
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,9 @@ from lab.traffic import Traffic
 from .figures import median, milliseconds
 
 SWITCHES = 100
-PAUSE = 0.25
+PAUSE_US = 300_000
 RATE = 800
+START_UP = 2
 QUICK = ("keepalive", "new")
 PATHS = "/mnt/slipway/.cache/collections:/mnt/slipway"
 
@@ -37,6 +39,7 @@ def measure(plan: Plan, kind: str, app: str, port: int, cache: Path) -> list[str
         records=True,
     )
     try:
+        time.sleep(START_UP)
         rows = _switch(plan.name, host.name, app)
     finally:
         report = traffic.stop()
@@ -44,10 +47,10 @@ def measure(plan: Plan, kind: str, app: str, port: int, cache: Path) -> list[str
     late = {name: last_old_answers(answers, commands) for name, commands in rows.items()}
     took = [row["took_us"] for row in rows["lb_switch"]]
     verify = [row["steps"]["verify"] for row in rows["lb_switch"]]
-    ratio = median(late["lb_switch"]) / median(late["bare"])
+    ratio = median(late["lb_switch"]) / max(1, median(late["bare"]))
     total = report["total"]
     return [
-        f"switch, {kind}, from the command to the last answer of the old slot: {ratio:.2f} times the bare command",
+        f"switch, {kind}: {ratio:.1f} times the bare command, from the command to the last answer of the old slot",
         f"  lb_switch: {milliseconds(late['lb_switch'])}; bare: {milliseconds(late['bare'])}; {SWITCHES} switches each",
         f"  the whole of lb_switch on the host: {milliseconds(took)}; of that reading back: {milliseconds(verify)}",
         f"  {total['lost']} of {total['sent']} requests lost at {RATE} requests/s",
@@ -58,20 +61,27 @@ def last_old_answers(answers: dict[str, list[int]], commands: Sequence[dict[str,
     """For each command, microseconds until the old slot's last answer; 0 when it answered nothing any more.
 
     :param answers: slot to the sorted times at which it answered.
+    :raises RuntimeError: a command did not move the traffic.
     """
-    ends = [row["at_us"] for row in commands[1:]] + [commands[-1]["at_us"] + int(PAUSE * 1_000_000)]
-    return [_last(answers.get(row["old"], []), row["at_us"], end) for row, end in zip(commands, ends)]
+    found = []
+    for row in commands:
+        begin, end = row["at_us"], row["at_us"] + row["took_us"] + PAUSE_US
+        old, new = (_between(answers[row[slot]], begin, end) for slot in ("old", "new"))
+        middle = end - PAUSE_US // 2
+        if sum(at > middle for at in new) <= sum(at > middle for at in old):
+            raise RuntimeError(f"slot {row['old']} still had the traffic after a switch to {row['new']}")
+        found.append(max(old, default=begin) - begin)
+    return found
 
 
-def _last(times: Sequence[int], begin: int, end: int) -> int:
-    found = bisect.bisect_left(times, end) - 1
-    return max(0, times[found] - begin) if found >= 0 else 0
+def _between(times: Sequence[int], begin: int, end: int) -> Sequence[int]:
+    return times[bisect.bisect_left(times, begin) : bisect.bisect_left(times, end)]
 
 
 def _switch(lab: str, host: str, app: str) -> dict[str, list[dict[str, Any]]]:
     command = [sys.executable, "-m", "lab", "exec", "--name", lab, host, "--", "env", f"PYTHONPATH={PATHS}"]
     command += ["python3", "-B", "-m", "benchmarks.on_balancer", "--app", app]
-    command += ["--switches", str(SWITCHES), "--pause", str(PAUSE)]
+    command += ["--switches", str(SWITCHES), "--pause", str(PAUSE_US / 1_000_000)]
     done = subprocess.run(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, check=True, timeout=280)
     rows: dict[str, list[dict[str, Any]]] = json.loads(done.stdout)
     return rows
