@@ -99,6 +99,7 @@ class Floor:
     """The application ``floor`` on a lab.
 
     :param waiting: of every gate.
+    :param gated: seconds that each deployment spent at its two gates, nearly all of it waiting.
     """
 
     plan: Plan
@@ -106,6 +107,7 @@ class Floor:
     active: str = "green"
     generation: int = 1
     deployed: int = 0
+    gated: list[float] = field(default_factory=list)
     hosts: dict[str, list[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -148,11 +150,13 @@ class Floor:
         connections.run({host: place if has[host] else [*place, UPLOADED] for host in has})
 
     def _gate(self, connections: Connections, slot: str) -> None:
+        began = time.monotonic()
         ready = ["ready", str(self.waiting.successes), str(self.waiting.interval)]
         connections.run(self._on("application", *ready, _local(PORTS[slot])))
         machines = [host for host in self.plan.hosts if host.group == "application"]
         instances = [f"http://{host.address}:{PORTS[slot]}/health/ready" for host in machines]
         connections.run(self._on("balancers", *ready, *instances, _local(PREVIEW_PORT)))
+        self.gated.append(time.monotonic() - began)
 
     def _move(self, connections: Connections, step: str, slot: str) -> None:
         self.generation += 1

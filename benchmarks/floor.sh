@@ -29,7 +29,7 @@ prepare_application() {
 
 prepare_balancer() {
     mkdir -p $STATE/generations /run/floor
-    for server in /var/lib/slipway/balancer/shop/servers/*; do mkdir -p "$STATE/servers/$(basename "$server")"; done
+    cp -a /var/lib/slipway/balancer/shop/servers $STATE/
     touch /run/floor/open
     generation 1 green
     ln -sfn servers/slot-green $STATE/stable
