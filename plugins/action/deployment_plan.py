@@ -111,6 +111,7 @@ class ActionModule(ActionBase):
                 "holder": f"{getpass.getuser()}@{socket.gethostname()}",
                 "lease_seconds": inputs.lease_seconds,
                 "abandon": planned.abandon,
+                "abandon_as": planned.abandon_as,
                 "token_above": planned.token_above,
             },
             task_vars=task_vars,

@@ -45,6 +45,11 @@ options:
     description: Unfinished deployment that the planner found to have left nothing behind; V(begin) closes it.
     type: str
     default: ""
+  abandon_as:
+    description: How O(abandon) is closed; V(active) when the planner found all traffic settled on its revision.
+    type: str
+    choices: [abandoned, active]
+    default: abandoned
   token_above:
     description: Highest token that any host has seen; the new one is higher.
     type: int
@@ -168,6 +173,7 @@ ARGUMENTS: dict[str, Any] = {
     "holder": {"type": "str"},
     "lease_seconds": {"type": "int", "default": 300},
     "abandon": {"type": "str", "default": ""},
+    "abandon_as": {"type": "str", "choices": ["abandoned", "active"], "default": "abandoned"},
     "token_above": {"type": "int", "default": 0, "no_log": False},
     "deployment": {"type": "str"},
     "token": {"type": "int", "default": 0, "no_log": False},
@@ -195,6 +201,7 @@ def run(ledger: Ledger, options: dict[str, Any]) -> Answer:
             options["holder"],
             options["lease_seconds"],
             abandon=options["abandon"],
+            abandon_as=options["abandon_as"],
             token_above=options["token_above"],
         )
     if command == "renew":

@@ -20,7 +20,7 @@ from .._common import clock
 from .._common.errors import SlipwayError
 from .._common.fence import Fence
 from .._common.files import write_atomic
-from .decide import OWN, Decision, decide, rank
+from .decide import OWN, Decision, decide, forgotten, rank
 from .lease import LeaseKeeper
 from .log import Log
 from .peers import Peers
@@ -45,9 +45,14 @@ class Convergence:
 
     def step(self) -> None:
         """Ask, decide, and act if that is possible now."""
+        agent = self.balancer.config.agent
+        answers = self.peers.ask()
+        if forgotten(f"{agent.address}:{agent.port}", answers):
+            self.log.warning("convergence", "closed: the balancers that serve do not know this one; run site.yml")
+            return
         decision = decide(
             own_report(self.balancer),
-            self.peers.ask(),
+            answers,
             self._waited_seconds(),
             self.balancer.config.agent.solo_open_after,
         )

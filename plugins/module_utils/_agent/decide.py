@@ -46,6 +46,15 @@ def rank(report: Report) -> tuple[int, bool, bool, int]:
     return (state.token, report.open, state.lease is None, state.generation)
 
 
+def forgotten(address: str, peers: Mapping[str, Report | None]) -> bool:
+    """Whether balancers serve that no longer know this one: it was taken out, and nobody would switch it.
+
+    :param address: ``address:port`` of this host's agent.
+    """
+    serving = [report for report in peers.values() if report is not None and report.open]
+    return bool(serving) and not any(address in report.peers for report in serving)
+
+
 def decide(
     own: Report, peers: Mapping[str, Report | None], waited_seconds: float, solo_open_after: int
 ) -> Decision | None:

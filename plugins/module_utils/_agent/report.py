@@ -26,6 +26,7 @@ class Report:
 
     :param lease_left_ms: what is left of the state's lease; its deadline means nothing on another host.
     :param barred: the highest token that this host no longer obeys.
+    :param peers: ``address:port`` of the agents that this one asks.
     """
 
     app: str
@@ -34,6 +35,7 @@ class Report:
     state: State | None
     lease_left_ms: int
     barred: int
+    peers: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """As it goes over the wire."""
@@ -46,6 +48,7 @@ class Report:
             "state": self.state.to_dict() if self.state else None,
             "lease_left_ms": self.lease_left_ms,
             "barred": self.barred,
+            "peers": list(self.peers),
         }
 
     @classmethod
@@ -64,6 +67,7 @@ class Report:
                 state=None if state is None else State.from_dict(state),
                 lease_left_ms=content["lease_left_ms"],
                 barred=content["barred"],
+                peers=tuple(content["peers"]),
             )
         except (KeyError, TypeError, AttributeError) as exc:
             raise _refused(where, f"is no report of an agent ({type(exc).__name__}: {exc})") from exc
@@ -89,6 +93,7 @@ def own_report(balancer: Balancer) -> Report:
         state=state,
         lease_left_ms=left_ms,
         barred=Fence(balancer.directory, 0).barred(),
+        peers=balancer.config.agent.peers,
     )
 
 

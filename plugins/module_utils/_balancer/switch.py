@@ -263,7 +263,7 @@ def wanted_state(
     :raises InputError: the change cannot be made from this state.
     """
     percents = change.percents or recorded.percents
-    stable = change.stable or recorded.stable
+    stable = recorded.stable if change.initial else change.stable or recorded.stable
     lease = recorded.lease
     if change.return_expired and lease and lease.expired(surroundings.now_ms(), surroundings.boot_id()):
         percents, lease = lease.return_to, None

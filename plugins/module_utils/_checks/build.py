@@ -61,13 +61,13 @@ def smoke_checks(checks: Sequence[Mapping[str, Any]], port: int, host_header: st
     """The operator's smoke checks, their ``path`` asked through the listener on ``port``."""
     return [
         {
-            "name": f"{check['path']} through port {port}",
+            "name": f"smoke check {number}, {check['path']} through port {port}",
             "type": "http",
             **_host(host_header),
             **{field: value for field, value in check.items() if field != "path"},
             "url": f"http://127.0.0.1:{port}{check['path']}",
         }
-        for check in checks
+        for number, check in enumerate(checks, start=1)
     ]
 
 

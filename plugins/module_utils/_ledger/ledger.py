@@ -67,13 +67,21 @@ class Ledger:
         self.time = time or Clock()
 
     def begin(
-        self, plan: dict[str, Any], holder: str, seconds: int, *, abandon: str = "", token_above: int = 0
+        self,
+        plan: dict[str, Any],
+        holder: str,
+        seconds: int,
+        *,
+        abandon: str = "",
+        abandon_as: str = "abandoned",
+        token_above: int = 0,
     ) -> Answer:
         """Take the lease for ``plan``: a new deployment, or the unfinished one with this very plan.
 
         :param holder: who, for people.
         :param seconds: length of the lease from each sign of life.
         :param abandon: unfinished deployment that the planner has found to have left nothing behind.
+        :param abandon_as: ``active`` when the planner has found all traffic settled on its revision.
         :param token_above: highest token that any host has seen.
         :raises LeaseError: another deployment is alive.
         :raises StateError: another deployment was left unfinished, or the directory is on a network file system.
@@ -87,7 +95,7 @@ class Ledger:
             uuid = self.storage.ensure_uuid()
             if records.open and records.open["digest"] == digest(plan):
                 return self._resume(records, token, holder, seconds, uuid)
-            self._close_abandoned(records, abandon)
+            self._close_abandoned(records, abandon, abandon_as)
             return self._start(plan, records, token, holder, seconds, uuid)
 
     def renew(self, deployment: str, token: int) -> Answer:
@@ -226,7 +234,7 @@ class Ledger:
             self._write_lease(token, opened, lease)
         return Answer(True, lease.deployment, token, uuid)
 
-    def _close_abandoned(self, records: _Records, abandon: str) -> None:
+    def _close_abandoned(self, records: _Records, abandon: str, result: str) -> None:
         if records.open is None:
             return
         deployment = records.open["deployment"]
@@ -238,8 +246,8 @@ class Ledger:
             )
         reason = "a new deployment found the traffic settled"
         last = records.lease or Lease(records.token, deployment, "", 0, 0, "")
-        self._event(last, "outcome", "finish", result="abandoned", reason=reason, evidence={})
-        self._close(records, "abandoned", reason, last.token)
+        self._event(last, "outcome", "finish", result=result, reason=reason, evidence={})
+        self._close(records, result, reason, last.token)
 
     def _close(self, records: _Records, result: str, reason: str, token: int) -> None:
         opened = records.open or {}

@@ -45,6 +45,7 @@ class Application:
     token: int
     slots: dict[str, Slot]
     kept: frozenset[str]
+    documents: dict[str, dict[str, Any]]
     ports: dict[int, str]
     free_bytes: int | None
     memory_available: int | None
@@ -64,6 +65,7 @@ class BalancerView:
     percents: dict[str, int]
     leased: bool
     consistent: bool
+    open: bool
     instances: frozenset[str]
 
 
@@ -110,6 +112,21 @@ class Fleet:
             and balancer.percents == {balancer.stable: 100, OTHER[balancer.stable]: 0}
             for balancer in self.balancers
         )
+
+    def settled_on(self, plan: Mapping[str, Any]) -> bool:
+        """Whether all traffic is settled on the slot that ``plan`` fills, and its revision runs there on every host."""
+        slot = plan["slot"]
+        return (
+            slot != plan["stable_slot"]
+            and self.settled()
+            and self.balancers[0].stable == slot
+            and all(host.slots[slot].holds(plan["revision_id"]) for host in self.applications)
+        )
+
+    def document(self, revision: str) -> dict[str, Any] | None:
+        """The document of a revision, from the ledger, or from a host where the ledger has none."""
+        kept = (host.documents[revision] for host in self.applications if revision in host.documents)
+        return self.ledger.document(revision) or next(kept, None)
 
     def kept_everywhere(self, revision: str) -> bool:
         """Whether every application host still has this revision, and none has marked it failed."""
@@ -182,6 +199,7 @@ def _application(host: str, facts: Mapping[str, Any]) -> Application:
         token=int(facts["token"]),
         slots={name: _slot(facts["slots"].get(name) or {}) for name in OTHER},
         kept=frozenset(item["id"] for item in facts["revisions"]),
+        documents={item["id"]: item["document"] for item in facts["revisions"] if item.get("document")},
         ports={int(port): str(owner) for port, owner in facts["ports"].items()},
         free_bytes=facts.get("free_bytes"),
         memory_available=facts.get("memory_available"),
@@ -212,6 +230,7 @@ def _balancer(host: str, facts: Mapping[str, Any]) -> BalancerView:
         percents={slot: int(recorded["percents"].get(slot, 0)) for slot in OTHER},
         leased=recorded.get("lease") is not None,
         consistent=bool(facts["consistent"]),
+        open=(facts.get("live") or {}).get("open", True),
         instances=frozenset(facts["instances"]),
     )
 

@@ -30,7 +30,8 @@ class Planned:
     """A plan, and how the ledger is to take it.
 
     :param resume: unfinished deployment that has this plan.
-    :param abandon: unfinished deployment that left nothing behind, to be closed before this plan begins.
+    :param abandon: unfinished deployment that left nothing under way, to be closed before this plan begins.
+    :param abandon_as: how that one is closed: ``active`` when all traffic had already settled on its revision.
     :param token_above: highest token that any host has seen.
     """
 
@@ -38,6 +39,7 @@ class Planned:
     digest: str
     resume: str = ""
     abandon: str = ""
+    abandon_as: str = "abandoned"
     token_above: int = 0
 
 
@@ -61,10 +63,12 @@ def plan(
         return Planned(recorded, digest(recorded), resume=unfinished["deployment"], token_above=fleet.highest_token)
     refuse.unsettled_unfinished(fleet)
     refuse.unsettled_balancers(fleet)
+    refuse.closed_balancers(fleet)
     refuse.unregistered_hosts(fleet, inputs)
     made = _new_plan(inputs, revision, fleet, request, artifact_bytes)
     abandon = unfinished["deployment"] if unfinished else ""
-    return Planned(made, digest(made), abandon=abandon, token_above=fleet.highest_token)
+    abandon_as = "active" if unfinished and fleet.settled_on(unfinished["plan"]) else "abandoned"
+    return Planned(made, digest(made), abandon=abandon, abandon_as=abandon_as, token_above=fleet.highest_token)
 
 
 def _new_plan(
@@ -74,7 +78,7 @@ def _new_plan(
     if revision is None:
         revision = rollback.target(fleet, inputs.rollback_to, active["revision"] if active else "")["document"]
     identifier = revision_id(revision)
-    document = fleet.ledger.document(active["revision"]) if active else None
+    document = fleet.document(active["revision"]) if active else None
     chosen = rollout(inputs.rollout)
     course = chosen.course(fleet, identifier)
     if course.changes:
@@ -121,8 +125,8 @@ def _handed_over(document: dict[str, Any]) -> list[str]:
 
 
 def _stops_on_failure(course: Course) -> list[str]:
-    """Hosts whose slot is stopped and marked when this fails: in the active slot only those that it was placed on."""
-    return [host for host, placed in course.place.items() if placed or course.slot != course.stable_slot]
+    """Hosts whose slot is stopped and marked when this fails: only what this deployment itself has started."""
+    return [host for host, placed in course.place.items() if placed]
 
 
 def _starts(document: dict[str, Any], hosts: list[str]) -> dict[str, list[str]]:

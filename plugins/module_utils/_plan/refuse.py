@@ -79,6 +79,17 @@ def unsettled_balancers(fleet: Fleet) -> None:
     )
 
 
+def closed_balancers(fleet: Fleet) -> None:
+    """A closed balancer answers 503, so that the gate of the public address would fail after the traffic has moved."""
+    for balancer in fleet.balancers:
+        if not balancer.open:
+            raise StateError(
+                "the balancer is closed and serves nothing",
+                where=balancer.name,
+                remedy="open it with lb_switch (open: true), or take it out of the inventory and run site.yml",
+            )
+
+
 def unregistered_hosts(fleet: Fleet, inputs: Inputs) -> None:
     """A balancer does not know exactly the application hosts of the inventory."""
     wanted = {f"{slot}-{host}" for slot in OTHER for host in inputs.application_hosts}

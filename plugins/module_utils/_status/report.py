@@ -73,7 +73,7 @@ def lines(made: Mapping[str, Any]) -> list[str]:
             [_deployment_row(entry) for entry in reversed(ledger["deployments"])],
         )
         lease = ledger["lease"]
-        if lease:
+        if lease and lease.get("live"):
             text += ["", f"deployment {lease['deployment']} holds the lease ({lease['holder']})"]
     text += [""] if made["problems"] else []
     return [*text, *(f"PROBLEM: {problem}" for problem in made["problems"])]
@@ -119,6 +119,7 @@ def _ledger(answer: Mapping[str, Any]) -> dict[str, Any]:
         "uuid": answer.get("uuid"),
         "active": state.get("active"),
         "lease": answer.get("lease"),
+        "unfinished": (answer.get("unfinished") or {}).get("deployment"),
         "deployments": list(state.get("deployments", []))[-SHOWN_DEPLOYMENTS:],
         "error": answer.get("error"),
     }
@@ -142,6 +143,8 @@ def _problems(made: Mapping[str, Any], live: Mapping[str, Mapping[str, Any]]) ->
         yield "the balancers disagree: " + ", ".join(f"{host} has {percents}" for host, percents in settled)
     if made["ledger"] is None:
         yield "the ledger host did not answer: what was deployed last is not known"
+    elif made["ledger"]["unfinished"] and not (made["ledger"]["lease"] or {}).get("live"):
+        yield f"deployment {made['ledger']['unfinished']} was left unfinished: run it again to resume it"
     active = made["active"]
     for row in made["instances"]:
         if active and row["slot"] == active["slot"] and (row["revision"] != active["revision"] or not row["running"]):

@@ -19,7 +19,7 @@ MISSED = State(app="shop", generation=1, token=50, stable="green", percents=whol
 
 def told(state: State, *, is_open: bool) -> Report:
     """What a peer reports."""
-    return Report("shop", "the peer's boot", is_open, state, 0, 0)
+    return Report("shop", "the peer's boot", is_open, state, 0, 0, peers=("127.0.0.1:8470",))
 
 
 def restarted(machine: Machine, before: int) -> bool:

@@ -31,7 +31,7 @@ READY = Surroundings(unready=lambda _config, _names: {})
 
 def report(content: State | None, *, is_open: bool = True, left_ms: int = 0, barred: int = 0) -> Report:
     """A peer with this state."""
-    return Report("shop", "its boot", is_open, content, left_ms, barred)
+    return Report("shop", "its boot", is_open, content, left_ms, barred, peers=("127.0.0.1:8470",))
 
 
 @pytest.fixture

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from ansible_collections.slipway.release.plugins.module_utils._agent.decide import OWN, decide, rank
+from ansible_collections.slipway.release.plugins.module_utils._agent.decide import OWN, decide, forgotten, rank
 from ansible_collections.slipway.release.plugins.module_utils._agent.report import Report
 from ansible_collections.slipway.release.plugins.module_utils._balancer.state import State
 
@@ -22,6 +24,15 @@ def report(content: State | None, *, is_open: bool = False) -> Report:
 
 OLD = state(token=6, slot="blue", generation=99)
 NEW = state(token=7, slot="green", generation=2)
+
+
+def test_a_balancer_that_the_others_no_longer_know_is_forgotten() -> None:
+    serving = Report("shop", "a boot", True, NEW, 0, 0, peers=("192.0.2.12:8470",))
+    closed = replace(serving, open=False)
+    assert not forgotten("192.0.2.12:8470", {"a": serving})
+    assert forgotten("192.0.2.13:8470", {"a": serving})
+    assert not forgotten("192.0.2.13:8470", {"a": serving, "b": replace(serving, peers=("192.0.2.13:8470",))})
+    assert not forgotten("192.0.2.13:8470", {"a": closed, "b": None}), "who does not serve decides nothing"
 
 
 def chosen(own: Report, peers: dict[str, Report | None], waited: float = 0) -> str | None:

@@ -60,7 +60,7 @@ def test_smoke_checks_keep_their_own_fields_and_an_explicit_host():
         "shop.example.net",
     )
     assert checks[0] == {
-        "name": "/ through port 8480",
+        "name": "smoke check 1, / through port 8480",
         "type": "http",
         "url": "http://127.0.0.1:8480/",
         "host": "shop.example.net",

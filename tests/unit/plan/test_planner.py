@@ -12,7 +12,12 @@ from typing import Any
 
 import pytest
 from ansible_collections.slipway.release.plugins.module_utils._common.canonical import digest
-from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, LeaseError, SlipwayError
+from ansible_collections.slipway.release.plugins.module_utils._common.errors import (
+    InputError,
+    LeaseError,
+    SlipwayError,
+    StateError,
+)
 from ansible_collections.slipway.release.plugins.module_utils._inputs.spec import ROLLOUTS
 from ansible_collections.slipway.release.plugins.module_utils._plan import factory
 from ansible_collections.slipway.release.plugins.module_utils._plan.planner import Planned, plan
@@ -118,8 +123,26 @@ def test_a_new_host_gets_the_active_revision_into_the_active_slot() -> None:
     assert made["stops_on_failure"] == ["app2"], "the others serve from this slot"
 
 
-def test_a_failed_spare_slot_is_stopped_on_every_host() -> None:
-    assert deploy("0.9", fleet_of("1.0", "0.9")).plan["stops_on_failure"] == list(APPLICATIONS)
+def test_a_failed_spare_slot_is_stopped_where_this_deployment_filled_it() -> None:
+    assert deploy("1.1", fleet_of("1.0", "0.9")).plan["stops_on_failure"] == list(APPLICATIONS)
+    assert deploy("0.9", fleet_of("1.0", "0.9")).plan["stops_on_failure"] == [], "a warm way back is never stopped"
+
+
+def test_a_closed_balancer_is_refused_before_anything_moves() -> None:
+    live = fleet_of("1.0", None)
+    live[BALANCERS[0]]["balancer"]["live"] = {"open": False}
+    with pytest.raises(StateError) as refused:
+        deploy("1.1", live)
+    assert refused.value.where == BALANCERS[0]
+    assert "open: true" in refused.value.remedy
+
+
+@pytest.mark.parametrize(("stable", "result"), [("green", "active"), ("blue", "abandoned")])
+def test_an_unfinished_deployment_is_closed_as_what_the_traffic_says(stable: str, result: str) -> None:
+    live = fleet_of("1.0", "1.1", stable=stable)
+    leave_unfinished(live, deploy("1.1", fleet_of("1.0", None)))
+    made = deploy("1.2", live)
+    assert (made.abandon, made.abandon_as) == ("d1", result)
 
 
 def test_an_active_slot_that_runs_something_else_is_never_filled() -> None:

@@ -68,6 +68,10 @@ def test_a_healthy_fleet_has_no_problem_and_shows_everything_that_is_known():
     ("changes", "problem"),
     [
         ({"app1": {"unreachable": True}}, "app1 cannot be reached"),
+        (
+            {"db1": {"ledger": {**FLEET["db1"]["ledger"], "unfinished": {"deployment": "d3"}}}},
+            "deployment d3 was left unfinished",
+        ),
         ({"db1": {"unreachable": True}}, "the ledger host did not answer"),
         ({"lb1": {"balancer": {"error": "nginx does not run"}}}, "balancer on lb1: nginx does not run"),
         (
