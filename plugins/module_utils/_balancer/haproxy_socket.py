@@ -17,6 +17,7 @@ from .._common.errors import SystemFailure
 TIMEOUT = 5
 UNKNOWN_MAP = "Unknown map identifier"
 _NO_SUCH_PROCESS = "Can't find the target PID"
+_TO_OLD_WORKER = "@!"
 
 
 class WorkerGone(SystemFailure):
@@ -47,8 +48,9 @@ def ask(path: str, commands: Sequence[str], timeout: float = TIMEOUT) -> list[st
             remedy="see 'systemctl status haproxy'; what is recorded takes effect when it starts",
         ) from exc
     text = received.decode("utf-8", "replace")
-    if text.startswith(_NO_SUCH_PROCESS):
-        raise WorkerGone(text.strip(), where=path, remedy="run again")
+    ended_while_asked = not text and commands[0].startswith(_TO_OLD_WORKER)
+    if ended_while_asked or text.startswith(_NO_SUCH_PROCESS):
+        raise WorkerGone(text.strip() or "an old worker has ended", where=path, remedy="run again")
     answers = split_answers(text)
     if len(answers) < len(commands):
         raise SystemFailure(
