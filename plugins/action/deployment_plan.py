@@ -11,6 +11,7 @@ from __future__ import annotations
 import getpass
 import json
 import socket
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
@@ -88,7 +89,9 @@ class ActionModule(ActionBase):
                 variables[name] = _plain(self._templar.template(task_vars[name]))
             except AnsibleError as exc:
                 undefined[name] = str(exc.message)
-        return validate(variables, _plain(task_vars["groups"]), verb=verb, undefined=undefined)
+        inputs = validate(variables, _plain(task_vars["groups"]), verb=verb, undefined=undefined)
+        _refuse_unaddressed(inputs, task_vars["hostvars"])
+        return inputs
 
     def _require_delegation(self, inputs: Inputs) -> None:
         if self._task.delegate_to != inputs.ledger_host:
@@ -119,6 +122,17 @@ class ActionModule(ActionBase):
         if answer.get("failed"):
             return {"failed": True, "changed": False, "msg": answer.get("msg"), "error": answer.get("error")}
         return {key: answer[key] for key in ("deployment", "token", "uuid", "resumed", "committed")}
+
+
+def _refuse_unaddressed(inputs: Inputs, hostvars: Mapping[str, Mapping[str, Any]]) -> None:
+    hosts = [*inputs.application_hosts, *inputs.balancer_hosts]
+    lacking = [host for host in hosts if not hostvars[host].get("slipway_address")]
+    if lacking:
+        raise InputError(
+            f"{', '.join(lacking)} have none",
+            where="slipway_address",
+            remedy="give each host the address under which the others reach it",
+        )
 
 
 def _revision(inputs: Inputs, found: ResolvedArtifact) -> dict[str, Any]:

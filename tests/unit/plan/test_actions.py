@@ -63,6 +63,7 @@ def variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]
     (tmp_path / "shop" / "app.py").write_text("print()\n")
     return {
         "groups": GROUPS,
+        "hostvars": {host: {"slipway_address": "192.0.2.1"} for host in GROUPS["all"]},
         "slipway_app": "shop",
         "slipway_version": "1.1",
         "slipway_artifact": str(tmp_path / "shop"),
@@ -157,6 +158,12 @@ def test_validation_connects_nowhere_and_needs_no_delegation(variables: dict[str
     assert not stand.run(variables).get("failed")
     assert stand.run({**variables, "slipway_version": None})["error"]["where"] == "slipway_version"
     assert stand.ran == []
+
+
+def test_a_host_without_an_address_is_refused_before_it_is_needed(variables: dict[str, Any]) -> None:
+    variables["hostvars"]["app2"] = {}
+    error = planning().run(variables)["error"]
+    assert (error["where"], error["what"]) == ("slipway_address", "app2 have none")
 
 
 def test_a_lease_that_another_took_meanwhile_fails_the_task(variables: dict[str, Any]) -> None:
