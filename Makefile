@@ -13,7 +13,7 @@ export ANSIBLE_HOME := $(CURDIR)/.cache/ansible
 
 NEWEST_BIN = $(firstword $(wildcard .cache/venv-newest/bin .cache/venv-oldest/bin))
 IN_ENVIRONMENT = PATH="$(CURDIR)/$(NEWEST_BIN):$$PATH" ANSIBLE_CONFIG="$(CURDIR)/ansible.cfg"
-TEST_STEPS = setup lint sanity unit lab-up integration system molecule
+TEST_STEPS = setup lint sanity unit lab-up integration molecule
 
 .PHONY: help setup demo test test-all lint format sanity unit integration system molecule exhaustive bench docs pins \
 	lab-up lab-down lab-ssh clean
@@ -27,8 +27,8 @@ demo: setup ## deploy, refuse and roll back a sample application under live traf
 test: ## everything a change must pass
 	@SLIPWAY_LAB=test $(PYTHON) -m tools.steps $(TEST_STEPS) --finally lab-down
 
-test-all: ## the same, and many more rounds of each promise
-	@SLIPWAY_LAB=test $(PYTHON) -m tools.steps $(TEST_STEPS) exhaustive --finally lab-down
+test-all: ## the same, faults of whole deployments, and many more rounds of each promise
+	@SLIPWAY_LAB=test $(PYTHON) -m tools.steps $(TEST_STEPS) system exhaustive --finally lab-down
 
 setup: ## install missing packages and make the development environments
 	@$(PYTHON) -m tools.setup
@@ -52,6 +52,7 @@ system: setup ## run the tests of whole deployments on a lab of their own
 	@$(PYTHON) -m tools.system $(PYTEST)
 
 molecule: setup ## run the molecule scenarios (SCENARIO=... for one)
+	@$(IN_ENVIRONMENT) molecule reset > /dev/null 2>&1
 	@$(IN_ENVIRONMENT) molecule test $(if $(SCENARIO),--scenario-name $(SCENARIO),--all)
 
 exhaustive: setup ## run the tests that are marked exhaustive
