@@ -33,7 +33,17 @@ def consumers(fleet: Fleet, component: str, since_us: int) -> list[Run]:
     lines = [
         line
         for host in APPLICATION
-        for line in fleet.inside(host, "cat", f"/opt/slipway/{fleet.app}/shared/state/{component}.jsonl").splitlines()
+        for line in fleet.inside(
+            host,
+            "find",
+            f"/opt/slipway/{fleet.app}/shared/state",
+            "-name",
+            f"{component}.jsonl",
+            "-exec",
+            "cat",
+            "{}",
+            ";",
+        ).splitlines()
     ]
     return [run for run in runs(lines) if run.end_us >= since_us]
 

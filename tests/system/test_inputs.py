@@ -31,7 +31,7 @@ def refused(fleet: Fleet, *flags: str, words: tuple[str, ...], **variables: str)
     ("variables", "words"),
     [
         ({"rollout": "yolo"}, ("slipway_rollout", "set slipway_rollout to one of blue_green")),
-        ({"version": "1.0 beta"}, ("slipway_version", "'1.0 beta' is malformed", "use up to 64 letters")),
+        ({"version": "1.0/beta"}, ("slipway_version", "'1.0/beta' is malformed", "use up to 64 letters")),
         ({"version": "7.7.7"}, ("slipway_artifact", "does not exist on the controller", "build the artifact first")),
         ({"artifact_sha256": "0" * 64}, ("slipway_artifact_sha256", "0" * 64)),
     ],

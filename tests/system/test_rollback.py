@@ -58,10 +58,8 @@ def test_a_rollback_to_an_unknown_version_is_refused(nginx: Fleet) -> None:
     assert nginx.ledger()["lease"] is None
 
 
-@pytest.mark.parametrize(
-    ("release", "words"), [("2.0.0-neverstarts", "stage place"), ("2.0.0-neverready", "web on app1")]
-)
-def test_a_release_that_never_serves_leaves_everything_where_it_was(fleet: Fleet, release: str, words: str) -> None:
+@pytest.mark.parametrize("release", ["2.0.0-neverstarts", "2.0.0-neverready"])
+def test_a_release_that_never_serves_leaves_everything_where_it_was(fleet: Fleet, release: str) -> None:
     before = fleet.active()
     with fleet.traffic() as measured:
         done = fleet.run("deploy", version=fleet.versions.built(release), ready_deadline="8")
@@ -69,7 +67,7 @@ def test_a_release_that_never_serves_leaves_everything_where_it_was(fleet: Fleet
     assert measured.versions() == {before["version"]}
     assert done.code != 0
     assert f"{release} is not active" in done.reason()
-    assert words in done.reason()
+    assert "stage slots: fail: app1 failed (web on app1: " in done.reason()
     fleet.require_active(before["version"])
     for host in APPLICATION:
         held = fleet.slot(host, OTHER[before["slot"]])
