@@ -114,12 +114,6 @@ options:
     type: list
     elements: str
     default: []
-  drain_deadline:
-    description:
-      - Seconds that requests and long-lived connections of what runs in the slot may take to end before it is stopped
-        to be replaced. What is left then is cut, after the components' own time to stop.
-    type: int
-    default: 0
   failed:
     description: With O(state=stopped), mark the slot as failed.
     type: bool
@@ -283,7 +277,6 @@ ARGUMENTS = {
     "force": {"type": "bool", "default": False},
     "components": {"type": "list", "elements": "str", "default": []},
     "failed": {"type": "bool", "default": False},
-    "drain_deadline": {"type": "int", "default": 0},
     "keep": {"type": "int", "default": 5},
     "protect": {"type": "list", "elements": "str", "default": []},
     "fetch_timeout": {"type": "int", "default": 30},
@@ -328,7 +321,6 @@ def placing(params: dict[str, Any]) -> Placing:
         keep=params["keep"],
         protect=params["protect"],
         force=params["force"],
-        drain_deadline=params["drain_deadline"],
     )
 
 

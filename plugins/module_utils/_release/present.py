@@ -17,7 +17,6 @@ from typing import Any
 from .._common.errors import SlipwayError, StateError, SystemFailure
 from .._common.files import fsync_directory, link_atomic
 from . import units
-from .drain import wait_until_drained
 from .host import Host, Outcome, View, other_slot
 from .layout import make_directory
 from .record import SlotRecord
@@ -43,7 +42,6 @@ class Placing:
     keep: int = 5
     protect: Sequence[str] = ()
     force: bool = False
-    drain_deadline: int = 0
 
 
 @dataclass(frozen=True)
@@ -177,7 +175,6 @@ def _act(host: Host, request: Placing, view: View, work: _Work, rendered: Mappin
             host.fence.check()
             host.mark(request.slot, placing)
         if work.restarts:
-            _drain(host, request, view, outcome)
             _empty(host, view, outcome)
         _fill(host, request.slot, view, work, outcome)
         _start(host, request.slot, work, placing, outcome)
@@ -188,13 +185,6 @@ def _act(host: Host, request: Placing, view: View, work: _Work, rendered: Mappin
                 host.fence.check()
                 host.store.prune(work.prune)
                 host.file.write(host.file.read().without(set(work.prune)))
-
-
-def _drain(host: Host, request: Placing, view: View, outcome: Outcome) -> None:
-    held = host.store.document(view.linked) if view.linked and view.active_units() else None
-    ports = [item["ports"][request.slot] for item in (held or {"components": []})["components"] if item["ports"]]
-    with outcome.step("drain"):
-        wait_until_drained(ports, request.drain_deadline)
 
 
 def _empty(host: Host, view: View, outcome: Outcome) -> None:
