@@ -34,7 +34,8 @@ def parser() -> argparse.ArgumentParser:
     down.add_argument("--foreign", action="store_true", help="also when another checkout started it")
     verb("status", "machines, addresses and states")
     verb("inventory", "print the Ansible inventory")
-    verb("reset", "fresh disks for all machines")
+    reset = verb("reset", "fresh disks for all machines, or for those named")
+    reset.add_argument("hosts", nargs="*", metavar="HOST")
     verb("root", "build the machines' Debian root only")
     for name, text in (("poweroff", "pull a machine's plug"), ("start", "switch a machine on with the disk it had")):
         verb(name, text).add_argument("host")
@@ -68,7 +69,7 @@ def act(arguments: argparse.Namespace) -> int:
     elif verb == "inventory":
         print(access.inventory(fleet.load(name)), end="")
     elif verb == "reset":
-        fleet.reset(name)
+        fleet.reset(name, arguments.hosts)
     elif verb == "root":
         print(fleet.ensure_root())
     elif verb == "poweroff":

@@ -164,12 +164,12 @@ def poweroff(name: str, host_name: str) -> None:
         network.unplug(host)
 
 
-def reset(name: str) -> Plan:
-    """Give all machines fresh disks and boot them; key, addresses and inventory stay."""
+def reset(name: str, host_names: Iterable[str] = ()) -> Plan:
+    """Give machines fresh disks, all when none is named, and boot them; key, addresses and inventory stay."""
     with locked(name):
         plan = load(name)
         network.set_partition(plan, [])
-        in_parallel(plan.hosts, remove_machine)
+        in_parallel([plan.host(host) for host in host_names] or plan.hosts, remove_machine)
     return up(name, plan.host_names)
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -111,10 +112,25 @@ class Operator:
             command += ["-i", str(self.repository / "inventories" / "lab")]
         for name, value in variables.items():
             command += ["-e", f"{name}={value}"]
-        environment = {
+        return Running(playbook, command, log, cwd=self.repository, env=self._environment())
+
+    def act(self, host: str, module: str, arguments: Mapping[str, Any]) -> None:
+        """Run one module on a machine as root.
+
+        :raises RuntimeError: it failed.
+        """
+        command = [str(self.ansible / "ansible"), host, "-i", str(self.repository / "inventories" / "lab"), "--become"]
+        command += ["-m", module, "-a", json.dumps(dict(arguments))]
+        done = subprocess.run(
+            command, cwd=self.repository, env=self._environment(), capture_output=True, text=True, check=False
+        )
+        if done.returncode != 0:
+            raise RuntimeError(f"{host}: {module}: {done.stdout.strip() or done.stderr.strip()}")
+
+    def _environment(self) -> dict[str, str]:
+        return {
             **os.environ,
             "ANSIBLE_CONFIG": str(self.repository / "ansible.cfg"),
             "ANSIBLE_NOCOLOR": "1",
             "SLIPWAY_LAB": self.lab,
         }
-        return Running(playbook, command, log, cwd=self.repository, env=environment)
