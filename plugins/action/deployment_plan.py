@@ -51,6 +51,7 @@ class ActionModule(ActionBase):
     def _run(self, options: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         inputs = self._inputs(options.get("purpose") or options["verb"], task_vars)
         if options["verb"] == "validate":
+            _refuse_limit(inputs, task_vars)
             return {"changed": False, "warnings": inputs.warnings}
         self._require_delegation(inputs)
         found = self._artifact(inputs)
@@ -122,6 +123,18 @@ class ActionModule(ActionBase):
         if answer.get("failed"):
             return {"failed": True, "changed": False, "msg": answer.get("msg"), "error": answer.get("error")}
         return {key: answer[key] for key in ("deployment", "token", "uuid", "resumed", "committed")}
+
+
+def _refuse_limit(inputs: Inputs, task_vars: Mapping[str, Any]) -> None:
+    limit = task_vars.get("ansible_limit")
+    needed = {*inputs.application_hosts, *inputs.balancer_hosts, inputs.ledger_host}
+    missing = sorted(needed.difference(task_vars.get("ansible_play_hosts_all", [])))
+    if limit and missing:
+        raise InputError(
+            f"{limit} leaves out {', '.join(missing)}",
+            where="--limit",
+            remedy="run without --limit; what shall not take part is taken out of the inventory, then run site.yml",
+        )
 
 
 def _refuse_unaddressed(inputs: Inputs, hostvars: Mapping[str, Mapping[str, Any]]) -> None:

@@ -17,7 +17,7 @@ KEPT_DEPLOYMENTS = 50
 
 def empty() -> dict[str, Any]:
     """The history before the first deployment."""
-    return {"token": 0, "active": None, "proven": [], "deployments": []}
+    return {"token": 0, "active": None, "proven": [], "left_out": [], "deployments": []}
 
 
 def result_of(state: dict[str, Any], deployment: str) -> str | None:
@@ -38,6 +38,7 @@ def closed(state: dict[str, Any], plan: dict[str, Any], entry: dict[str, Any]) -
         "token": max(state["token"], entry["token"]),
         "active": _active(state, plan, entry["result"]),
         "proven": _proven(state, plan, entry)[-KEPT_PROVEN:],
+        "left_out": _left_out(state, plan, entry["result"]),
         "deployments": [*state["deployments"], {**summary, **entry}][-KEPT_DEPLOYMENTS:],
     }
 
@@ -49,6 +50,16 @@ def _active(state: dict[str, Any], plan: dict[str, Any], result: str) -> dict[st
         return {"slot": plan["stable_slot"], **plan["from"]}
     active: dict[str, Any] | None = state["active"]
     return active
+
+
+def _left_out(state: dict[str, Any], plan: dict[str, Any], result: str) -> list[str]:
+    """Instances in quarantine because their host was lost; those of hosts that are gone for good are forgotten."""
+    hosts = {*plan["hosts"], *plan.get("lost", [])}
+    asked = {name: wanted for step in plan.get("servers", {}).values() for name, wanted in step.items()}
+    quarantined = {name for name, wanted in asked.items() if wanted == "quarantine"}
+    admitted = {name for name, wanted in asked.items() if wanted == "ready" and result == "active"}
+    known = {name for name in state["left_out"] if name.partition("-")[2] in hosts}
+    return sorted((known | quarantined) - admitted)
 
 
 def _proven(state: dict[str, Any], plan: dict[str, Any], entry: dict[str, Any]) -> list[dict[str, Any]]:

@@ -186,7 +186,7 @@ class Ledger:
                 "remaining_seconds": -(-lease.remaining_ms(self.time) // 1000),
             },
             "unfinished": records.open and {**records.open, "plan": self.storage.plan(records.open["deployment"])},
-            "state": {key: records.state[key] for key in ("active", "proven", "deployments")},
+            "state": {key: records.state[key] for key in ("active", "proven", "left_out", "deployments")},
         }
 
     def summary(self) -> dict[str, Any]:

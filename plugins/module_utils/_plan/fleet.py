@@ -1,7 +1,9 @@
 # Copyright: (c) 2026, The slipway.release developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the hosts answered, as typed views; a host that did not answer, or answered with an error, ends the planning.
+"""What the hosts answered, as typed views; a host that answered with an error ends the planning.
+
+A host that cannot be reached ends it too, but for an application host in a rollback: that one is lost, and left out.
 
 Touches nothing.
 """
@@ -12,21 +14,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .._common.errors import StateError
+from .._common.errors import InputError, StateError
 from .._inputs.validate import Inputs
 
 OTHER = {"blue": "green", "green": "blue"}
+HANDED_OVER = ("worker", "singleton", "scheduled")
 
 
 @dataclass(frozen=True)
 class Slot:
-    """One slot of one application host."""
+    """One slot of one application host.
+
+    :param running: whether its http components all run.
+    :param consumers: workers, singletons and schedules that run here.
+    """
 
     revision: str
     version: str
     status: str
     running: bool
     ports: frozenset[int]
+    consumers: frozenset[str]
 
     def holds(self, revision: str) -> bool:
         """Whether this revision is placed and runs here."""
@@ -79,6 +87,7 @@ class LedgerView:
     unfinished: dict[str, Any] | None
     proven: list[dict[str, Any]]
     active: dict[str, Any] | None
+    left_out: list[str]
 
     def document(self, revision: str) -> dict[str, Any] | None:
         """The revision document, if this revision has ever been active."""
@@ -90,11 +99,12 @@ class LedgerView:
 
 @dataclass(frozen=True)
 class Fleet:
-    """All hosts that take part."""
+    """All hosts that take part, and the names of the application hosts that are lost."""
 
     applications: list[Application]
     balancers: list[BalancerView]
     ledger: LedgerView
+    lost: list[str]
 
     @property
     def highest_token(self) -> int:
@@ -148,10 +158,13 @@ class Fleet:
 def read_fleet(inputs: Inputs, live: Mapping[str, Any]) -> Fleet:
     """Read what ``host_info`` returned on each host.
 
+    :raises InputError: the play does not have all hosts.
     :raises StateError: a host could not be reached or read, or a balancer was never set up.
     """
+    _refuse_limited([*inputs.application_hosts, *inputs.balancer_hosts, inputs.ledger_host], live)
+    lost = _lost(inputs, live)
     needed = {
-        "release": inputs.application_hosts,
+        "release": [host for host in inputs.application_hosts if host not in lost],
         "balancer": inputs.balancer_hosts,
         "ledger": [inputs.ledger_host],
     }
@@ -161,16 +174,30 @@ def read_fleet(inputs: Inputs, live: Mapping[str, Any]) -> Fleet:
         [_application(host, fact) for host, fact in facts["release"].items()],
         [_balancer(host, fact) for host, fact in facts["balancer"].items()],
         _ledger(inputs.ledger_host, facts["ledger"][inputs.ledger_host]),
+        lost,
     )
+
+
+def _refuse_limited(needed: list[str], live: Mapping[str, Any]) -> None:
+    missing = sorted({host for host in needed if host not in live})
+    if missing:
+        raise InputError(
+            f"the play runs without {', '.join(missing)}",
+            where="--limit",
+            remedy="run without --limit: a deployment is planned for all hosts of the inventory",
+        )
+
+
+def _lost(inputs: Inputs, live: Mapping[str, Any]) -> list[str]:
+    """Application hosts that a rollback goes on without; a rollback without any host is none."""
+    lost = [host for host in inputs.application_hosts if live[host].get("unreachable")]
+    return lost if inputs.verb == "rollback" and len(lost) < len(inputs.application_hosts) else []
 
 
 def _refuse_unreachable(needed: Mapping[str, list[str]], live: Mapping[str, Any]) -> None:
     roles = {"release": "application host", "balancer": "balancer", "ledger": "ledger host"}
     lost = [
-        f"{host} ({roles[part]})"
-        for part, hosts in needed.items()
-        for host in hosts
-        if live.get(host, {"unreachable": True}).get("unreachable")
+        f"{host} ({roles[part]})" for part, hosts in needed.items() for host in hosts if live[host].get("unreachable")
     ]
     if lost:
         raise StateError(
@@ -214,6 +241,9 @@ def _slot(facts: Mapping[str, Any]) -> Slot:
         status=str(facts.get("status") or "empty"),
         running=bool(facts.get("running")),
         ports=frozenset(int(item["port"]) for item in instances.values() if item.get("port")),
+        consumers=frozenset(
+            name for name, item in instances.items() if item.get("kind") in HANDED_OVER and item.get("running")
+        ),
     )
 
 
@@ -244,4 +274,5 @@ def _ledger(host: str, facts: Mapping[str, Any]) -> LedgerView:
         unfinished=facts["unfinished"],
         proven=list(state["proven"]),
         active=state["active"],
+        left_out=list(state.get("left_out", [])),
     )

@@ -10,19 +10,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .._common.canonical import digest
 from .._inputs.validate import Inputs
 from .._release.revision import revision_id
-from . import refuse, rollback
+from . import consumers, left_out, refuse, rollback
 from .factory import rollout
 from .fleet import Fleet, read_fleet
 from .rollout import Course
 
 SCHEMA = 1
-HANDED_OVER = ("worker", "singleton", "scheduled")
 
 
 @dataclass(frozen=True)
@@ -80,13 +79,13 @@ def _new_plan(
     identifier = revision_id(revision)
     document = fleet.document(active["revision"]) if active else None
     chosen = rollout(inputs.rollout)
-    course = chosen.course(fleet, identifier)
+    course = _with_everything(chosen.course(fleet, identifier), fleet, revision)
     if course.changes:
         refuse.schema_misfit(revision, document)
         refuse.ports(fleet, inputs.app, revision["components"], course.slot)
         refuse.resources(fleet, revision["components"], course.place, course.slot, artifact_bytes)
-    handover = _handed_over(revision)
-    retired = [name for name in _handed_over(document or {"components": []}) if name not in handover]
+    handover = consumers.handed_over(revision)
+    retired = [name for name in consumers.handed_over(document) if name not in handover]
     to = {"revision": identifier, "version": revision["version"]}
     following = _following(inputs.verb, fleet, to, active, course)
     return {
@@ -103,37 +102,35 @@ def _new_plan(
         "from": active,
         "to": to,
         "hosts": {host: {"place": needed} for host, needed in course.place.items()},
+        "lost": fleet.lost,
+        "servers": left_out.servers(fleet, course),
         "stops_on_failure": _stops_on_failure(course),
         "balancers": inputs.balancer_hosts,
         "percents": {"before": course.percents_before, "after": course.percents_after},
         "stages": chosen.stages(course, inputs, handover),
         "handover": handover,
         "retired": retired,
-        "starts": _starts(revision, list(course.place)),
-        "restarts": _starts(document or {"components": []}, list(course.place)),
+        "starts": consumers.starts(revision, fleet, course.slot),
+        "unstarted": consumers.unstarted(revision, fleet, course.slot),
+        "restarts": consumers.starts(document, fleet, course.stable_slot),
         "protect": _protect(fleet, to, active, following),
         "rollback_target": following,
         "options": {"force": inputs.force, "skip": inputs.skip, "reason": inputs.reason},
         "lease_seconds": inputs.lease_seconds,
-        "unknown": _unknown(revision, document),
+        "unknown": _unknown(revision, document, fleet),
         "changes": course.changes,
     }
 
 
-def _handed_over(document: dict[str, Any]) -> list[str]:
-    return [item["name"] for item in document["components"] if item["kind"] in HANDED_OVER]
+def _with_everything(course: Course, fleet: Fleet, revision: dict[str, Any]) -> Course:
+    """The course; where its slot is active already, also for what serves no requests and for hosts that come back."""
+    astray = consumers.astray(revision, fleet, course.slot) or left_out.changes(fleet, course)
+    return replace(course, changes=course.changes or astray)
 
 
 def _stops_on_failure(course: Course) -> list[str]:
     """Hosts whose slot is stopped and marked when this fails: only what this deployment itself has started."""
     return [host for host, placed in course.place.items() if placed]
-
-
-def _starts(document: dict[str, Any], hosts: list[str]) -> dict[str, list[str]]:
-    """What each host starts when this revision takes over; singletons start on the first host alone."""
-    everywhere = [item["name"] for item in document["components"] if item["kind"] in ("worker", "scheduled")]
-    singletons = [item["name"] for item in document["components"] if item["kind"] == "singleton"]
-    return {host: everywhere + (singletons if host == min(hosts) else []) for host in hosts}
 
 
 def _request(inputs: Inputs, revision: dict[str, Any] | None) -> str:
@@ -176,7 +173,7 @@ def _following(
         without.add(active["revision"])
     elif active and course.slot != course.stable_slot:
         proven = {item["revision"] for item in fleet.ledger.proven if item["good"]}
-        if active["revision"] in proven - without:
+        if active["revision"] in proven - without and fleet.kept_everywhere(active["revision"]):
             return {**active, "slot": course.stable_slot}
     found = rollback.latest_good(fleet, without)
     return found and {"revision": found["revision"], "version": found["version"], "slot": None}
@@ -189,13 +186,14 @@ def _protect(
     return sorted({item["revision"] for item in (to, active, following, latest) if item})
 
 
-def _unknown(revision: dict[str, Any], active: dict[str, Any] | None) -> list[str]:
+def _unknown(revision: dict[str, Any], active: dict[str, Any] | None, fleet: Fleet) -> list[str]:
     unlimited = [
         item["name"]
         for item in revision["components"]
         if item["kind"] == "http" and refuse.memory_bytes(item["memory_max"]) is None
     ]
     unknown = [f"memory that {name} needs (it has no memory_max)" for name in unlimited]
+    unknown += [f"what {host} runs (it cannot be reached)" for host in fleet.lost]
     if revision.get("schema_range") and revision["schema_range"] != (active or {}).get("schema_range"):
         unknown.append("schema version of the database")
     return unknown

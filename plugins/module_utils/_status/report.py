@@ -8,11 +8,12 @@ The report is data first (:func:`report`), and lines for a terminal made from th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 SCHEMA = 1
 SHOWN_DEPLOYMENTS = 5
+BESIDE = ("worker", "singleton", "scheduled")
 
 
 def report(app: str, live: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -110,6 +111,11 @@ def _instance(host: str, slot: str, held: Mapping[str, Any], versions: Mapping[s
         "version": versions.get(revision) if revision else None,
         "status": held.get("status", "unknown"),
         "running": bool(held.get("running")),
+        "beside": {
+            name: {"kind": item["kind"], "running": bool(item.get("running"))}
+            for name, item in (held.get("instances") or {}).items()
+            if item.get("kind") in BESIDE
+        },
     }
 
 
@@ -120,6 +126,7 @@ def _ledger(answer: Mapping[str, Any]) -> dict[str, Any]:
         "active": state.get("active"),
         "lease": answer.get("lease"),
         "unfinished": (answer.get("unfinished") or {}).get("deployment"),
+        "left_out": list(state.get("left_out", [])),
         "deployments": list(state.get("deployments", []))[-SHOWN_DEPLOYMENTS:],
         "error": answer.get("error"),
     }
@@ -145,10 +152,38 @@ def _problems(made: Mapping[str, Any], live: Mapping[str, Mapping[str, Any]]) ->
         yield "the ledger host did not answer: what was deployed last is not known"
     elif made["ledger"]["unfinished"] and not (made["ledger"]["lease"] or {}).get("live"):
         yield f"deployment {made['ledger']['unfinished']} was left unfinished: run it again to resume it"
+    left_out = made["ledger"]["left_out"] if made["ledger"] else []
+    if left_out:
+        yield f"in quarantine since their host was lost, until a deployment places them: {', '.join(left_out)}"
     active = made["active"]
-    for row in made["instances"]:
-        if active and row["slot"] == active["slot"] and (row["revision"] != active["revision"] or not row["running"]):
+    if active:
+        yield from _misplaced(made["instances"], active)
+
+
+def _misplaced(rows: list[dict[str, Any]], active: Mapping[str, Any]) -> Iterator[str]:
+    """What does not run where the active revision is, and what runs beside it in the other slot."""
+    serving = [row for row in rows if row["slot"] == active["slot"]]
+    for row in serving:
+        if row["revision"] != active["revision"] or not row["running"]:
             yield f"{row['host']} does not run the active revision in slot {row['slot']}"
+        for name, item in row["beside"].items():
+            if item["kind"] != "singleton" and not item["running"]:
+                yield f"{row['host']} does not run {name} in slot {row['slot']}"
+    yield from _singletons(serving, active["slot"])
+    for row in rows:
+        strays = [name for name, item in row["beside"].items() if item["running"]]
+        if strays and row["slot"] != active["slot"]:
+            yield f"{row['host']} runs {', '.join(strays)} in the spare slot {row['slot']}"
+
+
+def _singletons(serving: list[dict[str, Any]], slot: str) -> Iterator[str]:
+    known = {name for row in serving for name, item in row["beside"].items() if item["kind"] == "singleton"}
+    for name in sorted(known):
+        hosts = [row["host"] for row in serving if row["beside"].get(name, {}).get("running")]
+        if not hosts:
+            yield f"no host runs the singleton {name} in slot {slot}"
+        if len(hosts) > 1:
+            yield f"{', '.join(hosts)} all run the singleton {name}"
 
 
 def _balancer_row(host: str, balancer: Mapping[str, Any]) -> tuple[str, ...]:

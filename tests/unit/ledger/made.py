@@ -43,5 +43,6 @@ def plan_of(version: str, *, origin: str | None = None, verb: str = "deploy") ->
         "from": {"revision": f"r{origin}", "version": origin} if origin else None,
         "to": {"revision": f"r{version}", "version": version},
         "revision": {"schema": 1, "version": version},
+        "hosts": {"app1": {"place": True}, "app2": {"place": True}},
         "options": {"force": False, "skip": [], "reason": ""},
     }

@@ -245,7 +245,7 @@ def test_an_app_without_a_ledger_has_an_empty_one(ledger: Ledger) -> None:
         "token": 0,
         "lease": None,
         "unfinished": None,
-        "state": {"active": None, "proven": [], "deployments": []},
+        "state": {"active": None, "proven": [], "left_out": [], "deployments": []},
     }
     assert ledger.storage.events("never") == []
 
@@ -384,3 +384,30 @@ def test_history_is_bounded() -> None:
     assert len(state["deployments"]) == history.KEPT_DEPLOYMENTS
     assert len(state["proven"]) == history.KEPT_PROVEN
     assert state["proven"][-1]["version"] == "1.59"
+
+
+def left_out_after(state: dict[str, Any], result: str, **plan: Any) -> list[str]:
+    entry = {"id": "d", "result": result, "token": 1}
+    left: list[str] = history.closed(state, {**plan_of("1.0", verb="rollback"), **plan}, entry)["left_out"]
+    return left
+
+
+QUARANTINE = {
+    "lost": ["app3"],
+    "servers": {"switch": {"green-app3": "quarantine"}, "settle": {"blue-app3": "quarantine"}},
+}
+
+
+@pytest.mark.parametrize("result", history.RESULTS)
+def test_the_instances_of_a_lost_host_are_remembered_however_the_rollback_left_out_after(result: str) -> None:
+    assert left_out_after(history.empty(), result, **QUARANTINE) == ["blue-app3", "green-app3"]
+
+
+@pytest.mark.parametrize(("result", "left"), [("active", ["green-app2"]), ("failed", ["blue-app2", "green-app2"])])
+def test_what_a_deployment_admits_is_forgotten_once_it_is_active(result: str, left: list[str]) -> None:
+    state = {**history.empty(), "left_out": ["blue-app2", "green-app2"]}
+    assert left_out_after(state, result, servers={"switch": {"blue-app2": "ready"}, "settle": {}}) == left
+
+
+def test_instances_of_a_host_that_is_gone_for_good_are_forgotten() -> None:
+    assert left_out_after({**history.empty(), "left_out": ["blue-app9", "green-app1"]}, "active") == ["green-app1"]

@@ -65,8 +65,15 @@ def identifier(version: str, **changes: Any) -> str:
     return revision_id(document(version, **changes))
 
 
-def slot(name: str, version: str | None, status: str = "placed", *, running: bool = True) -> dict[str, Any]:
-    """A slot that holds ``version``, or nothing."""
+def slot(
+    name: str,
+    version: str | None,
+    status: str = "placed",
+    *,
+    running: bool = True,
+    consuming: bool = False,
+) -> dict[str, Any]:
+    """A slot that holds ``version``, or nothing; its worker runs if it is ``consuming``."""
     if version is None:
         return {"revision": None, "version": None, "status": "empty", "running": False, "instances": {}}
     unit = f"slipway-shop-web@{name}.service"
@@ -75,13 +82,19 @@ def slot(name: str, version: str | None, status: str = "placed", *, running: boo
         "version": version,
         "status": status,
         "running": running,
-        "instances": {"web": {"unit": unit, "state": "active", "pid": 7, "port": PORTS[name]}},
+        "instances": {
+            "web": {"unit": unit, "kind": "http", "running": running, "pid": 7, "port": PORTS[name]},
+            "mailer": {"kind": "worker", "running": consuming, "pid": 8, "port": None},
+        },
     }
 
 
-def application(blue: str | None, green: str | None, kept: tuple[str, ...] = ()) -> dict[str, Any]:
+def application(
+    blue: str | None, green: str | None, kept: tuple[str, ...] = (), stable: str = "blue"
+) -> dict[str, Any]:
     """An application host with these versions in its slots, and ``kept`` besides."""
-    slots = {"blue": slot("blue", blue), "green": slot("green", green)}
+    versions = {"blue": blue, "green": green}
+    slots = {name: slot(name, version, consuming=name == stable) for name, version in versions.items()}
     held = {version for version in (blue, green, *kept) if version}
     return {
         "release": {
@@ -127,7 +140,7 @@ def ledger(*versions: dict[str, Any]) -> dict[str, Any]:
             "token": 4,
             "lease": None,
             "unfinished": None,
-            "state": {"active": None, "proven": list(versions), "deployments": []},
+            "state": {"active": None, "proven": list(versions), "left_out": [], "deployments": []},
         }
     }
 
@@ -145,7 +158,7 @@ def fleet_of(
     if history is None:
         history = (proven(active),) if active else ()
     return {
-        **{host: application(blue, green, kept) for host in APPLICATIONS},
+        **{host: application(blue, green, kept, stable) for host in APPLICATIONS},
         **{host: balancer(stable) for host in BALANCERS},
         "db1": ledger(*history),
     }

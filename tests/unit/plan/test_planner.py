@@ -123,6 +123,57 @@ def test_a_new_host_gets_the_active_revision_into_the_active_slot() -> None:
     assert made["stops_on_failure"] == ["app2"], "the others serve from this slot"
 
 
+def consuming(live: Live, host: str, in_slot: str, name: str, running: bool, kind: str = "worker") -> None:
+    instances = live[host]["release"]["slots"][in_slot]["instances"]
+    instances[name] = {"kind": kind, "running": running, "port": None}
+
+
+def test_a_stopped_worker_of_the_active_revision_is_started_again() -> None:
+    live = fleet_of("1.0", "0.9")
+    consuming(live, "app2", "blue", "mailer", False)
+    made = deploy("1.0", live).plan
+    assert (made["slot"], made["stable_slot"], made["changes"]) == ("blue", "blue", True)
+    assert made["hosts"] == {"app1": {"place": False}, "app2": {"place": False}}
+    assert "handover" in [stage["name"] for stage in made["stages"]]
+    assert made["starts"]["app2"] == ["mailer"]
+
+
+def test_a_worker_that_still_runs_in_the_spare_slot_is_a_change() -> None:
+    live = fleet_of("1.0", "0.9")
+    consuming(live, "app1", "green", "mailer", True)
+    assert deploy("1.0", live).plan["changes"]
+
+
+CLOCK = {**MAILER, "name": "clock", "kind": "singleton"}
+
+
+def with_clock(**running: bool) -> Live:
+    """A fleet that has deployed a singleton, which runs where it is said."""
+    live = fleet_of(None, None)
+    made = document("1.0", components=[WEB, MAILER, CLOCK])
+    for host in APPLICATIONS:
+        live[host] = fleet_of("1.0", None)[host]
+        live[host]["release"]["slots"]["blue"]["revision"] = identifier("1.0", components=[WEB, MAILER, CLOCK])
+        consuming(live, host, "blue", "clock", running.get(host, False), "singleton")
+    live["db1"]["ledger"]["state"]["proven"] = [
+        {**proven("1.0"), "revision": identifier("1.0", components=[WEB, MAILER, CLOCK]), "document": made}
+    ]
+    return live
+
+
+@pytest.mark.parametrize("host", APPLICATIONS)
+def test_a_singleton_stays_where_it_runs(host: str) -> None:
+    made = deploy("1.0", with_clock(**{host: True}), components=[WEB, MAILER, CLOCK]).plan
+    assert not made["changes"]
+    assert [name for name, started in made["starts"].items() if "clock" in started] == [host]
+
+
+def test_a_singleton_that_runs_nowhere_is_a_change() -> None:
+    made = deploy("1.0", with_clock(), components=[WEB, MAILER, CLOCK]).plan
+    assert made["changes"]
+    assert made["starts"]["app1"] == ["mailer", "clock"]
+
+
 def test_a_failed_spare_slot_is_stopped_where_this_deployment_filled_it() -> None:
     assert deploy("1.1", fleet_of("1.0", "0.9")).plan["stops_on_failure"] == list(APPLICATIONS)
     assert deploy("0.9", fleet_of("1.0", "0.9")).plan["stops_on_failure"] == [], "a warm way back is never stopped"
@@ -294,7 +345,8 @@ REFUSALS: list[tuple[Callable[[Live], None], str, str, str]] = [
     (lambda live: lost(live, "app2"), "inventory", "app2 (application host)", "site.yml"),
     (lambda live: lost(live, "lb1"), "inventory", "lb1 (balancer)", "bring the hosts back"),
     (lambda live: lost(live, "db1"), "inventory", "db1 (ledger host)", "bring the hosts back"),
-    (lambda live: live.pop("app1"), "inventory", "app1 (application host)", "bring the hosts back"),
+    (lambda live: live.pop("app1"), "--limit", "the play runs without app1", "run without --limit"),
+    (lambda live: live.pop("db1"), "--limit", "the play runs without db1", "run without --limit"),
     (unread, "app1", "no python", "repair the host"),
     (module_lost, "app1", "a password is required", "repair the host"),
     (never_set_up, "lb2", "no recorded state", "site.yml"),
@@ -441,6 +493,90 @@ def test_previous_is_the_latest_good_one_when_the_spare_slot_holds_a_failed_one(
     made = rollback(live).plan
     assert made["to"] == named("1.0")
     assert made["hosts"] == {"app1": {"place": True}, "app2": {"place": True}}
+
+
+def test_a_rollback_goes_on_without_a_lost_application_host_which_stays_out_of_rotation() -> None:
+    live = rolled_out()
+    lost(live, "app2")
+    made = rollback(live).plan
+    assert (made["lost"], made["hosts"], made["to"]) == (["app2"], {"app1": {"place": False}}, named("1.0"))
+    assert made["servers"] == {"switch": {"green-app2": "quarantine"}, "settle": {"blue-app2": "quarantine"}}
+    assert "what app2 runs (it cannot be reached)" in made["unknown"]
+    assert made["starts"] == made["restarts"] == {"app1": ["mailer"]}
+
+
+@pytest.mark.parametrize("hosts", [APPLICATIONS, ("app1", "lb1"), ("app1", "db1")])
+def test_a_rollback_needs_an_application_host_every_balancer_and_the_ledger(hosts: tuple[str, ...]) -> None:
+    live = rolled_out()
+    for host in hosts:
+        lost(live, host)
+    with pytest.raises(StateError) as refused:
+        rollback(live)
+    assert hosts[-1] in refused.value.what
+
+
+def test_a_host_that_the_play_does_not_have_is_not_lost() -> None:
+    live = rolled_out()
+    del live["app2"]
+    with pytest.raises(InputError) as refused:
+        rollback(live)
+    assert refused.value.where == "--limit"
+
+
+def test_a_rollback_places_the_revision_where_the_spare_slots_of_the_remaining_hosts_lack_it() -> None:
+    live = rolled_out(green="1.2")
+    lost(live, "app1")
+    assert rollback(live).plan["hosts"] == {"app2": {"place": True}}
+
+
+@pytest.mark.parametrize(("running", "started"), [("app2", "app2"), ("app1", None)])
+def test_a_singleton_that_a_lost_host_may_run_is_not_started_elsewhere(running: str, started: str | None) -> None:
+    live = with_clock(**{running: True})
+    lost(live, "app1")
+    identity = identifier("1.0", components=[WEB, MAILER, CLOCK])
+    live["app2"]["release"]["slots"]["green"] = slot("green", "0.9")
+    live["app2"]["release"]["revisions"] = [{"id": identity, "version": "1.0"}, {"id": "old", "version": "0.8"}]
+    old = {**document("0.8", components=[WEB, CLOCK]), "schema": 1}
+    live["db1"]["ledger"]["state"]["proven"].append(
+        {"revision": "old", "version": "0.8", "good": True, "document": old}
+    )
+    made = rollback(live, "0.8").plan
+    assert made["starts"] == {"app2": ["clock"] if started else []}
+    assert made["unstarted"] == ([] if started else ["clock"])
+
+
+def come_back(live: Live) -> None:
+    live["db1"]["ledger"]["state"]["left_out"] = ["blue-app2", "green-app2"]
+
+
+def test_a_host_that_comes_back_is_admitted_in_the_slot_that_is_gated_and_nowhere_else() -> None:
+    live = fleet_of("1.0", None)
+    come_back(live)
+    assert deploy("1.1", live).plan["servers"] == {"switch": {"green-app2": "ready"}, "settle": {}}
+
+
+def test_the_active_version_again_admits_a_host_that_comes_back() -> None:
+    live = fleet_of("1.0", None)
+    come_back(live)
+    made = deploy("1.0", live).plan
+    assert (made["slot"], made["stable_slot"], made["changes"]) == ("blue", "blue", True)
+    assert made["servers"] == {"switch": {"blue-app2": "ready"}, "settle": {}}
+
+
+def test_a_quarantine_that_an_operator_asked_for_stays() -> None:
+    live = fleet_of("1.0", None)
+    for host in BALANCERS:
+        live[host]["balancer"]["recorded"]["servers"] = {"blue-app2": "quarantine"}
+    assert not deploy("1.0", live).plan["changes"]
+    assert deploy("1.1", live).plan["servers"] == {"switch": {}, "settle": {}}
+
+
+def test_the_promised_rollback_target_is_kept_on_every_host() -> None:
+    live = fleet_of("1.0", None, kept=("0.9",), history=(proven("0.9"), proven("1.0")))
+    assert deploy("1.1", live).plan["rollback_target"] == {**named("1.0"), "slot": "blue"}
+    live["app2"]["release"]["slots"]["blue"] = slot("blue", None)
+    live["app2"]["release"]["revisions"] = [{"id": identifier("0.9"), "version": "0.9"}]
+    assert deploy("1.1", live).plan["rollback_target"] == {**named("0.9"), "slot": None}
 
 
 def test_previous_is_the_latest_good_one_when_the_spare_slots_differ() -> None:

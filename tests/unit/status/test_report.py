@@ -105,6 +105,57 @@ def test_whatever_is_wrong_is_named(changes, problem):
     assert any(line.startswith("PROBLEM") and problem in line for line in lines(made))
 
 
+def running(**components: tuple[str, bool]) -> dict[str, dict[str, object]]:
+    """Instances of a slot: name to kind and whether it runs."""
+    return {name: {"kind": kind, "running": runs} for name, (kind, runs) in components.items()}
+
+
+def beside(*hosts: tuple[dict, dict]):
+    """A fleet whose application hosts have these instances in the active and in the spare slot."""
+    return fleet(
+        **{
+            f"app{number}": {
+                "release": {
+                    "slots": {
+                        "blue": {**SLOTS["blue"], "instances": spare},
+                        "green": {**SLOTS["green"], "instances": active},
+                    },
+                    "revisions": REVISIONS,
+                }
+            }
+            for number, (active, spare) in enumerate(hosts, start=1)
+        }
+    )
+
+
+MAILS = running(web=("http", True), mailer=("worker", True))
+TICKS = running(clock=("singleton", True))
+STILL = running(clock=("singleton", False))
+
+
+@pytest.mark.parametrize(
+    ("hosts", "problems"),
+    [
+        ([(MAILS, {})], []),
+        ([(running(mailer=("worker", False)), {})], ["app1 does not run mailer in slot green"]),
+        ([(running(report=("scheduled", False)), {})], ["app1 does not run report in slot green"]),
+        ([(MAILS, MAILS)], ["app1 runs mailer in the spare slot blue"]),
+        ([(TICKS, STILL), (STILL, STILL)], []),
+        ([(STILL, {}), (STILL, {})], ["no host runs the singleton clock in slot green"]),
+        ([(TICKS, {}), (TICKS, {})], ["app1, app2 all run the singleton clock"]),
+    ],
+)
+def test_what_runs_beside_the_http_components_is_judged_too(hosts, problems):
+    assert report("shop", beside(*hosts))["problems"] == problems
+
+
+def test_what_a_lost_host_has_in_quarantine_is_named():
+    ledger = copy.deepcopy(FLEET["db1"]["ledger"])
+    ledger["state"]["left_out"] = ["blue-app1", "green-app1"]
+    made = report("shop", fleet(db1={"ledger": ledger}))
+    assert any("until a deployment places them: blue-app1, green-app1" in found for found in made["problems"])
+
+
 def test_before_the_first_deployment_it_says_so():
     nothing = {"ledger": {"uuid": None, "lease": None, "state": {"active": None, "deployments": []}}}
     assert lines(report("shop", {"db1": nothing}))[0] == "shop: no revision is active"
