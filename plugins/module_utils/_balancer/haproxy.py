@@ -56,7 +56,7 @@ from .state import SCHEMA, State
 
 MASTER_SOCKET = "/run/haproxy-master.sock"
 OUT_OF_ROTATION = 0x3B
-_LEFTOVER = re.compile(r"\.(state\.json|slots\.map|servers\.state|gate\.map|token)\..+")
+_LEFTOVER = re.compile(r"\.(state\.json|slots\.map|servers\.state|gate\.map|token|barred)\..+")
 
 
 @dataclass(frozen=True)

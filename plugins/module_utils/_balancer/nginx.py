@@ -39,7 +39,7 @@ KEPT_GENERATIONS = 3
 RANDOM_PROBES = 16
 _BUCKET_NAMES = tuple(f"b{bucket:03d}" for bucket in range(BUCKETS))
 _TO_SERVERS = "../../servers/"
-_LEFTOVER = re.compile(r"\.(token\..+|.+\.[0-9]+\.link)")
+_LEFTOVER = re.compile(r"\.((token|barred)\..+|.+\.[0-9]+\.link)")
 
 
 @dataclass(frozen=True)

@@ -68,11 +68,11 @@ class NginxService(Service):
 
     def reload(self) -> Callable[[], bool]:
         self._mark_log()
-        old = self._workers()
+        old = self.workers()
         reloaded = _run(["systemctl", "reload", UNIT])
         if reloaded.returncode:
             raise self._failed("reload", reloaded.stderr)
-        return lambda: not set(old) & set(self._workers())
+        return lambda: not set(old) & set(self.workers())
 
     def loaded(self) -> str:
         found = {self._answered() for _connection in range(_FRESH_CONNECTIONS)}
@@ -108,7 +108,7 @@ class NginxService(Service):
             else:
                 target.write_bytes(moved)
 
-    def _workers(self) -> Sequence[int]:
+    def workers(self) -> Sequence[int]:
         """Workers of the running master that take new connections."""
         try:
             master = int(PID_FILE.read_text(encoding="ascii"))

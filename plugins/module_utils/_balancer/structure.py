@@ -13,6 +13,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -209,7 +210,11 @@ class _Install:
         return True
 
     def _not_loaded(self) -> SystemFailure:
-        reason = self.service.complaints() or f"it answers with structure {self._loaded() or 'unknown'}"
+        reason = self.service.complaints() or (
+            "processes with the old one still take work"
+            if self._is_loaded()
+            else f"it answers with structure {self._loaded() or 'unknown'}"
+        )
         return SystemFailure(
             f"the new configuration was accepted but does not come into use: {reason}",
             where=", ".join(str(path) for path in self.wanted),
@@ -248,9 +253,16 @@ class _Old:
 
 
 def _put(path: Path, data: bytes | None, mode: int = 0o644) -> None:
+    _sweep(path)
     if data is None:
         path.unlink(missing_ok=True)
         fsync_directory(path.parent)
         return
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     write_atomic(path, data, mode=mode)
+
+
+def _sweep(path: Path) -> None:
+    """Remove what a run that was killed while it wrote ``path`` left beside it."""
+    for leftover in path.parent.glob(f".{escape(path.name)}.????????"):
+        leftover.unlink()

@@ -16,13 +16,11 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import pytest
@@ -35,9 +33,9 @@ from ansible_collections.slipway.release.plugins.module_utils._balancer.switch i
 from ansible_collections.slipway.release.plugins.module_utils._common.fence import Fence
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-TEMPLATE = REPOSITORY / "roles/balancer/templates/nginx.conf.j2"
+TEMPLATES = REPOSITORY / "roles/balancer/templates"
 SITE_PACKAGES = REPOSITORY / ".cache/venv-oldest/lib/python3.11/site-packages"
-METER = "ansible_collections.slipway.release.plugins.module_utils._meter"
+PROCESS_FILE = Path("/etc/nginx/modules-enabled/slipway.conf")
 DEFAULT_SITE = Path("/etc/nginx/sites-enabled/default")
 PORTS = {"blue-app1": 9081, "blue-app2": 9082, "green-app1": 9083, "green-app2": 9084}
 SHOP = BalancerConfig(
@@ -108,6 +106,7 @@ class Host:
     """nginx of this machine, set up as the role does."""
 
     def __init__(self, config: BalancerConfig) -> None:
+        self.shutdown_timeout = 60
         self.use(config)
 
     def use(self, config: BalancerConfig) -> None:
@@ -117,8 +116,8 @@ class Host:
         self.service = NginxService(config)
         self.file = Path(f"/etc/nginx/conf.d/slipway-{config.app}.conf")
 
-    def render(self) -> str:
-        """The role's template for this configuration."""
+    def render(self, template: str) -> str:
+        """One of the role's templates for this configuration."""
         variables = {
             "ansible_managed": "Ansible managed",
             "balancer_config": self.config.to_dict(),
@@ -132,9 +131,10 @@ class Host:
             "balancer_nginx_timeout": 300,
             "balancer_nginx_retry_seconds": 5,
             "balancer_nginx_ipv6": False,
+            "balancer_nginx_shutdown_timeout": self.shutdown_timeout,
         }
         rendered = subprocess.run(
-            [sys.executable, "-B", str(Path(__file__).with_name("render.py")), str(TEMPLATE)],
+            [sys.executable, "-B", str(Path(__file__).with_name("render.py")), str(TEMPLATES / template)],
             input=json.dumps(variables),
             env={"PYTHONPATH": str(SITE_PACKAGES), "PATH": os.environ["PATH"]},
             check=True,
@@ -146,9 +146,12 @@ class Host:
     def structure(self, extra: str = "") -> Structure:
         """What the role gives to ``lb_structure``."""
         config = json.dumps(self.config.to_dict())
-        return Structure(
-            {self.file: self.render() + extra, Path(f"/etc/slipway/balancer/{self.config.app}.json"): config}
-        )
+        process = {PROCESS_FILE: self.render("nginx_process.conf.j2")} if self.shutdown_timeout else {}
+        application = {
+            self.file: self.render("nginx.conf.j2") + extra,
+            Path(f"/etc/slipway/balancer/{self.config.app}.json"): config,
+        }
+        return Structure(process | application, () if self.shutdown_timeout else (PROCESS_FILE,))
 
     def install(self, extra: str = "", deadline: int = 10) -> Installed:
         """Install the structure."""
@@ -183,52 +186,6 @@ class Host:
         answers = ask(self.config.status_port, [f"/bucket/b{bucket:03d}" for bucket in range(1000)])
         prefix = f"slipway_{self.config.app}_"
         return Counter(answer.text.strip()[len(prefix) :] for answer in answers)
-
-
-class Load:
-    """Runs the meter in a process of its own until the block ends.
-
-    :param seconds: the longest time it may run.
-    """
-
-    def __init__(
-        self, seconds: int, *, rate: int = 500, slow: int = 10, long: int = 10, port: int = 8080, users: int = 500
-    ) -> None:
-        self.directory = tempfile.TemporaryDirectory(prefix="load")
-        self.stop = Path(self.directory.name) / "stop"
-        self.summary = Path(self.directory.name) / "report.json"
-        self.recorded = Path(self.directory.name) / "records.jsonl"
-        self.report: dict[str, Any] = {}
-        self.records: list[dict[str, Any]] = []
-        self.argv = [
-            *(sys.executable, "-B", "-m", METER, "--url", f"http://127.0.0.1:{port}/plain"),
-            *("--duration", str(seconds), "--rate", str(rate), "--slow", str(slow), "--long", str(long)),
-            *("--long-seconds", "5", "--sticky", "cookie:slipway", "--users", str(users)),
-            *("--report", str(self.summary), "--records", str(self.recorded), "--until-file", str(self.stop)),
-        ]
-
-    def __enter__(self) -> Load:
-        self.process = subprocess.Popen(self.argv, stdout=subprocess.DEVNULL)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop.touch()
-        self.process.wait(120)
-        if kind is None:
-            self.report = json.loads(self.summary.read_text(encoding="utf-8"))
-            self.records = [json.loads(line) for line in self.recorded.read_text(encoding="utf-8").splitlines()]
-        self.directory.cleanup()
-
-    @property
-    def lost(self) -> int:
-        """Lost requests of all classes."""
-        return int(self.report["total"]["lost"])
-
-    def sent(self, name: str) -> int:
-        """Requests of one class."""
-        return int(self.report["classes"][name]["sent"])
 
 
 def get(path: str = "/", port: int = 8080, headers: Sequence[str] = ()) -> tuple[int, dict[str, str], str]:
@@ -269,6 +226,7 @@ def machine() -> Iterator[None]:
     DEFAULT_SITE.symlink_to("/etc/nginx/sites-available/default")
     for path in Path("/etc/nginx/conf.d").glob("*.conf"):
         path.unlink()
+    PROCESS_FILE.unlink(missing_ok=True)
     for directory in ("/var/lib/slipway", "/run/slipway", "/etc/slipway"):
         shutil.rmtree(directory, ignore_errors=True)
     yield

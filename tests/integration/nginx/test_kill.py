@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.slipway.release.plugins.module_utils._balancer.info import info
+from ansible_collections.slipway.release.plugins.module_utils._common.fence import Fence
 
-from .conftest import Host, get
+from .conftest import PROCESS_FILE, Host, get, wait_until
 
 CALLS = (
     "mkdir,mkdirat,symlink,symlinkat,link,linkat,rename,renameat,renameat2,unlink,unlinkat,rmdir,"
@@ -25,6 +26,7 @@ CALLS = (
 )
 MANY = 40
 DRIVER = str(Path(__file__).with_name("driver.py"))
+INSTALLER = str(Path(__file__).with_name("installer.py"))
 SWITCHES = [pytest.param(100, 0, id="all to green"), pytest.param(0, 60, id="most to blue")]
 
 
@@ -43,7 +45,10 @@ def points(host: Host, blue: int, log: Path) -> list[tuple[str, int]]:
     before = host.balancer.live().percents["blue"]
     subprocess.run(["strace", "-f", "-o", str(log), "-e", f"trace={CALLS}", *driver(host, blue)], check=True)
     converge(host, before)
-    counted = Counter(re.findall(r"^\d+ +([a-z0-9]+)\(", log.read_text(), re.MULTILINE))
+    return chosen(Counter(re.findall(r"^\d+ +([a-z0-9]+)\(", log.read_text(), re.MULTILINE)))
+
+
+def chosen(counted: Counter[str]) -> list[tuple[str, int]]:
     found = []
     for name, count in counted.items():
         step = max(1, count // MANY * 5)
@@ -102,3 +107,66 @@ def test_a_swap_that_is_not_atomic_is_seen(host: Host) -> None:
     served = host.routes()
     assert sum(count for server, count in served.items() if server.startswith("blue")) not in (1000, 0)
     assert not info(host.balancer)["consistent"]
+
+
+def test_what_a_writer_of_a_token_left_is_removed(host: Host) -> None:
+    """Killed between the temporary file and its renaming, by way of a limit on the size of files."""
+    for act in ("bar_token(7)", "learn(7)"):
+        script = (
+            "import resource, signal; from pathlib import Path;"
+            "from ansible_collections.slipway.release.plugins.module_utils._common.fence import Fence;"
+            "signal.signal(signal.SIGXFSZ, signal.SIG_DFL); resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0));"
+            f"Fence(Path({str(host.balancer.directory)!r}), 0).{act}"
+        )
+        ended = subprocess.run([sys.executable, "-B", "-c", script], check=False, capture_output=True)
+        assert ended.returncode < 0, ended
+    assert {path.name.split(".")[1] for path in host.balancer.directory.glob(".*")} == {"barred", "token"}
+    converge(host, 0)
+    assert leftovers(host) == []
+    assert Fence(host.balancer.directory, 0).barred() == 0
+
+
+def installer(wanted: Path) -> list[str]:
+    return [sys.executable, "-B", INSTALLER, str(wanted)]
+
+
+def write_wanted(host: Host, wanted: Path, extra: str, shutdown_timeout: int) -> str:
+    """Write down a structure for the installer; its digest."""
+    host.shutdown_timeout = shutdown_timeout
+    structure = host.structure(extra)
+    files = {str(path): text for path, text in structure.files.items()}
+    wanted.write_text(json.dumps({"config": host.config.to_dict(), "files": files}), encoding="utf-8")
+    return structure.digest()
+
+
+def beside_the_files(host: Host) -> list[Path]:
+    return [path for file in host.structure().files for path in file.parent.glob(f".{file.name}.*")]
+
+
+def test_an_installation_killed_anywhere_serves_and_is_completed(host: Host, tmp_path: Path) -> None:
+    wanted, log = tmp_path / "wanted.json", tmp_path / "log"
+    write_wanted(host, wanted, "# traced\n", 61)
+    traced = "rename,renameat,renameat2,fsync,fchmod,unlink,write,flock,vfork,clone,clone3,kill"
+    subprocess.run(["strace", "-o", str(log), "-e", f"trace={traced}", *installer(wanted)], check=True)
+    counted = Counter(re.findall(r"^([a-z0-9]+)\(", log.read_text(), re.MULTILINE))
+    killed, left = 0, 0
+    for turn, (name, number) in enumerate(chosen(counted)):
+        old = host.service.loaded()
+        new = write_wanted(host, wanted, f"# {turn}\n", 60 + turn % 2)
+        inject = f"inject={name}:signal=KILL:when={number}"
+        ended = subprocess.run(
+            ["strace", "-o", "/dev/null", "-e", f"trace={name}", "-e", inject, *installer(wanted)],
+            check=False,
+            capture_output=True,
+        )
+        killed += ended.returncode in (-9, 137)
+        wait_until(lambda: host.service.loaded() in (old, new), 5, "one of the two structures")
+        assert get()[0] == 200, f"{name} {number}"
+        assert subprocess.run(["nginx", "-t", "-q"], check=False).returncode == 0, f"{name} {number}"
+        left += len(beside_the_files(host))
+        subprocess.run(installer(wanted), check=True)
+        assert host.service.loaded() == new, f"{name} {number}"
+        assert beside_the_files(host) == [], f"{name} {number}"
+    print(f"killed {killed} times, {left} temporary files swept")
+    assert killed >= 15 and left > 0
+    assert PROCESS_FILE.exists()

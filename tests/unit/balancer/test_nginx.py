@@ -67,6 +67,7 @@ def test_what_a_killed_run_left_is_removed(nginx: Nginx, state: Make) -> None:
         nginx.directory / ".current.99.link",
         nginx.directory / ".stable.99.link",
         nginx.directory / ".token.x",
+        nginx.directory / ".barred.x",
     ]
     for path in leftovers:
         path.symlink_to("nowhere")
