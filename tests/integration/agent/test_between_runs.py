@@ -14,7 +14,8 @@ from ansible_collections.slipway.release.plugins.module_utils._agent.payload imp
 from ansible_collections.slipway.release.plugins.module_utils._agent.place import place
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import StaleTokenError
 
-from tests.integration.nginx.conftest import GREEN, Instance, Load, get, run, wait_until
+from tests.integration.load import Load
+from tests.integration.nginx.conftest import GREEN, Instance, get, run, wait_until
 
 from .conftest import PLACES, UNIT, Machine
 

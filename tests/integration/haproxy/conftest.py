@@ -15,13 +15,10 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import pytest
@@ -57,7 +54,6 @@ CONFIG = BalancerConfig(
         slot: {host: f"127.0.0.1:{PORTS[f'{slot}-{host}']}" for host in ("app1", "app2")} for slot in ("blue", "green")
     },
 )
-METER = "ansible_collections.slipway.release.plugins.module_utils._meter"
 IN_LAB = Path("/run/host/container-manager").exists() or Path("/mnt/slipway").exists()
 collect_ignore_glob = [] if IN_LAB else ["test_*.py"]
 
@@ -204,57 +200,6 @@ class Host:
         generation = recorded.generation + 1 if recorded else 1
         self.balancer.apply(State("shop", generation, self.token, "blue", whole("blue")))
         self.balancer.open()
-
-
-class Load:
-    """Runs the meter in a process of its own until the block ends.
-
-    :param seconds: the longest time it may run.
-    :param until: whether the run ends with the block rather than with its time.
-    """
-
-    def __init__(
-        self, seconds: int, *, rate: int = 500, slow: int = 10, long: int = 10, port: int = 8080, until: bool = True
-    ) -> None:
-        self.directory = tempfile.TemporaryDirectory(prefix="load")
-        self.stop = Path(self.directory.name) / "stop"
-        self.summary = Path(self.directory.name) / "report.json"
-        self.report: dict[str, Any] = {}
-        self.until = until
-        self.argv = [
-            *(sys.executable, "-B", "-m", METER, "--url", f"http://127.0.0.1:{port}/plain"),
-            *("--duration", str(seconds), "--rate", str(rate), "--slow", str(slow), "--long", str(long)),
-            *("--long-seconds", "5", "--key", "cookie:slipway", "--users", "500"),
-            *("--report", str(self.summary), "--until-file", str(self.stop)),
-        ]
-
-    def __enter__(self) -> Load:
-        self.process = subprocess.Popen(self.argv, stdout=subprocess.DEVNULL)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is not None or self.until:
-            self.stop.touch()
-        self.process.wait(120)
-        if kind is None:
-            self.report = json.loads(self.summary.read_text(encoding="utf-8"))
-        self.directory.cleanup()
-
-    @property
-    def lost(self) -> int:
-        """Lost requests of all classes."""
-        return int(self.report["total"]["lost"])
-
-    @property
-    def answered(self) -> int:
-        """Answered requests of all classes."""
-        return int(self.report["total"]["ok"])
-
-    def sent(self, name: str) -> int:
-        """Requests of one class."""
-        return int(self.report["classes"][name]["sent"])
 
 
 @pytest.fixture(scope="session")

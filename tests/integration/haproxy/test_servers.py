@@ -15,7 +15,9 @@ from ansible_collections.slipway.release.plugins.module_utils._balancer.haproxy 
 from ansible_collections.slipway.release.plugins.module_utils._balancer.haproxy_socket import Worker
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import StateError, SystemFailure
 
-from .conftest import CONFIG, Host, Instance, Load, ask, runtime, up, wait_until
+from tests.integration.load import Load
+
+from .conftest import CONFIG, Host, Instance, ask, runtime, up, wait_until
 
 HEALTH_SECONDS = CONFIG.health.fall * (CONFIG.health.interval + CONFIG.health.timeout)
 

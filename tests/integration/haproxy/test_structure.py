@@ -15,7 +15,9 @@ import pytest
 from ansible_collections.slipway.release.plugins.module_utils._balancer.config import BalancerConfig, Health
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SystemFailure
 
-from .conftest import CONFIG, PORT, Host, Load, ask, run, runtime, wait_until, with_servers
+from tests.integration.load import Load
+
+from .conftest import CONFIG, PORT, Host, ask, run, runtime, wait_until, with_servers
 
 MAIN = Path("/etc/haproxy/haproxy.cfg")
 FREE_PORT = 8099

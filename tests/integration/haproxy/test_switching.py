@@ -5,57 +5,56 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import csv
 import time
-from collections.abc import Iterator
 
 import pytest
 from ansible_collections.slipway.release.plugins.module_utils._balancer.drain import Drain, wait_drained
+from ansible_collections.slipway.release.plugins.module_utils._balancer.state import whole
 
-from .conftest import CONFIG, PORT, REPOSITORY, Host, Instance, Load, listens, runtime, wait_until
+from tests.integration.load import Load, reached
+from tests.integration.volume import UNDER_WAY, Proof, full_load, require_losses, switch_often
 
-SWITCHES = 100
-FAR_PORT = 8098
-
-
-def test_a_hundred_switches_lose_nothing(host: Host) -> None:
-    before = host.balancer.processes()
-    took: list[int] = []
-    with Load(seconds=90, rate=700, slow=40, long=50) as load:
-        for number in range(SWITCHES):
-            blue = 100 * (number % 2)
-            outcome = host.switch(percents={"blue": blue, "green": 100 - blue})
-            assert outcome.verified and outcome.changed
-            took += [step["elapsed_us"] for step in outcome.steps if step["name"] in ("apply", "verify")]
-            time.sleep(0.3)
-    print(f"apply and verify, microseconds: {sorted(took)[len(took) // 2]} median, {max(took)} worst")
-    assert load.lost == 0, load.report
-    assert load.sent("keepalive") >= 10_000 and load.sent("new") >= 10_000 and load.sent("slow") >= 1_000
-    assert load.sent("long") >= 50
-    assert host.balancer.processes() == before
+from .conftest import CONFIG, PORT, Host, Instance, run, runtime, wait_until
 
 
-@pytest.fixture
-def far() -> Iterator[int]:
-    """A port through which HAProxy is 20 ms away, there and back."""
-    argv = [sys.executable, "-B", "-m", "lab.delay_proxy", "--listen", f"127.0.0.1:{FAR_PORT}"]
-    argv += ["--target", f"127.0.0.1:{PORT}", "--delay-ms", "10"]
-    process = subprocess.Popen(argv, cwd=REPOSITORY, stderr=subprocess.DEVNULL)
-    wait_until(lambda: listens(FAR_PORT), 10, "the proxy listens")
-    yield FAR_PORT
-    process.terminate()
-    process.wait(10)
+@pytest.mark.parametrize("delay_ms", [0, 10], ids=["direct", "at a round trip of 20 ms"])
+def test_a_hundred_switches_lose_nothing(host: Host, instances: dict[str, Instance], delay_ms: int) -> None:
+    processes, received = process_ids(host), requests()
+    with reached(PORT, delay_ms) as port:
+        with full_load(port) as load:
+            wait_until(lambda: host.balancer.connections("blue") >= UNDER_WAY, 30, "the load is under way")
+            switches = switch_often(lambda slot: host.switch(percents=whole(slot)))
+        proof = Proof(load, switches)
+        print(f"HAProxy, {delay_ms} ms each way: {proof.describe()}")
+        proof.require()
+        assert proof.quick_us[0] >= 2_000 * delay_ms
+        assert process_ids(host) == processes
+        assert requests() - received == load.report["total"]["sent"], "a client sent a request twice"
+        host.switch(percents=whole("blue"))
+        with full_load(port) as control:
+            wait_until(lambda: host.balancer.connections("blue") >= UNDER_WAY, 30, "the load is under way")
+            for name in CONFIG.instances("blue"):
+                instances[name].kill()
+            time.sleep(0.5)
+            host.switch(percents=whole("green"))
+            time.sleep(1)
+    print(f"negative control: {require_losses(control)}")
 
 
-def test_switches_lose_nothing_at_a_round_trip_of_20_ms(host: Host, far: int) -> None:
-    with Load(seconds=60, rate=200, slow=10, long=10, port=far) as load:
-        for number in range(30):
-            blue = 100 * (number % 2)
-            assert host.switch(percents={"blue": blue, "green": 100 - blue}).verified
-            time.sleep(0.3)
-    assert load.lost == 0, load.report
-    assert load.answered > 1500
+def process_ids(host: Host) -> tuple[str, ...]:
+    """The master and its workers, old ones too."""
+    found = host.balancer.processes()
+    assert found is not None
+    master = run("systemctl", "show", "-P", "MainPID", "haproxy").stdout.strip()
+    return (master, *map(str, (*found.workers, *found.old_workers)))
+
+
+def requests() -> int:
+    """How many requests HAProxy has received for the application."""
+    lines = runtime(CONFIG.socket, "show stat").lstrip("# ").splitlines()
+    row = next(row for row in csv.DictReader(lines) if (row["pxname"], row["svname"]) == ("slipway-shop", "FRONTEND"))
+    return int(row["req_tot"])
 
 
 def test_the_wrong_order_is_seen_to_lose_requests(host: Host) -> None:

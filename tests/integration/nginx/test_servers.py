@@ -12,7 +12,9 @@ import pytest
 from ansible_collections.slipway.release.plugins.module_utils._balancer.drain import Drain, wait_drained
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import StateError
 
-from .conftest import Host, Instance, Load, get
+from tests.integration.load import Load
+
+from .conftest import Host, Instance, get
 
 
 @pytest.mark.parametrize("asked", ["drain", "quarantine"])

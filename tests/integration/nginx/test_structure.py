@@ -18,7 +18,9 @@ import pytest
 from ansible_collections.slipway.release.plugins.module_utils._balancer.structure import install
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SystemFailure
 
-from .conftest import DEFAULT_SITE, Host, Load, get, listens, run, wait_until
+from tests.integration.load import Load
+
+from .conftest import DEFAULT_SITE, Host, get, listens, run, wait_until
 
 OTHER_SITE = Path("/etc/nginx/conf.d/other.conf")
 

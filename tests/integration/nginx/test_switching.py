@@ -5,88 +5,50 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
+from pathlib import Path
 
+import pytest
 from ansible_collections.slipway.release.plugins.module_utils._balancer.drain import Drain, wait_drained
-from ansible_collections.slipway.release.plugins.module_utils._common.clock import boottime
+from ansible_collections.slipway.release.plugins.module_utils._balancer.state import whole
 
-from .conftest import BLUE, GREEN, REPOSITORY, Host, Instance, Load, get, listens, wait_until
+from tests.integration.load import Load, reached
+from tests.integration.volume import UNDER_WAY, Proof, full_load, require_losses, switch_often
 
-SWITCHES = 100
+from .conftest import BLUE, GREEN, Host, Instance, get, wait_until
 
-
-def test_a_hundred_switches_lose_nothing(host: Host) -> None:
-    before = host.processes()
-    switched: list[tuple[int, int, str]] = []
-    took: dict[str, list[int]] = {"apply": [], "verify": []}
-    with Load(seconds=120, rate=700, slow=40, long=50) as load:
-        for number in range(SWITCHES):
-            wanted = GREEN if number % 2 == 0 else BLUE
-            asked = now_us()
-            outcome = host.switch(percents=wanted)
-            switched.append((asked, now_us(), "blue" if wanted is GREEN else "green"))
-            assert outcome.verified and outcome.changed
-            for step in outcome.steps:
-                if step["name"] in took:
-                    took[step["name"]].append(step["elapsed_us"])
-            time.sleep(0.3)
-    for name, values in took.items():
-        print(f"{name}: {sorted(values)[len(values) // 2]} us median, {sorted(values)[-2]} us p99")
-    late = sorted(last_old_answers(load, switched))
-    print(f"last answer of the old slot after the command: {late[len(late) // 2]} us median, {late[-2]} us p99")
-    assert load.lost == 0, load.report
-    assert load.sent("keepalive") >= 10_000 and load.sent("new") >= 10_000 and load.sent("slow") >= 1_000
-    assert load.sent("long") >= 50
-    assert host.processes() == before
+ACCESS_LOG = Path("/var/log/nginx/access.log")
 
 
-def test_switches_lose_nothing_at_a_round_trip_of_20_ms(host: Host) -> None:
-    far = [sys.executable, "-B", "-m", "lab.delay_proxy", "--listen", "127.0.0.1:8070", "--delay-ms", "10"]
-    proxy = subprocess.Popen([*far, "--target", "127.0.0.1:8080"], cwd=REPOSITORY)
-    try:
-        wait_until(lambda: listens(8070), 10, "the delaying proxy listens")
-        with Load(seconds=60, rate=200, slow=10, long=10, port=8070) as load:
-            for number in range(30):
-                host.switch(percents=GREEN if number % 2 == 0 else BLUE)
-                time.sleep(0.3)
-    finally:
-        proxy.terminate()
-        proxy.wait(10)
-    assert load.report["classes"]["keepalive"]["latency_us"]["p50"] >= 20_000
-    assert load.lost == 0, load.report
+@pytest.mark.parametrize("delay_ms", [0, 10], ids=["direct", "at a round trip of 20 ms"])
+def test_a_hundred_switches_lose_nothing(host: Host, instances: dict[str, Instance], delay_ms: int) -> None:
+    processes, received = host.processes(), logged()
+    with reached(host.config.port, delay_ms) as port:
+        with full_load(port) as load:
+            wait_until(lambda: host.balancer.connections("blue") >= UNDER_WAY, 30, "the load is under way")
+            switches = switch_often(lambda slot: host.switch(percents=whole(slot)))
+        proof = Proof(load, switches)
+        print(f"nginx, {delay_ms} ms each way: {proof.describe()}")
+        proof.require()
+        assert proof.quick_us[0] >= 2_000 * delay_ms
+        assert host.processes() == processes
+        sent = load.report["total"]["sent"]
+        wait_until(lambda: logged() - received >= sent, 10, "nginx has logged every request")
+        assert logged() - received == sent, "a client sent a request twice"
+        host.switch(percents=BLUE)
+        with full_load(port) as control:
+            wait_until(lambda: host.balancer.connections("blue") >= UNDER_WAY, 30, "the load is under way")
+            for name in host.config.instances("blue"):
+                instances[name].end()
+            time.sleep(0.5)
+            host.switch(percents=GREEN)
+            time.sleep(1)
+    print(f"negative control: {require_losses(control)}")
 
 
-def now_us() -> int:
-    return int(boottime() * 1_000_000)
-
-
-def last_old_answers(load: Load, switched: list[tuple[int, int, str]]) -> list[int]:
-    """For each switch, how long after the command a quick request was still answered by the slot it left."""
-    origin = load.report["started"]["boottime_us"]
-    answers = [
-        (origin + row["end_us"], row["slot"])
-        for row in load.records
-        if row["class"] in ("keepalive", "new") and row["slot"]
-    ]
-    until = [asked for asked, _done, _old in switched[1:]] + [now_us()]
-    return [
-        max([end - done for end, slot in answers if slot == old and done <= end < next_asked], default=0)
-        for (_asked, done, old), next_asked in zip(switched, until)
-    ]
-
-
-def test_ending_the_active_slot_before_the_switch_is_seen_to_lose(host: Host, instances: dict[str, Instance]) -> None:
-    """Negative control of the test above: the same load, the wrong order."""
-    with Load(seconds=20, slow=4, long=0) as load:
-        time.sleep(1)
-        for name in ("blue-app1", "blue-app2"):
-            instances[name].end()
-        time.sleep(0.2)
-        host.switch(percents=GREEN)
-        time.sleep(1)
-    assert load.lost > 20, load.report
+def logged() -> int:
+    """How many requests of the meter nginx has logged."""
+    return ACCESS_LOG.read_text(encoding="utf-8").count("slipway-traffic-meter")
 
 
 def restart_at_once(host: Host, instances: dict[str, Instance], slot: str) -> None:
