@@ -93,13 +93,13 @@ class Meter:
     async def _run(self) -> dict[str, Any]:
         self._loop = asyncio.get_running_loop()
         self._most_busy = _raise_file_limit() - SPARE_FILES - self._most_idle
-        self._origin = self._loop.time() + HEAD_START
-        self._end = self._origin + self.options.duration
-        self.recorder = Recorder(self._origin)
         started = {
             "boottime_us": round((boottime() + HEAD_START) * 1e6),
             "unix_ms": round((time.time() + HEAD_START) * 1e3),
         }
+        self._origin = self._loop.time() + HEAD_START
+        self._end = self._origin + self.options.duration
+        self.recorder = Recorder(self._origin)
         self._start_schedules()
         self._swept = self._loop.time()
         while not self._stopping or self._busy:
