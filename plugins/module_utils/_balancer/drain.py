@@ -16,7 +16,7 @@ from .config import SLOTS, BalancerConfig
 from .state import State
 
 INTERVAL = 0.02
-ZEROS_TO_BELIEVE = 2
+ZEROS_TO_BELIEVE = 3
 
 
 @dataclass(frozen=True)

@@ -46,11 +46,11 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drain_module, "INTERVAL", 0)
 
 
-def test_a_drain_waits_until_nothing_was_left_twice(memory: Any) -> None:
-    memory.left = {"blue-app1": [2, 0, 1, 0, 0]}
+def test_a_drain_waits_until_nothing_was_left_three_times_in_a_row(memory: Any) -> None:
+    memory.left["blue-app1"] = [2, 0, 0, 1, 0, 0, 0, 9]
     drained = wait_drained(memory, Drain(("blue-app1",), 30, "fail"))
     assert (drained["blue-app1"]["drained"], drained["blue-app1"]["connections"]) == (True, 0)
-    assert memory.left == {"blue-app1": [0]}
+    assert memory.left["blue-app1"] == [9]
 
 
 def test_a_drain_that_does_not_end_fails_or_is_cut(memory: Any) -> None:
