@@ -80,6 +80,34 @@ options:
     type: str
     choices: [fail, cut]
     default: fail
+  loss_budget:
+    description:
+      - Measure what the change of O(percents) loses, with requests through this balancer's own public port that are
+        never repeated. When more is lost than allowed, the traffic is moved back at once and the task fails.
+      - A meter that could not keep its schedule proves nothing; RV(loss) says so, and the traffic stays moved.
+      - Nothing is measured when nothing changes.
+    type: dict
+    suboptions:
+      path:
+        description: What is asked for. Any answer but 2xx counts as lost.
+        type: str
+        required: true
+      rate:
+        description: Requests a second, half of them on kept connections, from 1 to 1000.
+        type: int
+        default: 50
+      before:
+        description: Seconds to measure before the change, from 0 to 60.
+        type: int
+        default: 1
+      after:
+        description: Seconds to measure after the change, from 0 to 60.
+        type: int
+        default: 2
+      max_lost:
+        description: Number of lost requests that is still allowed.
+        type: int
+        default: 0
   force:
     description: Send traffic to instances without asking whether they are ready, and settle at any percents.
     type: bool
@@ -107,6 +135,15 @@ EXAMPLES = r"""
     percents: {blue: 0, green: 100}
     lease_seconds: 300
     drain: [blue]
+
+- name: Give a canary its share, and take it back should a single request be lost by that
+  slipway.release.lb_switch:
+    app: shop
+    token: 12
+    percents: {blue: 90, green: 10}
+    lease_seconds: 300
+    return_to: {blue: 100, green: 0}
+    loss_budget: {path: /health/ready, rate: 100}
 
 - name: Keep it so
   slipway.release.lb_switch:
@@ -181,6 +218,15 @@ drained:
   returned: success
   type: dict
   sample: {blue: {drained: true, connections: 0, elapsed_us: 180250}}
+loss:
+  description:
+    - What the O(loss_budget) was spent on, with the RV(slipway.release.traffic_meter#module:verdict),
+      RV(slipway.release.traffic_meter#module:reason) and RV(slipway.release.traffic_meter#module:summary) of a traffic
+      meter.
+    - Empty when nothing was measured.
+  returned: always
+  type: dict
+  sample: {verdict: pass, reason: 0 of 153 requests lost, summary: {}}
 """
 
 from typing import Any
@@ -193,6 +239,7 @@ from ansible_collections.slipway.release.plugins.module_utils._balancer.drain im
     wait_drained,
 )
 from ansible_collections.slipway.release.plugins.module_utils._balancer.factory import balancer
+from ansible_collections.slipway.release.plugins.module_utils._balancer.loss_budget import LossBudget, moved_within
 from ansible_collections.slipway.release.plugins.module_utils._balancer.switch import Change, Outcome, switch
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._common.fence import Fence
@@ -209,6 +256,16 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "drain": {"type": "list", "elements": "str", "default": []},
     "drain_deadline": {"type": "int", "default": 30},
     "drain_policy": {"type": "str", "choices": ["fail", "cut"], "default": "fail"},
+    "loss_budget": {
+        "type": "dict",
+        "options": {
+            "path": {"type": "str", "required": True},
+            "rate": {"type": "int", "default": LossBudget.rate},
+            "before": {"type": "int", "default": LossBudget.before},
+            "after": {"type": "int", "default": LossBudget.after},
+            "max_lost": {"type": "int", "default": LossBudget.max_lost},
+        },
+    },
     "force": {"type": "bool", "default": False},
     "initial": {"type": "bool", "default": False},
     "open": {"type": "bool"},
@@ -234,8 +291,16 @@ def run(params: dict[str, Any], check_mode: bool, result: dict[str, Any]) -> Non
     for option in ("percents", "return_to"):
         options[option] = integers(option, params[option])
     change = Change(**options, drain=drain.names)
-    outcome = switch(host, Fence(host.directory, params["token"]), change, check=check_mode)
-    result.update(outcome.to_dict(), drained={}, diff=difference(outcome))
+
+    def move(wanted: Change, *, check: bool = check_mode) -> Outcome:
+        return switch(host, Fence(host.directory, params["token"]), wanted, check=check)
+
+    budget = LossBudget(**params["loss_budget"]) if params["loss_budget"] else None
+    if budget and not check_mode and move(change, check=True).changed:
+        outcome, loss = moved_within(budget, host.config, move, change)
+    else:
+        outcome, loss = move(change), {}
+    result.update(outcome.to_dict(), drained={}, loss=loss, diff=difference(outcome))
     if not check_mode:
         result["drained"] = wait_drained(host, drain)
         refuse_undrained(drain, result["drained"], where=f"application {params['app']}")
