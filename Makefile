@@ -48,7 +48,7 @@ unit: setup ## run the unit tests on the oldest and the newest ansible-core
 integration: setup ## run the integration tests in a lab machine (AREA=... for one area)
 	@$(PYTHON) -m tools.integration $(PYTEST)
 
-system: setup ## run the tests of whole deployments on a lab of their own
+system: setup ## run the tests of whole deployments on a lab of their own (AREA=... for some)
 	@$(PYTHON) -m tools.system $(PYTEST)
 
 molecule: setup ## run the molecule scenarios (SCENARIO=... for one)

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs the system tests: whole deployments under live traffic, on a lab of their own; arguments go to pytest.
 
-Brings the lab ``system`` up and takes it down again.
+``AREA`` names one or more of them, separated by commas: ``killed`` is ``tests/system/test_killed.py``. Brings the lab
+``system`` up and takes it down again.
 """
 
 from __future__ import annotations
@@ -11,14 +12,30 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from tools.environments import COLLECTIONS, TOP, linters, ready_environments, search_path
 
 LAB = "system"
+TESTS = TOP / "tests" / "system"
+
+
+def areas(wanted: str) -> list[Path]:
+    """The files of these areas, all when none is named.
+
+    :raises KeyError: there is no such area.
+    """
+    found = {path.stem.removeprefix("test_"): path for path in sorted(TESTS.glob("test_*.py"))}
+    return [found[name] for name in wanted.split(",")] if wanted else list(found.values())
 
 
 def main(arguments: list[str]) -> int:
     """Run them with the newest ansible-core there is."""
+    try:
+        files = [str(path.relative_to(TOP)) for path in areas(os.environ.get("AREA", ""))]
+    except KeyError as exc:
+        print(f"system: no tests for AREA={exc.args[0]}")
+        return 1
     environments = ready_environments()
     if not environments:
         print("system: no development environment; run 'make setup'")
@@ -31,7 +48,7 @@ def main(arguments: list[str]) -> int:
         "PYTHONDONTWRITEBYTECODE": "1",
         "SLIPWAY_LAB": LAB,
     }
-    command = [str(environment.bin / "python"), "-m", "pytest", "tests/system", "--durations=10", *arguments]
+    command = [str(environment.bin / "python"), "-m", "pytest", *files, "--durations=10", *arguments]
     try:
         return subprocess.run(command, cwd=TOP, env=variables, check=False).returncode
     finally:
