@@ -66,7 +66,7 @@ def switch_often(switch: Callable[[str], Outcome]) -> list[Switched]:
         asked = now_us()
         outcome = switch(slot)
         made.append(Switched(asked, now_us(), slot))
-        assert outcome.verified and outcome.changed
+        assert outcome.verified and outcome.changed, outcome
         time.sleep(PAUSE)
     return made
 
@@ -102,16 +102,18 @@ class Proof:
 
     def require(self) -> None:
         """The promise."""
-        assert self.failed == Counter(), [row for row in self.rows if row["outcome"] != "ok"][:20]
-        assert self.total["lost"] == 0
-        assert self.seen >= LEAST_SWITCHES
-        assert self.stale == 0, "requests that began after a switch were answered by the slot it left"
+        lost = [row for row in self.rows if row["outcome"] != "ok"]
+        assert not lost and self.total["lost"] == 0, f"{len(lost)} lost, the first of them: {lost[:20]}"
+        assert self.stale == 0, f"{self.stale} requests began after a switch and went to the slot it left"
+        assert self.seen >= LEAST_SWITCHES, f"clients saw {self.seen} switches, not {LEAST_SWITCHES}"
         short = {name: self.answered[name] for name, least in LEAST_ANSWERED.items() if self.answered[name] < least}
-        assert not short, f"answered fewer than {LEAST_ANSWERED}"
-        assert self.slow_across >= LEAST_ANSWERED["slow"]
-        assert min(self.slow_in_flight) >= LEAST_SLOW_IN_FLIGHT
-        assert self.long_across >= LEAST_ANSWERED["long"]
-        assert max(self.long_open) >= LEAST_ANSWERED["long"]
+        assert not short, f"answered {short}, fewer than {LEAST_ANSWERED}"
+        assert self.slow_across >= LEAST_ANSWERED["slow"], (
+            f"{self.slow_across} slow requests were in flight at a switch"
+        )
+        assert min(self.slow_in_flight) >= LEAST_SLOW_IN_FLIGHT, f"slow requests in flight: {self.slow_in_flight}"
+        assert self.long_across >= LEAST_ANSWERED["long"], f"{self.long_across} long ones lived across the switches"
+        assert max(self.long_open) >= LEAST_ANSWERED["long"], f"long ones open: {self.long_open}"
 
     def describe(self) -> str:
         """The figures, for people."""
@@ -175,5 +177,5 @@ def require_losses(load: Load) -> str:
     Gives the figures, for people.
     """
     lost = {name: load.report["classes"][name]["lost"] for name in LEAST_ANSWERED}
-    assert all(lost.values()), lost
+    assert all(lost.values()), f"no losses seen: {lost}"
     return f"{load.lost} of {load.report['total']['sent']} lost: {lost}"
