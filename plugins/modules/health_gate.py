@@ -269,46 +269,11 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
+from ansible_collections.slipway.release.plugins.module_utils._gate.arguments import CHECK
 from ansible_collections.slipway.release.plugins.module_utils._gate.model import INSUFFICIENT, PASS, Check, Finding
 from ansible_collections.slipway.release.plugins.module_utils._gate.run import Gate, as_results, verdict
 from ansible_collections.slipway.release.plugins.module_utils._gate.spec import credentials, parse
 
-TLS = {
-    "verify": {"type": "bool", "default": True},
-    "ca": {"type": "path"},
-    "server_name": {"type": "str"},
-    "min_days": {"type": "int", "default": 0},
-}
-CHECK = {
-    "name": {"type": "str", "required": True},
-    "type": {"type": "str", "required": True, "choices": ["http", "tcp", "command", "unit", "sql"]},
-    "budget_ms": {"type": "int", "default": 0},
-    "timeout": {"type": "int", "default": 1},
-    "interval": {"type": "int", "default": 1},
-    "successes": {"type": "int", "default": 3},
-    "startup": {"type": "int", "default": 0},
-    "deadline": {"type": "int", "default": 60},
-    "failures": {"type": "int", "default": 0},
-    "url": {"type": "str"},
-    "method": {"type": "str", "choices": ["GET", "HEAD", "OPTIONS", "POST"]},
-    "headers": {"type": "dict"},
-    "secret_headers": {"type": "dict", "no_log": True},
-    "host": {"type": "str"},
-    "address": {"type": "str"},
-    "status": {"type": "list", "elements": "int"},
-    "body": {"type": "str"},
-    "body_regex": {"type": "str"},
-    "json": {"type": "dict"},
-    "response_headers": {"type": "dict"},
-    "tls": {"type": "dict", "options": TLS},
-    "argv": {"type": "list", "elements": "str"},
-    "rc": {"type": "list", "elements": "int"},
-    "stdout": {"type": "str"},
-    "unit": {"type": "str"},
-    "dsn": {"type": "str", "no_log": True},
-    "query": {"type": "str"},
-    "expect": {"type": "str"},
-}
 ARGUMENTS = {
     "checks": {"type": "list", "elements": "dict", "required": True, "options": CHECK},
     "fail_fast": {"type": "bool", "default": False},

@@ -26,8 +26,8 @@ _APP = re.compile(r"[a-z][a-z0-9-]{0,30}")
 _HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _ADDRESS = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
 _SERVER_NAME = re.compile(r"[A-Za-z0-9_*.-]+")
-_PATH = re.compile(r"/[A-Za-z0-9._~!$&()*+,=:@%/?-]*")
-_STICKY_NAME = {
+PATH = re.compile(r"/[A-Za-z0-9._~!$&()*+,=:@%/?-]*")
+STICKY_NAME = {
     "cookie": re.compile(r"[A-Za-z][A-Za-z0-9_]*"),
     "header": re.compile(r"[A-Za-z][A-Za-z0-9-]*"),
     "address": re.compile(r""),
@@ -267,16 +267,16 @@ def _names(check: _Check, content: Any) -> tuple[str, ...]:
 def _sticky(check: _Check, content: Any) -> Sticky:
     check.keys(content, required={"by"}, optional={"name"}, prefix="sticky.")
     by = content["by"]
-    check.that(by in _STICKY_NAME, "sticky.by", f"must be one of {', '.join(_STICKY_NAME)}, found {by!r}")
+    check.that(by in STICKY_NAME, "sticky.by", f"must be one of {', '.join(STICKY_NAME)}, found {by!r}")
     name = content.get("name", "") if by in ("cookie", "header") else ""
-    check.matches("sticky.name", name, _STICKY_NAME[by])
+    check.matches("sticky.name", name, STICKY_NAME[by])
     return Sticky(by=by, name=name)
 
 
 def _health(check: _Check, content: Any) -> Health:
     check.keys(content, required=set(), optional=set(_DEFAULTS["health"]), prefix="health.")
     merged = {**_DEFAULTS["health"], **content}
-    check.matches("health.path", merged["path"], _PATH)
+    check.matches("health.path", merged["path"], PATH)
     for key in ("interval", "timeout", "fall", "rise"):
         check.integer(f"health.{key}", merged[key], 1, 3600)
     return Health(**merged)

@@ -39,6 +39,7 @@ class Reading:
         self.unevaluated: list[InputError] = []
         self.unread: set[str] = set()
         given = {name: value for name, value in variables.items() if _is_ours(name)}
+        self._empty = {name for name in given if given[name] is None and spec.get(name, {}).get("default")}
         self._refuse_unknown("", given, spec)
         for name, declared in spec.items():
             before = len(self.problems)
@@ -53,8 +54,15 @@ class Reading:
 
     def _option(self, where: str, declared: dict[str, Any], value: Any) -> Any:
         if value is None:
-            if declared.get("required"):
+            if where in self._empty:
+                self._problem(
+                    "it is empty, which means nothing", where, f"remove {where}, or set it to {_expected(declared)}"
+                )
+            elif declared.get("required"):
                 self._problem("it is not set", where, f"set {where}: {_sentence(declared)}")
+            return declared.get("default")
+        if _is_text_for_structure(declared, value):
+            self._problem(f"{_shown(value)} is text, not {_expected(declared)}", where, _as_structure(where, declared))
             return declared.get("default")
         try:
             read = convert(where.rsplit(".", 1)[-1], declared, value)
@@ -64,11 +72,19 @@ class Reading:
             )
             return declared.get("default")
         options = declared.get("options")
+        if declared.get("elements") == "dict":
+            self._refuse_text_items(where, declared, value)
         if options and declared["type"] == "list":
             return [self._options(f"{where}[{index}]", options, item) for index, item in enumerate(read)]
         if options:
             return self._options(where, options, read)
         return read
+
+    def _refuse_text_items(self, where: str, declared: dict[str, Any], items: Any) -> None:
+        for index, item in enumerate(items):
+            if isinstance(item, str):
+                here = f"{where}[{index}]"
+                self._problem(f"{_shown(item)} is text, not a mapping", here, _as_structure(here, {"type": "dict"}))
 
     def _options(self, where: str, options: dict[str, Any], value: dict[str, Any]) -> dict[str, Any]:
         self._refuse_unknown(f"{where}.", value, options)
@@ -97,6 +113,20 @@ def _expected(declared: dict[str, Any]) -> str:
         return f"a list of {inner}"
     unit = f" ({declared['units']})" if "units" in declared else ""
     return names[declared["type"]] + unit
+
+
+def _is_text_for_structure(declared: dict[str, Any], value: Any) -> bool:
+    """Whether Ansible would convert text, which roles would then read as it was written."""
+    return isinstance(value, str) and declared["type"] in ("list", "dict")
+
+
+def _as_structure(where: str, declared: dict[str, Any]) -> str:
+    name = re.split(r"[.\[]", where)[0]
+    form = "[...]" if where == name and declared["type"] == "list" else "..." if where != name else "{...}"
+    return (
+        f"write {_expected(declared)} in the inventory; on the command line -e '{{\"{name}\": {form}}}' or "
+        "-e @<file>, because key=value is text"
+    )
 
 
 def _shown(value: Any) -> str:

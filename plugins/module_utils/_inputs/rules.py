@@ -14,8 +14,13 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
+from .._balancer.config import PATH, STICKY_NAME
+from .._checks.build import smoke_checks as built_checks
 from .._common.errors import InputError
+from .._gate.arguments import CHECK
+from .._gate.spec import parse
 from .._release.revision import RESERVED_ENVIRONMENT
+from .edge import Unconvertible, convert_options
 from .spec import SKIPPABLE, SLOTS
 
 APP = re.compile(r"[a-z][a-z0-9-]{0,30}")
@@ -24,12 +29,11 @@ SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 COMPONENT = re.compile(r"[a-z][a-z0-9-]{0,30}")
 USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 ENVIRONMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 MEMORY = re.compile(r"[1-9][0-9]*[KMGT]?|[1-9][0-9]?%")
 SERVER_NAME = re.compile(
     r"_|(\*\.)?([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 )
-URL = re.compile(r"https?://[^\s/]+/\S*")
+URL = re.compile(r"https?://[!-.0-~]+/[!-~]*")
 GIT = re.compile(r"git\+[^\s#]+#[^\s#]+")
 
 ROLLBACK_WORDS = ("previous", "latest_good")
@@ -177,8 +181,10 @@ def _component(where: str, component: dict[str, Any]) -> Iterator[InputError]:
     if component["overlap"] and kind != "worker":
         yield problem(f"a component of kind {kind} cannot overlap", f"{where}.overlap", "remove it; it is for workers")
     for key, path in (component["health"] or {}).items():
-        if path is not None and not re.fullmatch(r"/\S*", path):
-            yield problem(f"{path!r} is not a path", f"{where}.health.{key}", "begin it with /, without blanks")
+        if path is not None and not PATH.fullmatch(path):
+            yield problem(
+                f"{path!r} is not a path", f"{where}.health.{key}", "begin it with /, without blanks, quotes and braces"
+            )
     if component["stop_timeout"] < 1:
         yield problem("it must be positive", f"{where}.stop_timeout", "give at least 1 second")
     if component["memory_max"] and not MEMORY.fullmatch(component["memory_max"]):
@@ -281,10 +287,15 @@ def server_names(values: dict[str, Any], context: Context) -> Iterator[InputErro
 
 
 def sticky(values: dict[str, Any], context: Context) -> Iterator[InputError]:
-    """Cookies and headers have names; addresses and requests have none."""
+    """Cookies and headers have names, as the balancers take them; addresses and requests have none."""
     by, name = values["slipway_sticky"]["by"], values["slipway_sticky"]["name"]
-    if by in ("cookie", "header") and not TOKEN.fullmatch(name):
-        yield problem(f"{name!r} is not the name of a {by}", "slipway_sticky.name", "use letters, digits, _ and -")
+    joint = {"cookie": "_", "header": "-"}.get(by)
+    if joint and not STICKY_NAME[by].fullmatch(name):
+        yield problem(
+            f"{name!r} is not the name of a {by}",
+            "slipway_sticky.name",
+            f"use letters, digits and {joint}, beginning with a letter",
+        )
     if by in ("address", "request") and name:
         yield problem(f"sticking by {by} takes no name", "slipway_sticky.name", "remove it")
 
@@ -377,13 +388,34 @@ def reasons(values: dict[str, Any], context: Context) -> Iterator[InputError]:
 
 
 def smoke_checks(values: dict[str, Any], context: Context) -> Iterator[InputError]:
-    """Each check asks for a path of the spare slot; module health_gate judges its other fields."""
+    """Each check asks for a path of the spare slot, with what else module health_gate takes of an HTTP check."""
     for index, check in enumerate(values["slipway_smoke_checks"]):
         path = check.get("path")
+        where = f"slipway_smoke_checks[{index}]"
         if not isinstance(path, str) or not re.fullmatch(r"/\S*", path):
-            yield problem(
-                f"{path!r} is not a path", f"slipway_smoke_checks[{index}].path", "add a path, such as {path: /health}"
-            )
+            yield problem(f"{path!r} is not a path", f"{where}.path", "add a path, such as {path: /health}")
+        else:
+            yield from _smoke_check(where, check)
+
+
+def _smoke_check(where: str, check: Mapping[str, Any]) -> Iterator[InputError]:
+    """What the gate itself would refuse, with the port of any balancer."""
+    built = built_checks([check], 80, "")[0]
+    remedy = "see the checks of module health_gate for what it takes"
+    unknown = sorted(set(built) - set(CHECK))
+    if unknown or "url" in check:
+        name = "url" if "url" in check else unknown[0]
+        yield problem("a smoke check has no such field", f"{where}.{name}", f"remove {name}; {remedy}")
+        return
+    if built["type"] != "http":
+        yield problem("a smoke check is an HTTP check", where, "remove type")
+        return
+    try:
+        parse([convert_options(CHECK, built)])
+    except Unconvertible as exc:
+        yield problem(str(exc), where, remedy)
+    except InputError as exc:
+        yield problem(exc.what, exc.where.replace("checks[0]", where), exc.remedy)
 
 
 def virtual_address(values: dict[str, Any], context: Context) -> Iterator[InputError]:

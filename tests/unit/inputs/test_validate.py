@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.slipway.release.plugins.module_utils._balancer.config import BalancerConfig
 from ansible_collections.slipway.release.plugins.module_utils._inputs.spec import SPEC
 from ansible_collections.slipway.release.plugins.module_utils._inputs.validate import InputProblems, Inputs, validate
 
@@ -53,6 +54,10 @@ def components(**changes: Any) -> dict[str, Any]:
 
 def worker(**changes: Any) -> dict[str, Any]:
     return {"slipway_components": [WEB, {**MAILER, **changes}]}
+
+
+def smoke(**fields: Any) -> dict[str, Any]:
+    return {"slipway_smoke_checks": [{"path": "/health", **fields}]}
 
 
 CASES: list[tuple[str, dict[str, Any], str, str]] = [
@@ -159,6 +164,42 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
     ("skip unknown", {"slipway_skip": ["gate"], "slipway_reason": "x"}, "slipway_skip[0]", "smoke"),
     ("reason of two lines", {"slipway_reason": "a\nb"}, "slipway_reason", "shorten"),
     ("smoke check without path", {"slipway_smoke_checks": [{"url": "x"}]}, "slipway_smoke_checks[0].path", "{path:"),
+    (
+        "sticky cookie with a hyphen",
+        {"slipway_sticky": {"by": "cookie", "name": "a-b"}},
+        "slipway_sticky.name",
+        "and _",
+    ),
+    ("sticky header with _", {"slipway_sticky": {"by": "header", "name": "a_b"}}, "slipway_sticky.name", "and -"),
+    ("health path with a quote", components(health={"ready": '/a"'}), "slipway_components[0].health.ready", "quotes"),
+    ("smoke check, no such field", smoke(statsu=200), "slipway_smoke_checks[0].statsu", "health_gate"),
+    ("smoke check, wrong type", smoke(timeout="long"), "slipway_smoke_checks[0]", "health_gate"),
+    ("smoke check, out of range", smoke(timeout=0), "slipway_smoke_checks[0].timeout", "choose one"),
+    ("smoke check, useless budget", smoke(budget_ms=5000), "slipway_smoke_checks[0].budget_ms", "raise the timeout"),
+    ("smoke check, broken expression", smoke(body_regex="("), "slipway_smoke_checks[0].body_regex", "expression"),
+    ("smoke check of another type", smoke(type="tcp"), "slipway_smoke_checks[0]", "remove type"),
+    ("smoke check with a URL", smoke(url="http://h/"), "slipway_smoke_checks[0].url", "remove url"),
+    (
+        "a list as text",
+        {"slipway_server_names": "a.example"},
+        "slipway_server_names",
+        """'{"slipway_server_names": [...]}'""",
+    ),
+    ("a list as JSON text", {"slipway_smoke_checks": "[]"}, "slipway_smoke_checks", "-e @<file>"),
+    ("a mapping as text", {"slipway_sticky": "by=address"}, "slipway_sticky", """'{"slipway_sticky": {...}}'"""),
+    (
+        "a component as text",
+        {"slipway_components": [WEB, "name=mailer kind=worker command=x"]},
+        "slipway_components[1]",
+        """'{"slipway_components": ...}'""",
+    ),
+    (
+        "ports as text",
+        components(ports="blue=8081,green=8082"),
+        "slipway_components[0].ports",
+        """'{"slipway_components": ...}'""",
+    ),
+    ("an empty value", {"slipway_balancer_port": None}, "slipway_balancer_port", "remove slipway_balancer_port"),
     ("virtual address malformed", {"slipway_virtual_address": "10.0.0"}, "slipway_virtual_address", "10.0.0.10"),
 ]
 
@@ -232,9 +273,17 @@ def test_what_is_accepted_is_complete(tmp_path: Path) -> None:
 
 def test_a_string_from_the_command_line_is_converted(tmp_path: Path) -> None:
     inputs = accepted(
-        tmp_path, slipway_lease_seconds="400", slipway_skip="smoke", slipway_reason="night", slipway_force="yes"
+        tmp_path, slipway_lease_seconds="400", slipway_reason="night", slipway_force="yes", **smoke(timeout="10")
     )
-    assert (inputs.lease_seconds, inputs.skip, inputs.force) == (400, ["smoke"], True)
+    assert (inputs.lease_seconds, inputs.force) == (400, True)
+
+
+@pytest.mark.parametrize("sticky", [{"by": "cookie", "name": "a_b"}, {"by": "header", "name": "X-User"}])
+def test_what_the_inputs_accept_the_balancers_accept_too(tmp_path: Path, sticky: dict[str, str]) -> None:
+    accepted(tmp_path, slipway_sticky=sticky)
+    servers = {slot: {"app1": f"192.0.2.1:{port}"} for slot, port in WEB["ports"].items()}
+    given = {"schema": 1, "app": "shop", "kind": "nginx", "servers": servers, "sticky": sticky}
+    assert BalancerConfig.from_dict(given).sticky.name == sticky["name"]
 
 
 @pytest.mark.parametrize("artifact", ["https://h/x.tar.gz", "git+https://h/x.git#v1", "git+../x#main"])
