@@ -42,6 +42,16 @@ options:
       - V(0) acts with the token that the host knows; a lease cannot be armed then.
     type: int
     default: 0
+  ledger:
+    description:
+      - UUID of the ledger that issued O(token). The host pins the first one it is given, and refuses any other.
+      - Empty where no ledger is asked about.
+    type: str
+    default: ""
+  adopt_ledger:
+    description: Pin O(ledger) whatever ledger the host has obeyed before.
+    type: bool
+    default: false
   percents:
     description: Slot percent of V(blue) and V(green), from 0 to 100; they sum to 100.
     type: dict
@@ -247,6 +257,8 @@ from ansible_collections.slipway.release.plugins.module_utils._common.fence impo
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "app": {"type": "str", "required": True},
     "token": {"type": "int", "default": 0, "no_log": False},
+    "ledger": {"type": "str", "default": ""},
+    "adopt_ledger": {"type": "bool", "default": False},
     "percents": {"type": "dict"},
     "servers": {"type": "dict", "default": {}},
     "stable": {"type": "str", "choices": ["blue", "green"]},
@@ -293,7 +305,8 @@ def run(params: dict[str, Any], check_mode: bool, result: dict[str, Any]) -> Non
     change = Change(**options, drain=drain.names)
 
     def move(wanted: Change, *, check: bool = check_mode) -> Outcome:
-        return switch(host, Fence(host.directory, params["token"]), wanted, check=check)
+        fence = Fence(host.directory, params["token"], ledger=params["ledger"], adopt=params["adopt_ledger"])
+        return switch(host, fence, wanted, check=check)
 
     budget = LossBudget(**params["loss_budget"]) if params["loss_budget"] else None
     if budget and not check_mode and move(change, check=True).changed:

@@ -59,6 +59,11 @@ token:
   returned: success
   type: int
   sample: 12
+ledger:
+  description: UUID of the ledger that the host obeys; empty before the first.
+  returned: always
+  type: str
+  sample: 0c2c9d5e-53b0-4b6b-bb1e-8a1f0a2d7f55
 slots:
   description:
     - The slots. C(status) is V(empty), V(placing) (a run was interrupted), V(placed) or V(failed).

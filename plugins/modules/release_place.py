@@ -53,6 +53,16 @@ options:
       - V(0) acts with the token that this host knows.
     type: int
     default: 0
+  ledger:
+    description:
+      - UUID of the ledger that issued O(token). The host pins the first one it is given, and refuses any other.
+      - Empty where no ledger is asked about.
+    type: str
+    default: ""
+  adopt_ledger:
+    description: Pin O(ledger) whatever ledger the host has obeyed before.
+    type: bool
+    default: false
   slot:
     description: The slot to act on.
     type: str
@@ -249,6 +259,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
+from ansible_collections.slipway.release.plugins.module_utils._common.fence import Fence
 from ansible_collections.slipway.release.plugins.module_utils._release import running
 from ansible_collections.slipway.release.plugins.module_utils._release.fetch import Limits, refuse_credentials
 from ansible_collections.slipway.release.plugins.module_utils._release.host import Host, Outcome
@@ -261,6 +272,8 @@ from ansible_collections.slipway.release.plugins.module_utils._release.unpack im
 ARGUMENTS = {
     "app": {"type": "str", "required": True},
     "token": {"type": "int", "default": 0, "no_log": False},
+    "ledger": {"type": "str", "default": ""},
+    "adopt_ledger": {"type": "bool", "default": False},
     "slot": {"type": "str", "required": True, "choices": ["blue", "green"]},
     "state": {
         "type": "str",
@@ -351,7 +364,13 @@ def main() -> None:
     )
     try:
         layout = Layout(require_app(module.params["app"]))
-        outcome = act(Host(layout, module.params["token"], check=module.check_mode), module.params)
+        fence = Fence(
+            layout.state,
+            module.params["token"],
+            ledger=module.params["ledger"],
+            adopt=module.params["adopt_ledger"],
+        )
+        outcome = act(Host(layout, check=module.check_mode, fence=fence), module.params)
     except SlipwayError as exc:
         module.fail_json(**exc.as_result())
     result = outcome.as_result()

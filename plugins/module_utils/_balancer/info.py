@@ -30,6 +30,7 @@ def info(balancer: Balancer) -> dict[str, Any]:
         "open": live is not None and live.open,
         "generation": 0 if recorded is None else recorded.generation,
         "token": Fence(balancer.directory, 0).seen(),
+        "ledger": Fence(balancer.directory, 0).pinned(),
     }
 
 

@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, The slipway.release developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The fence of one host: a local lock, the highest fencing token this host has seen, and the highest it has barred.
+"""The fence of one host: a local lock, the ledger it obeys, the highest fencing token it has seen and has barred.
 
-Touches ``<directory>/lock``, ``<directory>/token`` and ``<directory>/barred``. Every mutation of a host happens
+Touches ``lock``, ``ledger``, ``token`` and ``barred`` in the directory of the fence. Every mutation of a host happens
 inside ``Fence.held`` and calls ``Fence.check`` immediately before it acts.
 """
 
@@ -28,11 +28,22 @@ class Fence:
     :param directory: where the lock and the token live; made when it is missing.
     :param token: the fencing token of the deployment that wants to act; ``0`` for a host's own agent, which acts
         with the token the host already knows.
+    :param ledger: UUID of the ledger that issued the token; empty where none did. The first one is pinned.
+    :param adopt: obey this ledger from now on, whatever the host has obeyed before.
     """
 
-    def __init__(self, directory: Path, token: int) -> None:
+    def __init__(self, directory: Path, token: int, *, ledger: str = "", adopt: bool = False) -> None:
         self.directory = directory
         self.token = token
+        self.ledger = ledger
+        self.adopt = adopt
+
+    def pinned(self) -> str:
+        """UUID of the ledger that this host obeys; empty before the first."""
+        try:
+            return (self.directory / "ledger").read_text(encoding="ascii").strip()
+        except FileNotFoundError:
+            return ""
 
     def seen(self) -> int:
         """The highest token this host has seen; 0 before the first."""
@@ -53,10 +64,12 @@ class Fence:
             self._write("token", token)
 
     def check(self) -> None:
-        """Refuse to act for a deployment that a newer one has replaced.
+        """Refuse to act for a deployment that a newer one has replaced, or that another ledger has recorded.
 
         :raises StaleTokenError: this host has seen a higher token, or has barred this one.
+        :raises StateError: this host obeys another ledger.
         """
+        self._refuse_other_ledger()
         if self.token and self.token <= self.barred():
             raise StaleTokenError(
                 f"token {self.token} is barred, the lease of its deployment ran out on this host",
@@ -85,9 +98,24 @@ class Fence:
             self._lock(descriptor, timeout)
             self.check()
             self.learn(self.token)
+            self._pin()
             yield
         finally:
             os.close(descriptor)
+
+    def _refuse_other_ledger(self) -> None:
+        pinned = self.pinned()
+        if self.ledger and pinned not in ("", self.ledger) and not self.adopt:
+            raise StateError(
+                f"this host obeys ledger {pinned}, not {self.ledger}",
+                where=str(self.directory),
+                remedy="correct slipway_ledger_host; where that ledger is lost, adopt this one with "
+                "slipway_adopt_ledger=true and slipway_reason",
+            )
+
+    def _pin(self) -> None:
+        if self.ledger and self.pinned() != self.ledger:
+            write_atomic(self.directory / "ledger", f"{self.ledger}\n".encode("ascii"))
 
     def _read(self, name: str) -> int:
         try:

@@ -380,7 +380,7 @@ def reasons(values: dict[str, Any], context: Context) -> Iterator[InputError]:
                 f"{stage!r} cannot be skipped", f"slipway_skip[{index}]", f"use one of {', '.join(SKIPPABLE)}"
             )
     reason = values["slipway_reason"]
-    for name in ("slipway_force", "slipway_skip"):
+    for name in ("slipway_adopt_ledger", "slipway_force", "slipway_skip"):
         if values[name] and not reason.strip():
             yield problem(f"{name} needs a reason", "slipway_reason", f"say why, or remove {name}")
     if len(reason) > 500 or "\n" in reason:
@@ -458,7 +458,7 @@ RULES = (
     Rule(("slipway_lease_seconds", "slipway_drain_deadline", "slipway_ready_deadline", "slipway_components"), lease),
     Rule(("slipway_keep_revisions",), keep_revisions),
     Rule(("slipway_rollback_to",), rollback_to),
-    Rule(("slipway_skip", "slipway_reason", "slipway_force"), reasons),
+    Rule(("slipway_skip", "slipway_reason", "slipway_force", "slipway_adopt_ledger"), reasons),
     Rule(("slipway_smoke_checks",), smoke_checks),
     Rule(("slipway_virtual_address",), virtual_address),
 )

@@ -253,6 +253,12 @@ SPEC: dict[str, dict[str, Any]] = {
         "default": False,
         "description": "Go on where a refusal names this variable; recorded with O(slipway_reason).",
     },
+    "slipway_adopt_ledger": {
+        "type": "bool",
+        "default": False,
+        "description": "Go on with a ledger that is not the one the hosts know, because that was lost or restored "
+        "from a backup; they pin this one from then on. Recorded with O(slipway_reason).",
+    },
     "slipway_skip": {
         "type": "list",
         "elements": "str",

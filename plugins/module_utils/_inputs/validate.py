@@ -73,6 +73,7 @@ class Inputs:
     ready_successes: int
     rollback_to: str
     force: bool
+    adopt_ledger: bool
     skip: list[str]
     reason: str
     smoke_checks: list[dict[str, Any]]

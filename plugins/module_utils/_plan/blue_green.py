@@ -12,7 +12,7 @@ from typing import Any
 
 from .._inputs.validate import Inputs
 from .fleet import OTHER, Fleet
-from .rollout import Course, Rollout
+from .rollout import Course, Rollout, Step
 
 
 class BlueGreen(Rollout):
@@ -34,6 +34,10 @@ class BlueGreen(Rollout):
             changes=slot != stable or any(place.values()),
         )
 
+    def steps(self, course: Course, inputs: Inputs) -> list[Step]:
+        """All of it at once."""
+        return [Step("switch", course.percents_after, inputs.bake)]
+
     def stages(self, course: Course, inputs: Inputs, handover: list[str]) -> list[dict[str, Any]]:
         """The stages of the playbooks, named as the ledger records them."""
         if not course.changes:
@@ -42,7 +46,7 @@ class BlueGreen(Rollout):
             "place": any(course.place.values()),
             "gate": True,
             "smoke": "smoke" not in inputs.skip,
-            "switch": True,
+            **dict.fromkeys([step.name for step in self.steps(course, inputs)], True),
             "verify": True,
             "handover": bool(handover),
             "settle": True,

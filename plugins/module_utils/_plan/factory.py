@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from .._common.errors import InputError
 from .blue_green import BlueGreen
+from .canary import Canary
 from .rollout import Rollout
 
-ROLLOUTS: dict[str, type[Rollout]] = {"blue_green": BlueGreen}
+ROLLOUTS: dict[str, type[Rollout]] = {"blue_green": BlueGreen, "canary": Canary}
 
 
 def rollout(name: str) -> Rollout:

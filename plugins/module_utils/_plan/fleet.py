@@ -51,6 +51,7 @@ class Application:
 
     name: str
     token: int
+    pinned: str
     slots: dict[str, Slot]
     kept: frozenset[str]
     documents: dict[str, dict[str, Any]]
@@ -69,6 +70,7 @@ class BalancerView:
 
     name: str
     token: int
+    pinned: str
     stable: str
     percents: dict[str, int]
     leased: bool
@@ -82,6 +84,7 @@ class LedgerView:
     """The ledger host."""
 
     name: str
+    uuid: str
     token: int
     lease: dict[str, Any] | None
     unfinished: dict[str, Any] | None
@@ -111,6 +114,11 @@ class Fleet:
         """The highest token that any host but the ledger has seen."""
         tokens = [host.token for host in self.applications] + [host.token for host in self.balancers]
         return max(tokens)
+
+    def obeying_another_ledger(self) -> dict[str, str]:
+        """Hosts that have pinned the UUID of another ledger, with that UUID."""
+        hosts: list[Application | BalancerView] = [*self.applications, *self.balancers]
+        return {host.name: host.pinned for host in hosts if host.pinned not in ("", self.ledger.uuid)}
 
     def settled(self) -> bool:
         """Whether all balancers send everything to the same slot, with nothing under way."""
@@ -224,6 +232,7 @@ def _application(host: str, facts: Mapping[str, Any]) -> Application:
     return Application(
         name=host,
         token=int(facts["token"]),
+        pinned=str(facts.get("ledger") or ""),
         slots={name: _slot(facts["slots"].get(name) or {}) for name in OTHER},
         kept=frozenset(item["id"] for item in facts["revisions"]),
         documents={item["id"]: item["document"] for item in facts["revisions"] if item.get("document")},
@@ -256,6 +265,7 @@ def _balancer(host: str, facts: Mapping[str, Any]) -> BalancerView:
     return BalancerView(
         name=host,
         token=int(facts["token"]),
+        pinned=str(facts.get("ledger") or ""),
         stable=recorded["stable"],
         percents={slot: int(recorded["percents"].get(slot, 0)) for slot in OTHER},
         leased=recorded.get("lease") is not None,
@@ -269,6 +279,7 @@ def _ledger(host: str, facts: Mapping[str, Any]) -> LedgerView:
     state = facts["state"]
     return LedgerView(
         name=host,
+        uuid=str(facts.get("uuid") or ""),
         token=int(facts["token"]),
         lease=facts["lease"],
         unfinished=facts["unfinished"],

@@ -54,7 +54,7 @@ def plan(
     """
     fleet = read_fleet(inputs, live)
     refuse.live_lease(fleet)
-    refuse.old_ledger(fleet, inputs)
+    refuse.other_ledger(fleet, inputs)
     request = _request(inputs, revision)
     unfinished = fleet.ledger.unfinished
     if unfinished and unfinished["plan"].get("request") == request:
@@ -115,7 +115,12 @@ def _new_plan(
         "restarts": consumers.starts(document, fleet, course.stable_slot),
         "protect": _protect(fleet, to, active, following),
         "rollback_target": following,
-        "options": {"force": inputs.force, "skip": inputs.skip, "reason": inputs.reason},
+        "options": {
+            "adopt_ledger": inputs.adopt_ledger,
+            "force": inputs.force,
+            "skip": inputs.skip,
+            "reason": inputs.reason,
+        },
         "lease_seconds": inputs.lease_seconds,
         "unknown": _unknown(revision, document, fleet),
         "changes": course.changes,

@@ -41,13 +41,21 @@ def unsettled_unfinished(fleet: Fleet) -> None:
         )
 
 
-def old_ledger(fleet: Fleet, inputs: Inputs) -> None:
-    """The ledger has forgotten tokens that hosts remember: it was lost, or restored from a backup."""
-    if fleet.highest_token > fleet.ledger.token and not inputs.force:
+def other_ledger(fleet: Fleet, inputs: Inputs) -> None:
+    """The ledger is not the one that hosts have obeyed: it was lost or restored from a backup, or is another one."""
+    if inputs.adopt_ledger:
+        return
+    where = f"ledger on {fleet.ledger.name}"
+    remedy = "check slipway_ledger_host; to go on with this ledger set slipway_adopt_ledger=true and slipway_reason"
+    others = fleet.obeying_another_ledger()
+    if others:
+        seen = "; ".join(f"{host} obeys {pinned}" for host, pinned in sorted(others.items()))
+        raise StateError(f"it is {fleet.ledger.uuid or 'a new one'}, but {seen}", where=where, remedy=remedy)
+    if fleet.highest_token > fleet.ledger.token:
         raise StateError(
             f"it has issued token {fleet.ledger.token}, hosts have seen {fleet.highest_token}: it was lost or restored",
-            where=f"ledger on {fleet.ledger.name}",
-            remedy="check slipway_ledger_host; to go on with this ledger set slipway_force=true and slipway_reason",
+            where=where,
+            remedy=remedy,
         )
 
 

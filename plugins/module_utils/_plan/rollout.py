@@ -17,6 +17,19 @@ from .fleet import Fleet
 
 
 @dataclass(frozen=True)
+class Step:
+    """One share of the traffic.
+
+    :param percents: slot percents while it lasts.
+    :param seconds: how long it is watched before the next one.
+    """
+
+    name: str
+    percents: dict[str, int]
+    seconds: int = 0
+
+
+@dataclass(frozen=True)
 class Course:
     """The decisions of a rollout.
 
@@ -39,6 +52,10 @@ class Rollout(ABC):
     @abstractmethod
     def course(self, fleet: Fleet, revision: str) -> Course:
         """Decide how ``revision`` becomes active on this fleet."""
+
+    @abstractmethod
+    def steps(self, course: Course, inputs: Inputs) -> list[Step]:
+        """The shares of the traffic that lead from ``percents_before`` to ``percents_after``."""
 
     @abstractmethod
     def stages(self, course: Course, inputs: Inputs, handover: list[str]) -> list[dict[str, Any]]:

@@ -109,12 +109,21 @@ class Host:
 
     :param token: fencing token of the deployment that acts.
     :param check: nothing is changed, only foretold.
+    :param fence: with the token of the deployment that acts; one that only looks by default.
     """
 
-    def __init__(self, layout: Layout, token: int = 0, *, check: bool = False, systemd: Systemd | None = None) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        token: int = 0,
+        *,
+        check: bool = False,
+        systemd: Systemd | None = None,
+        fence: Fence | None = None,
+    ) -> None:
         self.layout = layout
         self.check = check
-        self.fence = Fence(layout.state, token)
+        self.fence = fence or Fence(layout.state, token)
         self.store = Store(layout)
         self.file = RecordFile(layout.state)
         self.systemd = systemd or Systemd(layout.state / "children")

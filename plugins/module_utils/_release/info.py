@@ -36,6 +36,7 @@ def info(host: Host, ports: Collection[int] = ()) -> dict[str, Any]:
     usage = owners({*known, *ports})
     return {
         "token": host.fence.seen(),
+        "ledger": host.fence.pinned(),
         "slots": {slot: _slot(host, view) for slot, view in views.items()},
         "revisions": _revisions(host, record),
         "ports": {str(port): "free" if owner is None else str(owner) for port, owner in usage.items()},

@@ -285,3 +285,41 @@ def test_killed_after_any_call_the_token_is_whole_and_the_next_one_acts(tmp_path
             assert Fence(directory, 0).seen() == 7
     assert seen == {5, 6}
     assert calls > 5
+
+
+def acts(directory: Path, token: int, ledger: str, *, adopt: bool = False) -> None:
+    with Fence(directory, token, ledger=ledger, adopt=adopt).held():
+        pass
+
+
+def test_the_first_ledger_is_pinned_and_another_one_is_refused(tmp_path: Path) -> None:
+    acts(tmp_path, 4, "one")
+    acts(tmp_path, 5, "one")
+    with pytest.raises(StateError) as refused:
+        acts(tmp_path, 9, "two")
+    assert "obeys ledger one, not two" in refused.value.what
+    assert "slipway_adopt_ledger=true" in refused.value.remedy
+    fence = Fence(tmp_path, 0)
+    assert (fence.pinned(), fence.seen()) == ("one", 5)
+
+
+def test_an_adopted_ledger_is_pinned_and_the_old_one_refused_from_then_on(tmp_path: Path) -> None:
+    acts(tmp_path, 4, "one")
+    acts(tmp_path, 5, "two", adopt=True)
+    acts(tmp_path, 6, "two")
+    with pytest.raises(StateError):
+        acts(tmp_path, 7, "one")
+
+
+def test_adoption_needs_a_token_that_is_not_stale(tmp_path: Path) -> None:
+    acts(tmp_path, 4, "one")
+    with pytest.raises(StaleTokenError):
+        acts(tmp_path, 3, "two", adopt=True)
+    assert Fence(tmp_path, 0).pinned() == "one"
+
+
+def test_who_names_no_ledger_is_not_asked(tmp_path: Path) -> None:
+    acts(tmp_path, 4, "one")
+    acts(tmp_path, 0, "")
+    acts(tmp_path, 5, "")
+    assert Fence(tmp_path, 0).pinned() == "one"

@@ -161,6 +161,7 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
     ("rollback to nonsense", {"slipway_rollback_to": "a b"}, "slipway_rollback_to", "latest_good"),
     ("skip without reason", {"slipway_skip": ["smoke"]}, "slipway_reason", "slipway_skip"),
     ("force without reason", {"slipway_force": True}, "slipway_reason", "slipway_force"),
+    ("adoption without reason", {"slipway_adopt_ledger": True}, "slipway_reason", "slipway_adopt_ledger"),
     ("skip unknown", {"slipway_skip": ["gate"], "slipway_reason": "x"}, "slipway_skip[0]", "smoke"),
     ("reason of two lines", {"slipway_reason": "a\nb"}, "slipway_reason", "shorten"),
     ("smoke check without path", {"slipway_smoke_checks": [{"url": "x"}]}, "slipway_smoke_checks[0].path", "{path:"),

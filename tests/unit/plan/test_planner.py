@@ -80,7 +80,7 @@ def test_a_new_version_goes_to_the_spare_slot(stable: str, spare: str) -> None:
 def test_smoke_is_left_out_when_skipped_and_the_reason_is_in_the_plan() -> None:
     made = deploy("1.1", fleet_of("1.0", None), skip=["smoke"], reason="night").plan
     assert "smoke" not in [stage["name"] for stage in made["stages"]]
-    assert made["options"] == {"force": False, "skip": ["smoke"], "reason": "night"}
+    assert made["options"] == {"adopt_ledger": False, "force": False, "skip": ["smoke"], "reason": "night"}
 
 
 def test_without_workers_there_is_no_handover_and_a_dropped_worker_is_retired() -> None:
@@ -331,6 +331,16 @@ def old_ledger(live: Live) -> None:
     live["db1"]["ledger"]["token"] = 3
 
 
+def other_ledger(live: Live) -> None:
+    live["app1"]["release"]["ledger"] = "u"
+    live["lb2"]["balancer"]["ledger"] = "v"
+
+
+def new_ledger(live: Live) -> None:
+    live["app1"]["release"]["ledger"] = "u"
+    live["db1"]["ledger"]["uuid"] = ""
+
+
 def live_lease(live: Live) -> None:
     live["db1"]["ledger"]["lease"] = {
         "token": 4,
@@ -363,7 +373,9 @@ REFUSALS: list[tuple[Callable[[Live], None], str, str, str]] = [
     (swapped_by_instances, "slipway_components, ports.green of web", "belongs to slot blue", "swapped"),
     (no_memory, "app2", "100 MiB of memory are available, slot green may need 256 MiB", "memory_max"),
     (no_disk, "app2", "29 MiB of disk are free, placing the release needs 30 MiB", "slipway_keep_revisions"),
-    (old_ledger, "ledger on db1", "issued token 3, hosts have seen 4", "slipway_force"),
+    (old_ledger, "ledger on db1", "issued token 3, hosts have seen 4", "slipway_adopt_ledger=true"),
+    (other_ledger, "ledger on db1", "it is u, but lb2 obeys v", "slipway_adopt_ledger=true"),
+    (new_ledger, "ledger on db1", "it is a new one, but app1 obeys u", "slipway_adopt_ledger=true"),
     (live_lease, "ledger on db1", "of ann@pc holds the lease for 44 more seconds", "wait"),
 ]
 
@@ -382,11 +394,15 @@ def test_a_fleet_in_the_wrong_state_is_refused(
     assert remedy in refused.value.remedy
 
 
-def test_a_lost_ledger_is_adopted_by_force_with_a_token_above_all() -> None:
+@pytest.mark.parametrize("change", [old_ledger, other_ledger, new_ledger])
+def test_a_lost_ledger_is_adopted_with_a_token_above_all_and_nothing_is_forced(change: Callable[[Live], None]) -> None:
     live = fleet_of("1.0", None)
-    old_ledger(live)
-    planned = deploy("1.1", live, force=True, reason="the ledger host was replaced")
+    change(live)
+    with pytest.raises(StateError):
+        deploy("1.1", live, force=True, reason="forcing is something else")
+    planned = deploy("1.1", live, adopt_ledger=True, reason="the ledger host was replaced")
     assert planned.token_above == 4
+    assert (planned.plan["options"]["adopt_ledger"], planned.plan["options"]["force"]) == (True, False)
 
 
 def test_a_foreign_process_on_the_port_of_the_other_slot_is_no_matter() -> None:
