@@ -55,7 +55,7 @@ class HAProxyService(Service):
             for name, text in self._own_files(files).items():
                 (copy / name).write_text(_with_map_files(text, Path(temporary)), encoding="utf-8")
             self._refuse_shared_ports([self.configuration, *sorted(copy.iterdir())])
-            tested = _run(["haproxy", "-W", "-c", "-q", "-f", str(self.configuration), "-f", str(copy)])
+            tested = _run(["haproxy", "-W", "-c", "-f", str(self.configuration), "-f", str(copy)])
         if tested.returncode:
             raise SystemFailure(
                 "HAProxy refuses the new configuration: "

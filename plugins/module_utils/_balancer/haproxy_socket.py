@@ -11,10 +11,13 @@ from __future__ import annotations
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
+from time import monotonic, sleep
 
 from .._common.errors import SystemFailure
 
 TIMEOUT = 5
+_LISTENS_WITHIN = 0.5
+_POLL = 0.01
 UNKNOWN_MAP = "Unknown map identifier"
 _NO_SUCH_PROCESS = "Can't find the target PID"
 _TO_OLD_WORKER = "@!"
@@ -36,7 +39,7 @@ def ask(path: str, commands: Sequence[str], timeout: float = TIMEOUT) -> list[st
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(timeout)
-            connection.connect(path)
+            _connect(connection, path)
             connection.sendall(";".join(commands).encode("ascii") + b"\n")
             connection.shutdown(socket.SHUT_WR)
             while piece := connection.recv(65536):
@@ -59,6 +62,18 @@ def ask(path: str, commands: Sequence[str], timeout: float = TIMEOUT) -> list[st
             remedy="see 'journalctl -u haproxy', then run again",
         )
     return answers[: len(commands)]
+
+
+def _connect(connection: socket.socket, path: str) -> None:
+    """A worker that is being started puts its socket in place a moment before it listens."""
+    give_up = monotonic() + _LISTENS_WITHIN
+    while True:
+        try:
+            return connection.connect(path)
+        except ConnectionRefusedError:
+            if monotonic() >= give_up:
+                raise
+            sleep(_POLL)
 
 
 def split_answers(text: str) -> list[str]:

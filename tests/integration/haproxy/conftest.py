@@ -41,6 +41,7 @@ from ansible_collections.slipway.release.plugins.module_utils._common.fence impo
 REPOSITORY = Path(__file__).resolve().parents[3]
 ROLE = REPOSITORY / "roles/balancer"
 SITE_PACKAGES = REPOSITORY / ".cache/venv-oldest/lib/python3.11/site-packages"
+MAIN = Path("/etc/haproxy/haproxy.cfg")
 LIBRARY = Path("/usr/local/lib/slipway")
 PORT = 8080
 PREVIEW_PORT = 8480
@@ -108,10 +109,18 @@ class Instance:
 
 
 class Host:
-    """HAProxy of this machine, set up as the role does."""
+    """HAProxy of this machine, set up as the role does.
 
-    def __init__(self, config: BalancerConfig) -> None:
+    :param edit: changes the application's part of the configuration.
+    :param variables: variables of the role that have other values than its defaults.
+    """
+
+    def __init__(
+        self, config: BalancerConfig, edit: Callable[[str], str] = lambda text: text, **variables: str
+    ) -> None:
         self.config = config
+        self.edit = edit
+        self.variables = variables
         self.balancer = HAProxy(config)
         self.token = 1
 
@@ -130,6 +139,7 @@ class Host:
             "balancer_config": self.config.to_dict(),
             "balancer_structure_digest": PLACEHOLDER,
             **self.defaults(),
+            **self.variables,
             "balancer_state_directory": str(self.balancer.directory.parent),
             "balancer_run_directory": str(self.balancer.run_directory.parent),
         }
@@ -154,7 +164,7 @@ class Host:
                 Path("/etc/systemd/system/slipway-haproxy.service"): texts["haproxy_prepare.service.j2"],
                 Path("/etc/systemd/system/haproxy.service.d/slipway.conf"): texts["haproxy_unit.conf.j2"],
                 OWN_DIRECTORY / "00-slipway.cfg": texts["haproxy_global.cfg.j2"],
-                OWN_DIRECTORY / f"{app}.cfg": texts["haproxy.cfg.j2"],
+                OWN_DIRECTORY / f"{app}.cfg": self.edit(texts["haproxy.cfg.j2"]),
                 DIRECTORY / f"{app}.json": json.dumps(self.config.to_dict()),
             }
         )
@@ -236,6 +246,15 @@ def host(installed: Host, instances: dict[str, Instance]) -> Host:
     installed.reset()
     wait_until(lambda: up(installed) == set(PORTS), 10, "all servers are up")
     return installed
+
+
+@pytest.fixture
+def own(host: Host) -> Iterator[Host]:
+    """HAProxy with the usual configuration before and after."""
+    text = MAIN.read_text(encoding="utf-8")
+    yield host
+    MAIN.write_text(text, encoding="utf-8")
+    host.install()
 
 
 def up(host: Host) -> set[str]:

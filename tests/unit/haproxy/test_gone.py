@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, The slipway.release developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An old worker that ends while it is asked is gone; a newest worker that answers nothing is broken."""
+"""An old worker that ends while it is asked is gone; a newest worker that answers nothing is broken.
+
+A socket on which nobody listens yet is asked again, and one on which nobody listens is an error.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ansible_collections.slipway.release.plugins.module_utils._balancer import haproxy_socket
 from ansible_collections.slipway.release.plugins.module_utils._balancer.haproxy_socket import WorkerGone, ask
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SystemFailure
 
@@ -43,3 +47,35 @@ def test_a_newest_worker_that_answers_nothing_is_an_error(silent: str) -> None:
     with pytest.raises(SystemFailure) as refused:
         ask(silent, ["show map x"])
     assert not isinstance(refused.value, WorkerGone)
+
+
+@pytest.fixture
+def bound(tmp_path: Path) -> Iterator[socket.socket]:
+    """A socket in its place, on which nobody listens."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(tmp_path / "s"))
+        yield listener
+
+
+def test_a_worker_that_listens_a_moment_later_is_asked(bound: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer() -> None:
+        connection, _address = bound.accept()
+        with connection:
+            connection.recv(4096)
+            connection.sendall(b"yes\n\n")
+
+    thread = threading.Thread(target=answer)
+
+    def listen(_seconds: float) -> None:
+        bound.listen()
+        thread.start()
+
+    monkeypatch.setattr(haproxy_socket, "sleep", listen)
+    assert ask(bound.getsockname(), ["show map x"]) == ["yes"]
+    thread.join()
+
+
+def test_a_socket_on_which_nobody_listens_is_an_error(bound: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(haproxy_socket, "_LISTENS_WITHIN", 0.05)
+    with pytest.raises(SystemFailure, match="does not answer: Connection refused"):
+        ask(bound.getsockname(), ["show map x"])
