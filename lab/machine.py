@@ -11,6 +11,7 @@ machine dies, its mounts are gone, and none is ever left on this computer.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import socket
@@ -106,20 +107,24 @@ def kill(host: Host) -> None:
             (group / "cgroup.kill").write_text("1", encoding="ascii")
     deadline = time.monotonic() + KILL_SECONDS
     for group in groups(host):
-        while processes(group):
+        while processes(group) or not remove_group(group):
             if time.monotonic() > deadline:
                 raise LabError(f"processes of {host.name} survive SIGKILL: {processes(group)}", "restart this computer")
             time.sleep(0.02)
-        remove_group(group)
 
 
-def remove_group(group: Path) -> None:
-    """Remove an empty control group and those below it."""
-    if not group.is_dir():
-        return
+def remove_group(group: Path) -> bool:
+    """Remove an empty control group and those below it; false while the kernel still ends processes in one of them."""
     for directory, _names, _files in os.walk(group, topdown=False):
-        with contextlib.suppress(FileNotFoundError):
+        try:
             Path(directory).rmdir()
+        except FileNotFoundError:
+            continue
+        except OSError as exc:
+            if exc.errno != errno.EBUSY:
+                raise
+            return False
+    return True
 
 
 def overlay_works(directory: Path, root: Path) -> bool:
