@@ -6,7 +6,7 @@
 Touches ``/var/lib/slipway/balancer/<app>/`` and ``/run/slipway/balancer/<app>/open``; asks nginx on its loopback
 status port. The directory:
 
-    servers/<instance>                          empty; their names are what nginx reads
+    servers/<instance>/<instance>               empty; their names are what nginx reads
     servers/slot-<slot>/<slot>                  the same for all instances of a slot
     links/<instance>                            one symbolic link for each server, hard-linked into the generations
     generations/<N>/b000 .. b999                links to the server of each bucket
@@ -15,6 +15,12 @@ status port. The directory:
     generations/<N>/state.json                  the state this generation was made from
     current -> generations/<N>                  swapped by rename: everything changes at once
     stable -> servers/slot-<slot>               where a request goes whose bucket link is missing
+
+Whether a bucket leads to the instance that it prefers, nginx finds with one look at a path that ends in the instance's
+name; otherwise it resolves the link, which costs a system call for each directory of the path.
+
+A generation is made from an older one that looks much the same, because a thousand links take longer to make and to
+remove than everything else. The newest ones are never touched: a request may be on its way through them.
 """
 
 from __future__ import annotations
@@ -23,11 +29,12 @@ import os
 import random
 import re
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from .._common.errors import StateError, SystemFailure
-from .._common.files import fsync_directory, link_atomic, read_state, write_state
+from .._common.files import fsync_directory, fsync_file, link_atomic, read_state, state_text
 from .ask import Answer, ask
 from .assign import BUCKETS, assignment
 from .base import Balancer, Capabilities, Live
@@ -35,7 +42,8 @@ from .config import SLOTS, other_slot
 from .connections import count
 from .state import SCHEMA, State
 
-KEPT_GENERATIONS = 3
+IN_FLIGHT = 2
+SPARES = 4
 RANDOM_PROBES = 16
 _BUCKET_NAMES = tuple(f"b{bucket:03d}" for bucket in range(BUCKETS))
 _TO_SERVERS = "../../servers/"
@@ -64,10 +72,12 @@ class Nginx(Balancer):
     def apply(self, state: State) -> None:
         buckets = assignment(self.config, state)
         self._sweep()
-        if not (self._is_recorded(state) and _read_links(self.directory / "current") == buckets):
-            self._make_servers()
+        if not (self._is_recorded(state) and self.links(self.directory / "current") == buckets):
+            if not self._has_servers():
+                self._make_servers()
             self._make_generation(state, buckets)
-            link_atomic(self.directory / "stable", f"servers/{_group(state.stable)}")
+            if not self._falls_back_to(state.stable):
+                link_atomic(self.directory / "stable", f"servers/{_group(state.stable)}")
             link_atomic(self.directory / "current", f"generations/{state.generation}")
         self._prune()
 
@@ -115,8 +125,32 @@ class Nginx(Balancer):
 
     def _server_paths(self) -> list[Path]:
         servers = self.directory / "servers"
-        instances = [servers / name for name in self.config.all_instances()]
+        instances = [servers / name / name for name in self.config.all_instances()]
         return instances + [servers / _group(slot) / slot for slot in SLOTS]
+
+    def links(self, generation: Path) -> tuple[str, ...]:
+        """The server of every bucket; an empty name where the link is missing or leads elsewhere.
+
+        Most are hard links to the links of the servers and known by their inode, without being read.
+        """
+        entries = _entries(self.directory / "links")
+        servers = {inode: name for name, inode in entries.items() if self._is_link(name)}
+        found = _entries(generation)
+        known = [servers.get(found.get(name, 0), "") for name in _BUCKET_NAMES]
+        if "" in known:
+            known = [server or _server_of_bucket(generation / name) for name, server in zip(_BUCKET_NAMES, known)]
+        return tuple(known)
+
+    def _is_link(self, server: str) -> bool:
+        return _target(self.directory / "links" / server) == _TO_SERVERS + server
+
+    def _has_servers(self) -> bool:
+        return all(path.is_dir() for path in self._server_paths()) and all(
+            map(self._is_link, self.config.all_instances())
+        )
+
+    def _falls_back_to(self, slot: str) -> bool:
+        return _target(self.directory / "stable") == f"servers/{_group(slot)}"
 
     def _make_servers(self) -> None:
         servers = self.directory / "servers"
@@ -125,9 +159,9 @@ class Nginx(Balancer):
         links = self.directory / "links"
         links.mkdir(mode=0o755, exist_ok=True)
         for name in self.config.all_instances():
-            if _target(links / name) != _TO_SERVERS + name:
+            if not self._is_link(name):
                 link_atomic(links / name, _TO_SERVERS + name)
-        for directory in (*map(servers.joinpath, map(_group, SLOTS)), servers, links, self.directory):
+        for directory in (*(path.parent for path in self._server_paths()), servers, links, self.directory):
             fsync_directory(directory)
 
     def _make_generation(self, state: State, buckets: tuple[str, ...]) -> None:
@@ -140,26 +174,47 @@ class Nginx(Balancer):
             )
         shutil.rmtree(complete, ignore_errors=True)
         partial = self._generations / f".{state.generation}.partial"
-        (partial / "usable").mkdir(mode=0o755, parents=True)
-        _write_links(self.directory / "links", partial, buckets)
+        self._begin(partial, buckets)
         os.symlink(f"../../servers/{_group(other_slot(state.stable))}", partial / "preview")
+        (partial / "usable").mkdir(mode=0o755)
         for slot in SLOTS:
             for instance in state.usable(self.config, slot):
                 os.symlink(f"../../../servers/{instance}", partial / "usable" / instance)
         content = state.to_dict()
-        write_state(partial / "state.json", content.pop("schema"), content)
-        fsync_directory(partial / "usable")
-        fsync_directory(partial)
+        (partial / "state.json").write_text(state_text(content.pop("schema"), content), encoding="utf-8")
         os.rename(partial, complete)
-        fsync_directory(self._generations)
+        fsync_file(complete / "state.json")
+        for directory in (complete / "usable", complete, self._generations):
+            fsync_directory(directory)
+
+    def _begin(self, partial: Path, buckets: tuple[str, ...]) -> None:
+        """Make the directory of a generation with its bucket links and nothing else."""
+        missing = dict(zip(_BUCKET_NAMES, buckets))
+        cost = {path: _different(self.links(path), buckets) for path in self._spares()}
+        spare = min(cost, key=lambda path: len(cost[path]), default=None)
+        if spare is not None and 2 * len(cost[spare]) < BUCKETS:
+            missing = {name: missing[name] for name in cost[spare]}
+            os.rename(spare, partial)
+            for name in (*missing, "preview", "state.json"):
+                (partial / name).unlink(missing_ok=True)
+            shutil.rmtree(partial / "usable", ignore_errors=True)
+        else:
+            partial.mkdir(mode=0o755)
+        _write_links(self.directory / "links", partial, missing)
+
+    def _spares(self) -> list[Path]:
+        """Generations that no request is on its way through, the newest first."""
+        complete = sorted((path for path in self._generations.iterdir() if path.name.isdigit()), key=_number)
+        current = self.directory / _target(self.directory / "current")
+        return [path for path in complete[-IN_FLIGHT - 1 :: -1] if path != current]
 
     def _is_recorded(self, state: State) -> bool:
         """Whether all that is on disk beside the bucket links is as ``apply`` leaves it."""
         current = self.directory / "current"
         return (
             self.recorded() == state
-            and _target(self.directory / "stable") == f"servers/{_group(state.stable)}"
-            and all(path.is_dir() for path in self._server_paths())
+            and self._falls_back_to(state.stable)
+            and self._has_servers()
             and _server(current / "preview") == _group(other_slot(state.stable))
             and _usable_links(current) == {name for slot in SLOTS for name in state.usable(self.config, slot)}
         )
@@ -174,11 +229,13 @@ class Nginx(Balancer):
                 leftover.unlink()
 
     def _prune(self) -> None:
-        complete = sorted((path for path in self._generations.iterdir() if path.name.isdigit()), key=_number)
-        current = _target(self.directory / "current")
-        for path in complete[:-KEPT_GENERATIONS]:
-            if f"generations/{path.name}" != current:
+        """Keep the newest generations, and before these one of a kind."""
+        kept: set[tuple[str, ...]] = set()
+        for path in self._spares():
+            links = self.links(path)
+            if links in kept or len(kept) == SPARES:
                 shutil.rmtree(path)
+            kept.add(links)
 
     def _percents(self, links: tuple[str, ...]) -> dict[str, int]:
         counted = {slot: sum(name.startswith(f"{slot}-") for name in links) for slot in SLOTS}
@@ -204,7 +261,7 @@ class _Running:
 
     def links(self) -> tuple[str, ...]:
         """The server of every bucket in the generation nginx serves from."""
-        return _read_links(self.path)
+        return self.nginx.links(self.path)
 
     def usable(self) -> dict[str, tuple[str, ...]]:
         """The usable instances of the generation nginx serves from."""
@@ -273,36 +330,34 @@ def _server(link: Path) -> str:
     return os.path.basename(_target(link))
 
 
-def _write_links(links: Path, generation: Path, buckets: tuple[str, ...]) -> None:
+def _server_of_bucket(link: Path) -> str:
+    target = _target(link)
+    return target[len(_TO_SERVERS) :] if target.startswith(_TO_SERVERS) else ""
+
+
+def _entries(directory: Path) -> dict[str, int]:
+    """Inodes by name."""
+    try:
+        with os.scandir(directory) as entries:
+            return {entry.name: entry.inode() for entry in entries}
+    except FileNotFoundError:
+        return {}
+
+
+def _different(found: tuple[str, ...], wanted: tuple[str, ...]) -> list[str]:
+    return [name for name, one, other in zip(_BUCKET_NAMES, found, wanted) if one != other]
+
+
+def _write_links(links: Path, generation: Path, buckets: Mapping[str, str]) -> None:
     """Hard links to a symbolic link: a thousand of these cost a twentieth of a thousand symbolic links."""
     source = os.open(links, os.O_RDONLY | os.O_DIRECTORY)
     target = os.open(generation, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        for name, instance in zip(_BUCKET_NAMES, buckets):
+        for name, instance in buckets.items():
             os.link(instance, name, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
     finally:
         os.close(target)
         os.close(source)
-
-
-def _read_links(generation: Path) -> tuple[str, ...]:
-    """The server of every bucket; an empty name where the link is missing or leads elsewhere."""
-    try:
-        descriptor = os.open(generation, os.O_RDONLY | os.O_DIRECTORY)
-    except FileNotFoundError:
-        return ("",) * BUCKETS
-    try:
-        targets = [_read_link(name, descriptor) for name in _BUCKET_NAMES]
-    finally:
-        os.close(descriptor)
-    return tuple(target[len(_TO_SERVERS) :] if target.startswith(_TO_SERVERS) else "" for target in targets)
-
-
-def _read_link(name: str, directory: int) -> str:
-    try:
-        return os.readlink(name, dir_fd=directory)
-    except OSError:
-        return ""
 
 
 def _usable_links(generation: Path) -> set[str]:

@@ -26,6 +26,15 @@ def fsync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
+def fsync_file(path: Path) -> None:
+    """Make the content of ``path`` durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def write_atomic(path: Path, data: bytes, *, mode: int = 0o644, uid: int = -1, gid: int = -1) -> None:
     """Replace ``path`` by ``data``: temporary file beside it, fsync, rename, fsync of the directory."""
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -55,8 +64,12 @@ def link_atomic(path: Path, target: str) -> None:
 
 def write_state(path: Path, schema: int, content: dict[str, Any], *, mode: int = 0o644) -> None:
     """Write a versioned state file as indented JSON."""
-    text = json.dumps({"schema": schema, **content}, indent=1, sort_keys=True) + "\n"
-    write_atomic(path, text.encode("utf-8"), mode=mode)
+    write_atomic(path, state_text(schema, content).encode("utf-8"), mode=mode)
+
+
+def state_text(schema: int, content: dict[str, Any]) -> str:
+    """The text of a versioned state file."""
+    return json.dumps({"schema": schema, **content}, indent=1, sort_keys=True) + "\n"
 
 
 def read_state(path: Path, schema: int) -> dict[str, Any] | None:

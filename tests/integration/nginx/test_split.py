@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import math
 import random
+import re
 import socket
+import subprocess
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from .conftest import BLUE, SHOP, Host, get, with_sticky
+from .conftest import BLUE, SHOP, Host, get, wait_until, with_sticky
 
 PERCENTS = (1, 5, 10, 25, 50)
 USERS = 60_000
@@ -110,6 +114,47 @@ def test_servers_of_a_slot_share_users_who_keep_theirs(split: Host) -> None:
     assert set(ask_all(users)) == {"blue-app2"}
     split.switch(servers={"blue-app1": "ready"}, force=True)
     assert ask_all(users) == first
+
+
+def test_the_quick_look_at_a_bucket_and_its_resolved_link_lead_to_the_same_instance(split: Host) -> None:
+    """Without the names in the servers' directories, as an older version left them, only the link is left."""
+    users = [f"Cookie: slipway={random.getrandbits(128):032x}" for _user in range(4000)]
+    for change in ({"percents": {"blue": 30, "green": 70}}, {"servers": {"blue-app1": "drain"}}):
+        split.switch(force=True, **change)
+        quick = ask_all(users)
+        for name in SPLIT.all_instances():
+            (split.balancer.directory / "servers" / name / name).rmdir()
+        assert ask_all(users) == quick
+        assert split.switch().changed
+        assert ask_all(users) == quick
+    assert set(quick) == {"blue-app2", "green-app1", "green-app2"}
+
+
+def test_no_link_is_resolved_while_every_instance_is_usable(split: Host, tmp_path: Path) -> None:
+    users = [f"Cookie: slipway={random.getrandbits(128):032x}" for _user in range(400)]
+    split.switch(percents={"blue": 50, "green": 50}, force=True)
+    assert resolved_links(split, users, tmp_path / "log") == 0
+    split.switch(servers={"blue-app1": "drain"})
+    assert resolved_links(split, users, tmp_path / "log") > 50
+
+
+def resolved_links(split: Host, users: Sequence[str], log: Path) -> int:
+    """How many bucket links nginx read to route these requests."""
+    with ExitStack() as stack:
+        for pid in split.processes()[1:]:
+            argv = ["strace", "-q", "-o", f"{log}.{pid}", "-e", "trace=readlink,newfstatat,stat", "-p", str(pid)]
+            strace = stack.enter_context(subprocess.Popen(argv))
+            stack.callback(strace.wait, 10)
+            stack.callback(strace.terminate)
+        wait_until(lambda: all(map(is_traced, split.processes()[1:])), 10, "strace is attached")
+        ask_all(users)
+    traced = "".join(path.read_text() for path in log.parent.glob(f"{log.name}.*"))
+    assert traced.count("/run/slipway/balancer/split/open") == len(users)
+    return len(re.findall(r"readlink\(\S+/b[0-9]{3}\"", traced))
+
+
+def is_traced(pid: int) -> bool:
+    return "TracerPid:\t0\n" not in Path(f"/proc/{pid}/status").read_text()
 
 
 def test_a_user_without_a_cookie_gets_one_that_leads_to_the_same_place(split: Host) -> None:

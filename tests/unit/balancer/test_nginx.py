@@ -52,10 +52,61 @@ def test_applying_the_same_again_touches_nothing(nginx: Nginx, state: Make) -> N
     assert {path: path.lstat().st_mtime_ns for path in nginx.directory.rglob("*")} == before
 
 
-def test_three_generations_are_kept(nginx: Nginx, state: Make) -> None:
+def generations(nginx: Nginx) -> dict[int, int]:
+    """Inodes by number."""
+    return {int(path.name): path.stat().st_ino for path in nginx.directory.glob("generations/*")}
+
+
+def test_the_newest_generations_are_kept_and_one_of_a_kind(nginx: Nginx, state: Make) -> None:
     for generation in range(1, 13):
         nginx.apply(state(40, generation))
-    assert sorted(os.listdir(nginx.directory / "generations"), key=int) == ["10", "11", "12"]
+    assert set(generations(nginx)) == {10, 11, 12}
+    for generation, blue in enumerate((0, 100, 50, 0, 100, 50, 0, 100, 50, 20, 80), 13):
+        nginx.apply(state(blue, generation))
+        assert {generation, generation - 1} < set(generations(nginx))
+        assert len(generations(nginx)) <= 6
+
+
+def test_a_generation_is_made_from_one_that_looks_the_same(nginx: Nginx, state: Make) -> None:
+    for generation, blue in enumerate((100, 0, 100, 0), 1):
+        nginx.apply(state(blue, generation))
+    before = generations(nginx)
+    wanted = state(100, 5, stable="green", servers={"green-app2": "drain"})
+    nginx.apply(wanted)
+    assert generations(nginx) == {5: before[1], 4: before[4], 3: before[3], 2: before[2]}
+    assert links(nginx) == assignment(nginx.config, wanted)
+    assert (nginx.recorded(), os.listdir(nginx.directory / "current/usable").count("green-app2")) == (wanted, 0)
+    assert (nginx.directory / "current/preview").resolve().name == "slot-blue"
+
+
+def test_a_generation_is_made_from_one_that_looks_much_the_same(nginx: Nginx, state: Make) -> None:
+    for generation, blue in enumerate((70, 0, 0, 10), 1):
+        nginx.apply(state(blue, generation))
+    before = generations(nginx)
+    (nginx.directory / "generations/1/b000").unlink()
+    nginx.apply(state(65, 5))
+    assert generations(nginx)[5] == before[1]
+    assert links(nginx) == assignment(nginx.config, state(65, 5))
+
+
+def test_the_generations_that_requests_may_be_on_their_way_through_are_not_touched(nginx: Nginx, state: Make) -> None:
+    for generation in range(1, 9):
+        before = generations(nginx)
+        nginx.apply(state(100, generation))
+        after = generations(nginx)
+        assert all(after[number] == before[number] for number in sorted(before)[-2:])
+
+
+def test_links_are_known_without_being_read_and_others_are_read(nginx: Nginx, state: Make) -> None:
+    nginx.apply(state(40))
+    current = nginx.directory / "current"
+    assert nginx.links(current) == links(nginx)
+    for bucket, target in enumerate(("../../servers/blue-app3", "../../elsewhere/blue-app1")):
+        (current / f"b{bucket:03d}").unlink()
+        (current / f"b{bucket:03d}").symlink_to(target)
+    (current / "b002").unlink()
+    assert nginx.links(current)[:3] == ("blue-app3", "", "")
+    assert nginx.links(current)[3:] == assignment(nginx.config, state(40))[3:]
 
 
 def test_what_a_killed_run_left_is_removed(nginx: Nginx, state: Make) -> None:
@@ -98,7 +149,7 @@ def test_nothing_visible_changes_until_the_generation_is_complete(
 
     monkeypatch.setattr(module, "link_atomic", before_the_swap)
     nginx.apply(state(60, 2))
-    assert seen == [assignment(nginx.config, state(40, 1))] * 2
+    assert seen == [assignment(nginx.config, state(40, 1))]
 
 
 def test_live_is_what_the_running_process_says(nginx: Nginx, status: Any, state: Make) -> None:
