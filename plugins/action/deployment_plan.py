@@ -22,6 +22,7 @@ from ansible_collections.slipway.release.plugins.module_utils._inputs.reading im
 from ansible_collections.slipway.release.plugins.module_utils._inputs.validate import Inputs, validate
 from ansible_collections.slipway.release.plugins.module_utils._plan.planner import Planned, plan
 from ansible_collections.slipway.release.plugins.module_utils._release.artifact import ResolvedArtifact, resolve
+from ansible_collections.slipway.release.plugins.module_utils._release.fetch import shown
 from ansible_collections.slipway.release.plugins.module_utils._release.revision import build
 
 ARGUMENTS = {
@@ -63,7 +64,7 @@ class ActionModule(ActionBase):
         )
         result = {
             "changed": planned.plan["changes"],
-            "plan": planned.plan,
+            "plan": {**planned.plan, "lease_seconds": inputs.lease_seconds},
             "digest": planned.digest,
             "summary": _summary(planned),
             "deployment": "",
@@ -72,8 +73,8 @@ class ActionModule(ActionBase):
             "resumed": bool(planned.resume),
             "committed": [],
             "abandoned": planned.abandon,
-            "artifact": found.location if found else "",
-            "warnings": inputs.warnings,
+            "artifact": shown(found.location) if found else "",
+            "warnings": inputs.warnings + _active_already(inputs, planned),
         }
         if self._task.diff:
             result["diff"] = _difference(planned)
@@ -161,6 +162,16 @@ def _revision(inputs: Inputs, found: ResolvedArtifact) -> dict[str, Any]:
         schema_range=inputs.schema_range,
         user=inputs.user,
     )
+
+
+def _active_already(inputs: Inputs, planned: Planned) -> list[str]:
+    """A rollback to a version by name may mean the one that is active; that is no way back."""
+    made = planned.plan
+    if made["verb"] != "rollback" or not made["from"] or made["to"]["revision"] != made["from"]["revision"]:
+        return []
+    target = made["rollback_target"]
+    other = f"; the way back from it is {target['version']}" if target else ""
+    return [f"slipway_rollback_to: {inputs.rollback_to} is active already, nothing is rolled back{other}"]
 
 
 def _summary(planned: Planned) -> str:

@@ -50,11 +50,14 @@ class ActionModule(ActionBase):
         return result
 
     def _declared_ports(self, task_vars: dict[str, Any]) -> list[int]:
-        """Ports in slipway_components; what cannot be read there is refused when the inputs are judged."""
+        """Ports in slipway_components, also as text, which older templates make of numbers.
+
+        What cannot be read there is refused when the inputs are judged.
+        """
         components = self._templar.template(task_vars.get("slipway_components", []))
         ports = [item.get("ports") for item in components if isinstance(item, dict)]
         found = {port for slots in ports if isinstance(slots, dict) for port in slots.values()}
-        return sorted(port for port in found if isinstance(port, int))
+        return sorted(int(port) for port in found if str(port).isdecimal())
 
 
 def _part(result: dict[str, Any]) -> dict[str, Any]:

@@ -30,7 +30,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the task."""
         super().run(tmp, task_vars)
-        arguments = dict(self._task.args)
+        arguments = self._with_query(dict(self._task.args), task_vars or {})
         remove: Any = self._remove_tmp_path
         try:
             if self._concerns_controller(arguments):
@@ -40,6 +40,20 @@ class ActionModule(ActionBase):
             return {"failed": True, "changed": False, **exc.as_result()}
         finally:
             remove(self._connection._shell.tmpdir)
+
+    def _with_query(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """The query of a URL, which may hold a signature, as an option of its own that is shown nowhere.
+
+        A plan names the URL without it; then it is that of slipway_artifact.
+        """
+        artifact = arguments.get("artifact")
+        if not artifact or not is_url(str(artifact)):
+            return arguments
+        address, _mark, query = str(artifact).partition("?")
+        if not query and "slipway_artifact" in task_vars:
+            known, _mark, query = str(self._templar.template(task_vars["slipway_artifact"])).partition("?")
+            query = query if known == address else ""
+        return {**arguments, "artifact": address, **({"artifact_query": query} if query else {})}
 
     def _concerns_controller(self, arguments: dict[str, Any]) -> bool:
         artifact = arguments.get("artifact")

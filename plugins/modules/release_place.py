@@ -94,6 +94,10 @@ options:
         git reference is on the controller and is transferred.
       - Not needed when the host has the revision, or another one made from the same artifact.
     type: str
+  artifact_query:
+    description: The query of the URL in O(artifact), without the question mark, where a signature may stand. It is
+      taken off O(artifact) by itself and shown nowhere.
+    type: str
   headers:
     description: HTTP headers for fetching the artifact, for example C(Authorization).
     type: dict
@@ -283,6 +287,7 @@ ARGUMENTS = {
     "revision": {"type": "dict"},
     "revision_id": {"type": "str", "default": ""},
     "artifact": {"type": "str"},
+    "artifact_query": {"type": "str", "no_log": True},
     "headers": {"type": "dict", "default": {}, "no_log": True},
     "secrets": {"type": "dict", "default": {}, "no_log": True},
     "secrets_key": {"type": "str", "no_log": True},
@@ -319,7 +324,7 @@ def placing(params: dict[str, Any]) -> Placing:
     if params["artifact"]:
         refuse_credentials(params["artifact"])
     source = Source(
-        artifact=params["artifact"],
+        artifact="?".join(part for part in (params["artifact"], params["artifact_query"]) if part) or None,
         headers={name: str(value) for name, value in params["headers"].items()},
         secrets={name: str(value) for name, value in params["secrets"].items()},
         secrets_key=params["secrets_key"],

@@ -101,13 +101,20 @@ def artifact(values: dict[str, Any], context: Context) -> Iterator[InputError]:
     elif text.startswith("git+"):
         if not GIT.fullmatch(text):
             yield problem(
-                f"{text!r} names no repository and ref", where, "write git+<repository>#<tag, branch or commit>"
+                f"{masked(text)!r} names no repository and ref", where, "write git+<repository>#<tag, branch or commit>"
             )
     elif "://" in text:
         if not URL.fullmatch(text):
-            yield problem(f"{text!r} is not an http(s) URL", where, "use http:// or https:// with a host and a path")
+            yield problem(
+                f"{masked(text)!r} is not an http(s) URL", where, "use http:// or https:// with a host and a path"
+            )
     else:
         yield from _artifact_path(artifact_path(text, context.base), where)
+
+
+def masked(text: str) -> str:
+    """An address without the parts that may hold a password or a signature."""
+    return re.sub(r"//[^/@]*@", "//...@", text.partition("?")[0])
 
 
 def artifact_path(text: str, base: Path) -> Path:

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.unit.plan.made import GROUPS, MAILER, WEB, fleet_of
+from tests.unit.plan.made import GROUPS, MAILER, WEB, fleet_of, proven
 
+RELEASE_PLACE = "ansible_collections.slipway.release.plugins.modules.release_place"
 LEDGER = {"deployment": "d1", "token": 5, "uuid": "u", "resumed": False, "committed": [], "changed": True}
 
 
@@ -128,7 +129,7 @@ def test_the_task_must_be_delegated_to_the_ledger_host(variables: dict[str, Any]
 
 def test_bad_input_is_one_message_and_runs_nothing(variables: dict[str, Any]) -> None:
     stand = planning()
-    result = stand.run({**variables, "slipway_rollout": "canary", "slipway_keep_revisions": 0})
+    result = stand.run({**variables, "slipway_rollout": "waterfall", "slipway_keep_revisions": 0})
     assert (result["failed"], result["error"]["where"]) == (True, "slipway_rollout")
     assert len(result["error"]["others"]) == 1
     assert stand.ran == []
@@ -196,3 +197,102 @@ def test_host_info_leaves_malformed_components_to_the_validation(variables: dict
     stand.answers = {"slipway.release.release_info": {"token": 4}}
     stand.run({**variables, "slipway_components": components})
     assert stand.ran[0][1] == {"app": "shop", "ports": []}
+
+
+@pytest.mark.parametrize(("blue", "green"), [("8081", "8082"), (8081, "8082"), (8081, 8082)])
+def test_host_info_takes_ports_that_templates_made_text_of(variables: dict[str, Any], blue: Any, green: Any) -> None:
+    stand = Stand("host_info", {"app": "shop", "reads": ["release"]})
+    stand.answers = {"slipway.release.release_info": {"token": 4}}
+    stand.run({**variables, "slipway_components": [{**WEB, "ports": {"blue": blue, "green": green}}]})
+    assert stand.ran[0][1]["ports"] == [8081, 8082]
+
+
+SIGNED = "https://artifacts.example/shop.tar.gz?sig=abc123"
+
+
+def test_the_query_of_an_artifact_is_shown_nowhere(variables: dict[str, Any]) -> None:
+    stand = planning(check_mode=True, diff=True)
+    result = stand.run({**variables, "slipway_artifact": SIGNED, "slipway_artifact_sha256": "a" * 64})
+    assert result["artifact"] == "https://artifacts.example/shop.tar.gz"
+    assert "abc123" not in str(result)
+    running = planning()
+    begun = running.run({**variables, "slipway_artifact": SIGNED, "slipway_artifact_sha256": "a" * 64})
+    assert "abc123" not in str(begun) + str(running.ran)
+
+
+@pytest.mark.parametrize(
+    "artifact", ["s3://u:abc123@h/shop?sig=abc123", "git+https://u:abc123@h/shop", "http:///?abc123"]
+)
+def test_a_refused_address_is_shown_without_its_secrets(variables: dict[str, Any], artifact: str) -> None:
+    result = planning().run({**variables, "slipway_artifact": artifact})
+    assert result["error"]["where"] == "slipway_artifact"
+    assert "abc123" not in str(result)
+
+
+@pytest.mark.parametrize(
+    ("given", "variable", "query"),
+    [
+        (SIGNED, None, "sig=abc123"),
+        (SIGNED.partition("?")[0], SIGNED, "sig=abc123"),
+        ("https://artifacts.example/other.tar.gz", SIGNED, None),
+        ("/srv/shop.tar.gz?x", SIGNED, None),
+    ],
+)
+def test_release_place_gets_the_query_as_an_option_that_is_never_logged(
+    variables: dict[str, Any], given: str, variable: str | None, query: str | None
+) -> None:
+    stand = Stand("release_place", {"app": "shop", "state": "stopped", "artifact": given})
+    stand.action._remove_tmp_path = lambda path: None
+    stand.answers = {"slipway.release.release_place": {"changed": False}}
+    stand.run({**variables, "slipway_artifact": variable} if variable else {"groups": {}})
+    arguments = stand.ran[0][1]
+    assert arguments.get("artifact_query") == query
+    assert "abc123" not in str({**arguments, "artifact_query": ""})
+    assert importlib.import_module(RELEASE_PLACE).ARGUMENTS["artifact_query"]["no_log"] is True
+
+
+def rolled_back_to(variables: dict[str, Any], version: str) -> dict[str, Any]:
+    history = (proven("1.0"), proven("1.1"))
+    live = fleet_of("1.1", "1.0", history=history)
+    return planning(verb="rollback", live=live).run({**variables, "slipway_rollback_to": version})
+
+
+def test_a_rollback_to_the_active_version_says_that_nothing_is_rolled_back(variables: dict[str, Any]) -> None:
+    result = rolled_back_to(variables, "1.1")
+    assert not result["changed"]
+    assert "slipway_rollback_to: 1.1 is active already, nothing is rolled back" in result["warnings"][0]
+    assert "the way back from it is 1.0" in result["warnings"][0]
+    assert rolled_back_to(variables, "1.0")["warnings"] == []
+
+
+def test_a_resumed_deployment_has_the_lease_of_today(variables: dict[str, Any]) -> None:
+    first = planning().run(variables)
+    live = fleet_of("1.0", None)
+    live["db1"]["ledger"]["unfinished"] = {
+        "deployment": "d1",
+        "digest": first["digest"],
+        "began": "",
+        "committed": [],
+        "plan": first["plan"],
+    }
+    stand = planning(live=live)
+    again = stand.run({**variables, "slipway_lease_seconds": 777})
+    assert (again["digest"], again["plan"]["lease_seconds"]) == (first["digest"], 777)
+    begun = stand.ran[0][1]
+    assert (begun["plan"], begun["lease_seconds"]) == (first["plan"], 777)
+
+
+@pytest.mark.parametrize("hosts", [["lb1"], ["localhost"], []])
+def test_a_limited_run_is_refused(variables: dict[str, Any], hosts: list[str]) -> None:
+    stand = Stand("deployment_plan", {"verb": "validate", "purpose": "deploy"}, delegate_to=None)
+    limited = {**variables, "ansible_limit": "lb1", "ansible_play_hosts_all": hosts}
+    error = stand.run(limited)["error"]
+    assert error["where"] == "--limit"
+    assert "lb1 leaves out" in error["what"]
+    assert "run without --limit" in error["remedy"]
+
+
+def test_a_limit_that_leaves_nobody_out_is_none(variables: dict[str, Any]) -> None:
+    stand = Stand("deployment_plan", {"verb": "validate", "purpose": "deploy"}, delegate_to=None)
+    everyone = {**variables, "ansible_limit": "all", "ansible_play_hosts_all": GROUPS["all"]}
+    assert not stand.run(everyone).get("failed")
