@@ -60,8 +60,8 @@ exhaustive: setup ## run the tests that are marked exhaustive
 	@$(PYTHON) -m tools.integration -m exhaustive
 	@$(PYTHON) -m tools.system -m exhaustive
 
-bench: setup ## measure, side by side with the floor
-	@$(IN_ENVIRONMENT) python -m benchmarks
+bench: setup ## measure, side by side with the floor (BENCH="--only judge" for one)
+	@$(IN_ENVIRONMENT) PYTHONPATH=.cache/collections python -m benchmarks $(BENCH)
 
 docs: setup ## generate the reference documentation
 	@$(IN_ENVIRONMENT) PYTHONPATH=.cache/collections python -m tools.docs

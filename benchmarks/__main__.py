@@ -1,7 +1,8 @@
 # Copyright: (c) 2026, The slipway.release developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``python -m benchmarks``: what a deployment and a switch cost, as ratios to floors measured in the same run.
+"""``python -m benchmarks``: what a deployment and a switch cost, as ratios to floors measured in the same run, and how
+often the judge is wrong.
 
 Touches a lab of its own, which it removes, and ``.cache/benchmarks``.
 """
@@ -16,7 +17,7 @@ from lab import fleet
 from lab.operator import Operator
 from lab.plan import DEFAULT_HOSTS, REPOSITORY, Plan
 
-from . import switching
+from . import judge, switching
 from .deployment import DeploymentBenchmark
 
 LAB = "bench"
@@ -28,8 +29,17 @@ def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="deployments of each kind (%(default)s)")
-    parser.add_argument("--only", choices=("deployment", "switch"), help="one benchmark alone")
+    parser.add_argument("--only", choices=("deployment", "switch", "judge"), help="one benchmark alone")
     options = parser.parse_args()
+    if options.only in (None, "judge"):
+        show(list(judge.figures(judge.ROLLOUTS, judge.SEED)))
+    if options.only != "judge":
+        in_lab(options)
+    return 0
+
+
+def in_lab(options: argparse.Namespace) -> None:
+    """What needs machines."""
     plan = fleet.up(LAB, list(DEFAULT_HOSTS))
     operator = Operator(REPOSITORY, LAB, CACHE / "logs", ansible=Path(sys.executable).parent)
     try:
@@ -44,7 +54,6 @@ def main() -> int:
             show_switches(plan, deployments)
     finally:
         fleet.down(LAB)
-    return 0
 
 
 def show_switches(plan: Plan, deployments: DeploymentBenchmark) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .process import learned
+
 Record = Mapping[str, Any]
 
 _NINETY_FIVE_PERCENT = 1.6448536269514722
@@ -26,6 +28,22 @@ class Evidence:
 
     harm: float
     safety: float
+
+
+@dataclass(frozen=True)
+class Alternatives:
+    """The e-values of one look for each of several alternatives, as logarithms."""
+
+    harm: list[float]
+    safety: list[float]
+
+
+def evidence_of(looks: Sequence[Alternatives | None]) -> list[Evidence]:
+    """The e-values of every look, averaged over the alternatives; a look without data says nothing."""
+    seen = [look for look in looks if look is not None]
+    pairs = zip(learned([look.harm for look in seen]), learned([look.safety for look in seen]))
+    found = iter([Evidence(harm, safety) for harm, safety in pairs])
+    return [NOTHING if look is None else next(found) for look in looks]
 
 
 NOTHING = Evidence(0.0, 0.0)

@@ -19,15 +19,20 @@ Averages of e-values over alternatives are e-values, and the weights may follow 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from .numbers import log_sum
+from .process import blend
 
 _BISECTIONS = 64
-_STABLE_RATES = (2e-5, *(1e-4 * 1.4**step for step in range(26)))
-_UNINFORMED = 0.1
+_LOWEST_RATE = 2e-5
+_HIGHEST_RATE = 0.5
+_WIDEST = 0.02
+_MOST_RATES = 1000
+_MOST_WEIGHT = 0.5
+_TIMES_WORSE = (1.0, 2.0, 5.0, 20.0)
 
 
 @dataclass(frozen=True)
@@ -66,27 +71,31 @@ class Counts:
 
 
 @dataclass(frozen=True)
-class Alternative:
-    """One alternative: logarithm of its weight, and of its likelihood ratio as a linear function of the errors."""
+class Past:
+    """The stable side in earlier looks, from which the weights follow."""
 
-    rate: int
-    weight: float
+    looks: int
+    requests: int
+    errors: int
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """The logarithm of a likelihood ratio, as a linear function of the errors."""
+
     constant: float
     stable_error: float
     canary_error: float
 
 
-def harm_evidence(margin: Line, harm: Line, counts: Counts, stable_before: tuple[int, int]) -> float:
-    """Logarithm of the e-value against ``canary <= margin``.
-
-    :param stable_before: requests and errors of the stable side in earlier looks.
-    """
-    return _averaged(_harmful(margin, harm, counts.sides), counts, stable_before)
+def harm_evidence(margin: Line, harm: Line, counts: Counts, past: Past) -> list[float]:
+    """Logarithms of e-values against ``canary <= margin``, for several ways in which it is worse."""
+    return _averaged(_harmful(margin, harm, counts.sides), counts, _rate_weights(margin, harm, past))
 
 
-def safety_evidence(margin: Line, harm: Line, counts: Counts, stable_before: tuple[int, int]) -> float:
-    """Logarithm of the e-value against ``canary >= harm``."""
-    return _averaged(_harmless(margin, harm, counts.sides), counts, stable_before)
+def safety_evidence(margin: Line, harm: Line, counts: Counts, past: Past) -> list[float]:
+    """Logarithms of e-values against ``canary >= harm``, for the canary that is equal and the one at the margin."""
+    return _averaged(_harmless(margin, harm, counts.sides), counts, _rate_weights(margin, harm, past))
 
 
 def nearest(line: Line, stable: float, canary: float, sides: Sides) -> tuple[float, float]:
@@ -123,55 +132,75 @@ def _slope(line: Line, stable: float, canary: float, sides: Sides, at: float) ->
     return mine + sides.canary * line.ratio * (on_line - canary) / (on_line * (1.0 - on_line))
 
 
-def _averaged(alternatives: Sequence[Alternative], counts: Counts, stable_before: tuple[int, int]) -> float:
-    if not counts.stable_requests or not counts.canary_requests:
-        return 0.0
-    rates = _rate_weights(*stable_before)
+def _averaged(ways: Sequence[Sequence[Alternative]], counts: Counts, rates: Sequence[float]) -> list[float]:
+    """For each way the average over the stable side's rates."""
     stable, canary = counts.stable_errors, counts.canary_errors
-    return log_sum(
-        rates[one.rate] + one.weight + one.constant + stable * one.stable_error + canary * one.canary_error
-        for one in alternatives
+    return [
+        log_sum(
+            rate + one.constant + stable * one.stable_error + canary * one.canary_error
+            for rate, one in zip(rates, alternatives)
+        )
+        for alternatives in ways
+    ]
+
+
+@lru_cache(maxsize=16)
+def _stable_rates(margin: Line, harm: Line) -> tuple[float, ...]:
+    """Rates that are close enough to each other, for what there is between margin and harm, to miss no true one."""
+    rates = [_LOWEST_RATE]
+    while rates[-1] < _HIGHEST_RATE and harm.at(rates[-1]) < 1.0 and len(rates) < _MOST_RATES:
+        rate = rates[-1]
+        between = harm.at(rate) - max(margin.at(rate), rate) or harm.at(rate) - rate
+        rates.append(rate + min(_WIDEST * math.sqrt(rate), max(rate, between) / 2.0))
+    return tuple(rate for rate in rates if harm.at(rate) < 1.0)
+
+
+@lru_cache(maxsize=16)
+def _first_weights(margin: Line, harm: Line) -> tuple[float, ...]:
+    """Logarithms of weights that are about even by order of magnitude."""
+    rates = _stable_rates(margin, harm)
+    widths = [min(_MOST_WEIGHT, (high - low) / low) for low, high in zip(rates, rates[1:])]
+    weights = [*widths, min(widths, default=1.0)]
+    return tuple(math.log(weight / sum(weights)) for weight in weights)
+
+
+@lru_cache(maxsize=1024)
+def _rate_weights(margin: Line, harm: Line, past: Past) -> tuple[float, ...]:
+    """Logarithms of weights: mostly where earlier looks saw the stable side's rate."""
+    begun = _first_weights(margin, harm)
+    rates = _stable_rates(margin, harm)
+    good = past.requests - past.errors
+    seen = [weight + past.errors * math.log(p) + good * math.log1p(-p) for weight, p in zip(begun, rates)]
+    return tuple(blend(begun, seen, past.looks + 1))
+
+
+@lru_cache(maxsize=64)
+def _harmful(margin: Line, harm: Line, sides: Sides) -> tuple[tuple[Alternative, ...], ...]:
+    rates = _stable_rates(margin, harm)
+    return tuple(
+        tuple(_alternative(margin, rate, _worse(margin, harm, rate, times), sides) for rate in rates)
+        for times in _TIMES_WORSE
     )
 
 
-@lru_cache(maxsize=4096)
-def _rate_weights(requests: int, errors: int) -> tuple[float, ...]:
-    """Logarithms of weights: where earlier looks saw the stable side's rate, and a share for everywhere."""
-    logs = [errors * math.log(rate) + (requests - errors) * math.log1p(-rate) for rate in _STABLE_RATES]
-    total = log_sum(logs)
-    uniform = _UNINFORMED / len(_STABLE_RATES)
-    return tuple(math.log(uniform + (1.0 - _UNINFORMED) * math.exp(log - total)) for log in logs)
+@lru_cache(maxsize=64)
+def _harmless(margin: Line, harm: Line, sides: Sides) -> tuple[tuple[Alternative, ...], ...]:
+    rates = _stable_rates(margin, harm)
+    equal = tuple(_alternative(harm, rate, rate, sides) for rate in rates)
+    return equal, tuple(_alternative(harm, rate, margin.at(rate), sides) for rate in rates)
 
 
-@lru_cache(maxsize=256)
-def _harmful(margin: Line, harm: Line, sides: Sides) -> tuple[Alternative, ...]:
-    found: list[Alternative] = []
-    for number, stable in enumerate(_STABLE_RATES):
-        at_harm, at_margin = harm.at(stable), margin.at(stable)
-        canaries = [at_harm, 2.0 * at_harm, 4.0 * at_harm, 16.0 * at_harm]
-        found += _alternatives(margin, number, [rate for rate in canaries if at_margin < rate < 1.0], sides)
-    return tuple(found)
+def _worse(margin: Line, harm: Line, stable: float, times: float) -> float:
+    """The canary's rate: the excess that is the harm, several times; the margin itself when that is no rate."""
+    canary = stable + times * (harm.at(stable) - stable)
+    return canary if margin.at(stable) < canary < 1.0 else margin.at(stable)
 
 
-@lru_cache(maxsize=256)
-def _harmless(margin: Line, harm: Line, sides: Sides) -> tuple[Alternative, ...]:
-    found: list[Alternative] = []
-    for number, stable in enumerate(_STABLE_RATES):
-        canaries = [rate for rate in (stable, margin.at(stable)) if rate < harm.at(stable) < 1.0]
-        found += _alternatives(harm, number, canaries, sides)
-    return tuple(found)
-
-
-def _alternatives(line: Line, number: int, canaries: Sequence[float], sides: Sides) -> Iterator[Alternative]:
-    """The first alternative has half the weight, the next half of the rest, and so on."""
-    stable = _STABLE_RATES[number]
-    for place, canary in enumerate(canaries, start=1):
-        on_line = nearest(line, stable, canary, sides)
-        stable_good, canary_good = ((1.0 - one) / (1.0 - other) for one, other in zip((stable, canary), on_line))
-        yield Alternative(
-            rate=number,
-            weight=-place * math.log(2.0),
-            constant=sides.stable * math.log(stable_good) + sides.canary * math.log(canary_good),
-            stable_error=math.log(stable / on_line[0] / stable_good),
-            canary_error=math.log(canary / on_line[1] / canary_good),
-        )
+def _alternative(line: Line, stable: float, canary: float, sides: Sides) -> Alternative:
+    on_line = nearest(line, stable, canary, sides)
+    stable_good, canary_good = ((1.0 - one) / (1.0 - other) for one, other in zip((stable, canary), on_line))
+    return Alternative(
+        constant=sides.stable * math.log(stable_good) + sides.canary * math.log(canary_good),
+        stable_error=math.log(stable / on_line[0] / stable_good),
+        canary_error=math.log(canary / on_line[1] / canary_good),
+    )

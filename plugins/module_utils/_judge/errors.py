@@ -11,9 +11,9 @@ from fractions import Fraction
 from typing import Any
 
 from .._common.errors import InputError
-from .base import NOTHING, Evidence, Metric, Record, enough
+from .base import Alternatives, Evidence, Metric, Record, enough, evidence_of
 from .binomial import interval
-from .counts import Counts, Line, Sides, harm_evidence, information, safety_evidence
+from .counts import Counts, Line, Past, Sides, harm_evidence, information, safety_evidence
 from .numbers import exact_text, rate_text, text
 
 _SHOWN_CONFIDENCE = 0.95
@@ -91,22 +91,16 @@ class Errors(Metric):
 
     def evidence(self, records: Sequence[Record | None]) -> list[Evidence]:
         """The e-values of every look."""
-        margin, harm = self.margin.line(), self.harm.line()
-        before = (0, 0)
-        found = []
+        before: list[Counts] = []
+        found: list[Alternatives | None] = []
         for record in records:
-            if record is None:
-                found.append(NOTHING)
-                continue
-            counts = Counts(**record)
-            found.append(
-                Evidence(
-                    harm=harm_evidence(margin, harm, counts, before),
-                    safety=safety_evidence(margin, harm, counts, before),
-                )
-            )
-            before = (before[0] + counts.stable_requests, before[1] + counts.stable_errors)
-        return found
+            if record is None or not self.has_data(record):
+                found.append(None)
+            else:
+                found.append(self._look(Counts(**record), before))
+            if record is not None:
+                before.append(Counts(**record))
+        return evidence_of(found)
 
     def observed(self, record: Record) -> dict[str, Any]:
         """Counts, rates, and their intervals (Clopper and Pearson, 95 %)."""
@@ -129,6 +123,17 @@ class Errors(Metric):
             return None
         growth = information(harm, rate, rate, Sides(stable, canary)) / (stable + canary)
         return {"requests": enough(short, growth)}
+
+    def _look(self, counts: Counts, before: Sequence[Counts]) -> Alternatives:
+        margin, harm = self.margin.line(), self.harm.line()
+        past = Past(
+            looks=len(before),
+            requests=sum(one.stable_requests for one in before),
+            errors=sum(one.stable_errors for one in before),
+        )
+        return Alternatives(
+            harm=harm_evidence(margin, harm, counts, past), safety=safety_evidence(margin, harm, counts, past)
+        )
 
 
 def _possible(counts: Counts) -> bool:

@@ -3,22 +3,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Exact e-values for the number of requests beyond a threshold. Touches nothing.
 
-Each average over alternatives has the weights 1/2, 1/4, … and so is an e-value.
+Each function gives the e-values of several alternatives.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-
-from .numbers import log_sum
 
 WORSE = (4.0, 2.0, 8.0, 32.0, 1.5)
 BETTER = tuple(1.0 / odds for odds in WORSE)
 
 
-def beyond_stable(count: int, canary: int, stable: int, rank: int, odds: tuple[float, ...]) -> float:
-    """Logarithm of an e-value for the canary's requests beyond the ``rank``-th quickest of the stable side.
+def beyond_stable(count: int, canary: int, stable: int, rank: int, odds: tuple[float, ...]) -> list[float]:
+    """Logarithms of e-values for the canary's requests beyond the ``rank``-th quickest of the stable side.
 
     When both sides have the same continuous distribution, the share beyond that request is a random
     ``Beta(stable - rank + 1, rank)``, so the count is beta-binomial whatever the distribution: the precedence and
@@ -29,34 +26,23 @@ def beyond_stable(count: int, canary: int, stable: int, rank: int, odds: tuple[f
 
     :param count: requests of the canary beyond it.
     """
-    if not canary or not stable:
-        return 0.0
     others = float(stable - rank + 1)
     within = canary - count
-
-    def ratio(factor: float) -> float:
-        return _beta_shift(within, canary + others, others, float(rank), rank / factor)
-
-    return _averaged(ratio, odds)
+    return [_beta_shift(within, canary + others, others, float(rank), rank / factor) for factor in odds]
 
 
-def beyond_limit(count: int, canary: int, share: float, odds: tuple[float, ...]) -> float:
-    """Logarithm of an e-value for the canary's requests beyond a fixed limit.
+def beyond_limit(count: int, canary: int, share: float, odds: tuple[float, ...]) -> list[float]:
+    """Logarithms of e-values for the canary's requests beyond a fixed limit.
 
     The quantile is not above the limit exactly when at most ``share`` of the requests are beyond it; then the count is
     binomial (the exact quantile test: Conover, *Practical Nonparametric Statistics*, 3rd ed., 1999, sec. 3.2). The
     e-value is the likelihood ratio, Wald's (*Sequential Analysis*, 1947, ch. 5), monotone in the count.
     """
-
-    def ratio(factor: float) -> float:
+    found = []
+    for factor in odds:
         other = factor * share / (1.0 - share + factor * share)
-        return count * math.log(other / share) + (canary - count) * math.log((1.0 - other) / (1.0 - share))
-
-    return _averaged(ratio, odds)
-
-
-def _averaged(ratio: Callable[[float], float], odds: tuple[float, ...]) -> float:
-    return log_sum(ratio(factor) - place * math.log(2.0) for place, factor in enumerate(odds, start=1))
+        found.append(count * math.log(other / share) + (canary - count) * math.log((1.0 - other) / (1.0 - share)))
+    return found
 
 
 def _beta_shift(within: int, total: float, others: float, old: float, new: float) -> float:

@@ -51,3 +51,36 @@ def with_credit(logs: Sequence[float], limit: float) -> list[float]:
         credit = min(credit, limit) + log
         values.append(credit)
     return values
+
+
+def learned(looks: Sequence[Sequence[float]]) -> list[float]:
+    """The e-value of each look, averaged over alternatives by weights that follow from earlier looks.
+
+    The first alternative begins with half the weight, the next with half of the rest, and so on. Each is then weighted
+    by how it did, which amounts to averaging the products (Robbins, "Statistical methods related to the law of the
+    iterated logarithm", Ann. Math. Statist. 41, 1970, 1397-1409), but for a share that stays as it began, since harm
+    may change.
+
+    :param looks: for each look the logarithm of the e-value of each alternative.
+    """
+    values = []
+    gained: list[float] = []
+    for number, logs in enumerate(looks, start=1):
+        begun = [-place * math.log(2.0) for place in range(1, len(logs) + 1)]
+        gained = gained or begun
+        weights = blend(begun, gained, number)
+        values.append(log_sum(weight + log for weight, log in zip(weights, logs)))
+        gained = [weight + log for weight, log in zip(gained, logs)]
+    return values
+
+
+def blend(begun: Sequence[float], gained: Sequence[float], number: int) -> list[float]:
+    """Weights of the look with that number: ``1 / number²`` as they began, the rest as they were gained.
+
+    :param begun: logarithms of weights that sum to at most 1.
+    :param gained: logarithms of weights, of any sum.
+    """
+    if number == 1:
+        return list(begun)
+    fresh, rest = -2.0 * math.log(number), math.log1p(-1.0 / number**2) - log_sum(gained)
+    return [log_sum([fresh + old, rest + new]) for old, new in zip(begun, gained)]

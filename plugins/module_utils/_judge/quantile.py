@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Any
 
 from .._common.errors import InputError
-from .base import NOTHING, Evidence, Metric, Record, enough
+from .base import Alternatives, Evidence, Metric, Record, enough, evidence_of
 from .counts import Line, Sides, divergence, information
 from .exceed import BETTER, WORSE, beyond_limit, beyond_stable
 from .numbers import exact_text, rate_text
@@ -86,7 +86,7 @@ class Quantile(Metric):
 
     def evidence(self, records: Sequence[Record | None]) -> list[Evidence]:
         """The e-values of every look."""
-        return [self._look(record) if record and self.has_data(record) else NOTHING for record in records]
+        return evidence_of([self._look(record) if record and self.has_data(record) else None for record in records])
 
     def observed(self, record: Record) -> dict[str, Any]:
         """The counts and quantiles."""
@@ -106,9 +106,9 @@ class Quantile(Metric):
         growth = information(_DIAGONAL, beyond, expected, Sides(stable, canary)) / (stable + canary)
         return {"requests": enough(short, growth)}
 
-    def _look(self, record: Record) -> Evidence:
+    def _look(self, record: Record) -> Alternatives:
         sizes = (record["canary_requests"], record["stable_requests"], record["stable_rank"])
-        return Evidence(
+        return Alternatives(
             harm=beyond_stable(record["canary_beyond_margin"], *sizes, WORSE),
             safety=beyond_stable(record["canary_beyond_harm"], *sizes, BETTER),
         )
@@ -160,7 +160,7 @@ class Limit(Metric):
 
     def evidence(self, records: Sequence[Record | None]) -> list[Evidence]:
         """The e-values of every look."""
-        return [self._look(record) if record and self.has_data(record) else NOTHING for record in records]
+        return evidence_of([self._look(record) if record and self.has_data(record) else None for record in records])
 
     def observed(self, record: Record) -> dict[str, Any]:
         """The counts and the quantile."""
@@ -174,9 +174,9 @@ class Limit(Metric):
         expected = min((record["canary_beyond_harm"] + 0.5) / (canary + 1.0), beyond / 1.5)
         return {"canary_requests": enough(short, divergence(expected, beyond))}
 
-    def _look(self, record: Record) -> Evidence:
+    def _look(self, record: Record) -> Alternatives:
         canary, beyond = record["canary_requests"], float(1 - self.percent / 100)
-        return Evidence(
+        return Alternatives(
             harm=beyond_limit(record["canary_beyond_margin"], canary, beyond, WORSE),
             safety=beyond_limit(record["canary_beyond_harm"], canary, beyond, BETTER),
         )

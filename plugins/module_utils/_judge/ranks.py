@@ -10,10 +10,10 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from statistics import NormalDist
 
 from .binomial import log_choose
-from .numbers import log_sum
 
 _EXACT_UP_TO = 60
 _TILTS = (0.4, 0.2, 1.0, 4.0)
@@ -49,22 +49,17 @@ def mann_whitney(greater: Sequence[Fraction], other: Sequence[Fraction]) -> Mann
     return _approximate(greater, other)
 
 
-def evidence(doubled: int, first: int, second: int) -> float:
-    """Logarithm of an e-value against "the first sample is not stochastically greater".
+def evidence(doubled: int, first: int, second: int) -> list[float]:
+    """Logarithms of e-values against "the first sample is not stochastically greater".
 
-    It is ``exp(t U) / E exp(t U)``, averaged over a few ``t`` that depend on the sizes alone. Without ties the mean is
+    They are ``exp(t U) / E exp(t U)`` for a few ``t`` that depend on the sizes alone. Without ties the mean is
     exact, from the generating function of the statistic (Mann and Whitney, 1947; Andrews, *The Theory of Partitions*,
     1976, sec. 3.2). With ties the statistic is the mean of the statistics of all ways to break them, and by Jensen's
-    inequality ``E exp(t U)`` can only be smaller. The ratio rises with the statistic, so it is an e-value also for
+    inequality ``E exp(t U)`` can only be smaller. The ratio rises with the statistic, so they are e-values also for
     every first sample that is stochastically smaller.
     """
-    if not first or not second:
-        return 0.0
     tilts = [12.0 * strength / (first + second + 1) for strength in _TILTS]
-    return log_sum(
-        tilt * doubled / 2.0 - _log_mean(tilt, first, second) - place * math.log(2.0)
-        for place, tilt in enumerate(tilts, start=1)
-    )
+    return [tilt * doubled / 2.0 - _log_mean(tilt, first, second) for tilt in tilts]
 
 
 def shift(first: Sequence[Fraction], second: Sequence[Fraction], confidence: Fraction) -> tuple[Fraction, ...]:
@@ -76,7 +71,7 @@ def shift(first: Sequence[Fraction], second: Sequence[Fraction], confidence: Fra
     differences = sorted(one - other for one in first for other in second)
     count = len(differences)
     estimate = (differences[(count - 1) // 2] + differences[count // 2]) / 2
-    cut = _critical(len(first), len(second), (1 - confidence) / 2)
+    cut = critical(len(first), len(second), (1 - confidence) / 2)
     if cut < 0:
         return estimate, differences[0], differences[-1]
     return estimate, differences[cut], differences[count - 1 - cut]
@@ -84,10 +79,11 @@ def shift(first: Sequence[Fraction], second: Sequence[Fraction], confidence: Fra
 
 def interval_is_exact(first: int, second: int, confidence: Fraction) -> bool:
     """The two samples are large enough for an interval of this confidence."""
-    return _critical(first, second, (1 - confidence) / 2) >= 0
+    return critical(first, second, (1 - confidence) / 2) >= 0
 
 
-def _critical(first: int, second: int, side: Fraction) -> int:
+@lru_cache(maxsize=256)
+def critical(first: int, second: int, side: Fraction) -> int:
     """The largest value that the statistic does not exceed with at most ``side``; -1 when there is none."""
     if first + second > _EXACT_UP_TO:
         spread = math.sqrt(first * second * (first + second + 1) / 12.0)

@@ -11,8 +11,9 @@ from fractions import Fraction
 from typing import Any
 
 from .._common.errors import InputError
-from .base import NOTHING, Evidence, Metric, Record
+from .base import Alternatives, Evidence, Metric, Record, evidence_of
 from .numbers import exact_text, text
+from .process import learned
 from .ranks import doubled_statistic, evidence, interval_is_exact, mann_whitney, shift
 
 _SHOWN_CONFIDENCE = Fraction(95, 100)
@@ -99,7 +100,7 @@ class Series(Metric):
 
     def evidence(self, records: Sequence[Record | None]) -> list[Evidence]:
         """The e-values of every look."""
-        return [self._look(record) if record and self.has_data(record) else NOTHING for record in records]
+        return evidence_of([self._look(record) if record and self.has_data(record) else None for record in records])
 
     def observed(self, record: Record) -> dict[str, Any]:
         """The test against the margin in this look alone, and the shift (Hodges and Lehmann) with its interval."""
@@ -127,16 +128,16 @@ class Series(Metric):
         wins = doubled_statistic(self._signed([self.harm.of(value) for value in stable]), self._signed(stable))
         share = Fraction(wins, 2 * len(stable) ** 2)
         for count in range(1, _MOST_VALUES):
-            if evidence(int(2 * share * count * count), count, count) >= short:
+            if learned([evidence(int(2 * share * count * count), count, count)])[0] >= short:
                 return {"values": count}
         return None
 
-    def _look(self, record: Record) -> Evidence:
+    def _look(self, record: Record) -> Alternatives:
         stable, canary = _values(record["stable"]), _values(record["canary"])
         at_margin = [self.margin.of(value) for value in stable]
         at_harm = [self.harm.of(value) for value in stable]
         sizes = (len(canary), len(stable))
-        return Evidence(
+        return Alternatives(
             harm=evidence(doubled_statistic(self._signed(canary), self._signed(at_margin)), *sizes),
             safety=evidence(doubled_statistic(self._signed(at_harm), self._signed(canary)), *sizes),
         )
