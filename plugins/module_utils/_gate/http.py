@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from .model import Answer, Probe, impossible
 from .options import Options
 from .tcp import connection_failure, unknown_host
+from .tls import FULL_PROOF, CannotTrust, Tls, tls_of
 from .wire import Incomplete, Reply, exchange, left
 
 LONGEST_VALUE = 80
@@ -48,22 +49,6 @@ class Expectations:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Tls:
-    """How a server proves who it is.
-
-    :param verify: check the certificate and its name.
-    :param ca: file with the certificates to trust; empty for those of the system.
-    :param server_name: the name to ask for and to check; empty for the host of the URL.
-    :param min_days: days that the certificate must still be valid; 0 for no such demand.
-    """
-
-    verify: bool = True
-    ca: str = ""
-    server_name: str = ""
-    min_days: int = 0
-
-
 class HttpProbe(Probe):
     """One request and the expectations about its answer.
 
@@ -79,7 +64,7 @@ class HttpProbe(Probe):
         headers: dict[str, str] | None = None,
         address: tuple[str, int] | None = None,
         expect: Expectations = Expectations(),
-        tls: Tls = Tls(),
+        tls: Tls = FULL_PROOF,
     ) -> None:
         self.url = url
         self.method = method
@@ -96,13 +81,13 @@ class HttpProbe(Probe):
     @classmethod
     def from_options(cls, options: Options) -> HttpProbe:
         """Read everything that a check of type http may have."""
-        url = _url(options)
+        url = url_of(options)
         method = options.choice("method", METHODS, "GET")
-        headers = _headers(options)
+        headers = headers_of(options)
         if options.given("host"):
             headers["Host"] = options.text("host")
         address = options.address("address") if options.given("address") else None
-        tls = _tls(options, secure=url.startswith("https:"))
+        tls = tls_of(options, secure=url.startswith("https:"))
         return cls(url, method=method, headers=headers, address=address, expect=_expectations(options), tls=tls)
 
     def target(self) -> str:
@@ -115,7 +100,7 @@ class HttpProbe(Probe):
                 if not self.secure:
                     return self._asked(connection, deadline)
                 connection.settimeout(left(deadline))
-                with self._context().wrap_socket(
+                with self.tls.context().wrap_socket(
                     connection, server_hostname=self.tls.server_name or self.host
                 ) as secured:
                     return self._certificate_failure(secured) or self._asked(secured, deadline)
@@ -127,21 +112,10 @@ class HttpProbe(Probe):
             return Answer(ok=False, detail=f"the certificate is refused: {exc.verify_message}")
         except ssl.SSLError as exc:
             return Answer(ok=False, detail=f"TLS failed: {exc.reason or 'timed out'}")
-        except _CannotTrust as exc:
+        except CannotTrust as exc:
             return impossible(str(exc), final=True)
         except OSError as exc:
             return Answer(ok=False, detail=connection_failure(exc))
-
-    def _context(self) -> ssl.SSLContext:
-        if not self.tls.verify:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-            return context
-        try:
-            return ssl.create_default_context(cafile=self.tls.ca or None)
-        except OSError as exc:
-            raise _CannotTrust(f"the CA file '{self.tls.ca}' cannot be used: {exc.strerror or exc}") from exc
 
     def _certificate_failure(self, secured: ssl.SSLSocket) -> Answer | None:
         if not self.tls.min_days:
@@ -183,10 +157,6 @@ class HttpProbe(Probe):
         if expect.pattern and not expect.pattern.search(text):
             return Answer(ok=False, detail="the expression is not found in the body")
         return _judged_json(text, expect.json) if expect.json else Answer(ok=True)
-
-
-class _CannotTrust(Exception):
-    """The certificates to trust cannot be read."""
 
 
 def _judged_json(text: str, expected: dict[str, Any]) -> Answer:
@@ -238,7 +208,8 @@ def _short(value: Any) -> str:
     return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
 
 
-def _url(options: Options) -> str:
+def url_of(options: Options) -> str:
+    """Read the option ``url``."""
     url = options.text("url")
     try:
         parts = urlsplit(url)
@@ -254,7 +225,8 @@ def _url(options: Options) -> str:
     return url
 
 
-def _headers(options: Options) -> dict[str, str]:
+def headers_of(options: Options) -> dict[str, str]:
+    """Read the options ``headers`` and ``secret_headers``."""
     headers = options.text_mapping("headers")
     for name in headers:
         if CREDENTIAL_HEADER.search(name):
@@ -276,19 +248,3 @@ def _expectations(options: Options) -> Expectations:
         json=expected,
         headers=options.text_mapping("response_headers"),
     )
-
-
-def _tls(options: Options, *, secure: bool) -> Tls:
-    if options.given("tls") and not secure:
-        raise options.refuse("tls", "is of no use for an http URL", "use an https URL, or remove it")
-    sub = options.sub("tls")
-    tls = Tls(
-        verify=sub.flag("verify", True),
-        ca=sub.text("ca", ""),
-        server_name=sub.text("server_name", ""),
-        min_days=sub.number("min_days", 0, 0, 3650),
-    )
-    sub.done("tls")
-    if not tls.verify and (tls.min_days or tls.ca):
-        raise sub.refuse("verify", "is false, so ca and min_days could not be checked", "set it to true")
-    return tls

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from .judge import Judge
@@ -99,12 +100,17 @@ def _within_limits(attempt: Attempt, check: Check) -> Attempt:
     return Attempt(attempt.at_ms, attempt.latency_ms, Answer(ok=False, detail=detail))
 
 
-def verdict(findings: list[Finding]) -> str:
-    """The verdict of the whole gate: a failure decides, and a pass needs every check to pass."""
-    verdicts = {finding.verdict for finding in findings}
-    if FAIL in verdicts:
+def worst(verdicts: Iterable[str]) -> str:
+    """One verdict of several: a failure decides, a pass needs all to pass, and of none nothing is known."""
+    found = set(verdicts)
+    if FAIL in found:
         return FAIL
-    return PASS if verdicts == {PASS} else INSUFFICIENT
+    return PASS if found == {PASS} else INSUFFICIENT
+
+
+def verdict(findings: list[Finding]) -> str:
+    """The verdict of the whole gate."""
+    return worst(finding.verdict for finding in findings)
 
 
 def as_results(findings: list[Finding]) -> list[dict[str, Any]]:

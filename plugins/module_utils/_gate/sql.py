@@ -9,12 +9,14 @@ Needs psycopg2 on the host where it runs. Neither the connection string nor its 
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from .model import Answer, Probe, impossible
 from .options import Options
 
 LONGEST_VALUE = 80
+T = TypeVar("T")
 
 
 class SqlProbe(Probe):
@@ -50,20 +52,9 @@ class SqlProbe(Probe):
         except driver.ProgrammingError:
             return impossible("the dsn cannot be parsed", final=True)
         try:
-            return self._judged(self._row(driver, timeout))
+            return self._judged(one_query(driver, self._dsn, self.query, timeout, _first_row))
         except driver.Error as exc:
-            return Answer(ok=False, detail=_described(exc, parsed.get("password")))
-
-    def _row(self, driver: Any, timeout: float) -> Any:
-        connection = driver.connect(self._dsn, connect_timeout=max(1, int(timeout)))
-        try:
-            connection.set_session(readonly=True, autocommit=True)
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT set_config('statement_timeout', %s, false)", (f"{int(timeout * 1000)}ms",))
-                cursor.execute(self.query)
-                return cursor.fetchone() if cursor.description else None
-        finally:
-            connection.close()
+            return Answer(ok=False, detail=described(exc, parsed.get("password")))
 
     def _judged(self, row: Any) -> Answer:
         if row is None:
@@ -74,7 +65,28 @@ class SqlProbe(Probe):
         return Answer(ok=True)
 
 
-def _described(exc: Any, password: str | None) -> str:
+def one_query(driver: Any, dsn: str, query: str, timeout: float, fetch: Callable[[Any], T]) -> T:
+    """What ``fetch`` takes from the cursor of a query, in a connection and a read-only transaction of its own.
+
+    :param driver: psycopg2.
+    """
+    connection = driver.connect(dsn, connect_timeout=max(1, int(timeout)))
+    try:
+        connection.set_session(readonly=True, autocommit=True)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('statement_timeout', %s, false)", (f"{max(1, int(timeout * 1000))}ms",))
+            cursor.execute(query)
+            return fetch(cursor)
+    finally:
+        connection.close()
+
+
+def _first_row(cursor: Any) -> Any:
+    return cursor.fetchone() if cursor.description else None
+
+
+def described(exc: Any, password: str | None) -> str:
+    """An error of psycopg2 in one line, without the password."""
     line = next(iter(str(exc).strip().splitlines()), "")
     if password:
         line = line.replace(password, "***")

@@ -1,0 +1,215 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Source: the access log that slipway's nginx writes, a JSON object a line, read on from where it ended.
+
+Reads the log; touches nothing. Every request is counted, so quantiles are exact.
+"""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .._gate.options import Options
+from .follow import Follower
+from .model import Capabilities, Moment, Reading, Source, SourceError
+from .sides import RESULT, Sides
+from .traffic import class_of, figures, quantiles, reading
+
+LOG = "/var/log/nginx/slipway-{app}.json.log"
+
+
+@dataclass(frozen=True)
+class Request:
+    """One line of the log; milliseconds, except ``time``.
+
+    :param time: when it ended, in seconds since 1970.
+    :param upstream_ms: how long instances took, all tries together; -1 when none was asked.
+    """
+
+    time: float
+    slot: str
+    status: int
+    request_ms: float
+    upstream_ms: float
+    tries: int
+
+
+@dataclass
+class Samples:
+    """The requests of one slot, packed."""
+
+    times: array[float] = field(default_factory=lambda: array("d"))
+    statuses: array[int] = field(default_factory=lambda: array("H"))
+    request_ms: array[float] = field(default_factory=lambda: array("d"))
+    upstream_ms: array[float] = field(default_factory=lambda: array("d"))
+    tries: array[int] = field(default_factory=lambda: array("H"))
+
+    def add(self, request: Request) -> None:
+        """One more."""
+        self.times.append(request.time)
+        self.statuses.append(request.status)
+        self.request_ms.append(request.request_ms)
+        self.upstream_ms.append(request.upstream_ms)
+        self.tries.append(request.tries)
+
+    def since(self, time: float) -> Samples:
+        """Those that ended at a time or later."""
+        kept = [index for index, ended in enumerate(self.times) if ended >= time]
+        return Samples(
+            array("d", [self.times[index] for index in kept]),
+            array("H", [self.statuses[index] for index in kept]),
+            array("d", [self.request_ms[index] for index in kept]),
+            array("d", [self.upstream_ms[index] for index in kept]),
+            array("H", [self.tries[index] for index in kept]),
+        )
+
+    def figures(self) -> dict[str, Any]:
+        """Requests, errors, classes of status, and latencies."""
+        return {
+            **figures(Counter(class_of(status) for status in self.statuses)),
+            "retried": sum(tries > 1 for tries in self.tries),
+            "latency_ms": quantiles(self.request_ms),
+            "upstream_ms": quantiles([taken for taken in self.upstream_ms if taken >= 0]),
+        }
+
+
+class NginxLog(Source):
+    """The figures of the slots of one application at this host's nginx.
+
+    :param window: seconds that a measurement covers; 0 for all since the start.
+    :param least: fewer requests than these are no data.
+    :param position: where an earlier analysis has stopped; empty for the end of the log.
+    """
+
+    capabilities = Capabilities(differences=True, resumable=True)
+
+    def __init__(
+        self, path: Path, sides: Sides, *, window: int = 0, least: int = 1, position: Mapping[str, Any] | None = None
+    ) -> None:
+        self.path = path
+        self.sides = sides
+        self.window = window
+        self.least = least
+        self._follower = Follower(path)
+        self._samples = {slot: Samples() for slot in sides.slots.values() or [RESULT]}
+        self._since = position["since_ms"] / 1000 if position else 0.0
+        self._read_ms = position["read_ms"] if position else 0
+        self._resume_at = list(position["files"]) if position else []
+
+    @classmethod
+    def from_options(cls, options: Options, sides: Sides) -> NginxLog:
+        """Read ``app`` or ``log``, ``window``, ``least_requests`` and ``position``."""
+        for slot in sides.slots.values():
+            if slot not in ("blue", "green"):
+                raise options.refuse("slots", f"has the unknown slot '{slot}'", "name blue and green")
+        log = options.text("log") if options.given("log") else LOG.format(app=options.text("app"))
+        window = options.number("window", 0, 0, 86400)
+        least = options.number("least_requests", 1, 1, 10**9)
+        return cls(Path(log), sides, window=window, least=least, position=_position_of(options))
+
+    def target(self) -> str:
+        return str(self.path)
+
+    def resumed(self) -> bool:
+        return bool(self._resume_at)
+
+    def begin(self, moment: Moment) -> None:
+        self._follower.begin(moment.wall)
+        self._since = moment.wall
+        self._read_ms = int(moment.wall * 1000)
+
+    def measure(self, moment: Moment) -> Reading:
+        notes = [self._resume()]
+        lines = broken = 0
+        for line in self._follower.lines(moment.wall):
+            lines += 1
+            broken += not self._took(line)
+        self._read_ms = int(moment.wall * 1000)
+        if broken and broken == lines:
+            raise SourceError("no line is one of slipway's log", where=str(self.path), remedy="correct the path")
+        if broken:
+            notes.append(f"{broken} of {lines} lines cannot be read")
+        return reading(self._sides(moment.wall), self.least, "; ".join(note for note in notes if note))
+
+    def position(self) -> dict[str, Any]:
+        since = int(self._since * 1000)
+        return {"files": self._follower.places(), "since_ms": since, "read_ms": self._read_ms}
+
+    def _resume(self) -> str:
+        places, self._resume_at = self._resume_at, []
+        if not places:
+            return ""
+        try:
+            return self._follower.resume(places, self._read_ms / 1000)
+        except OSError as exc:
+            self._resume_at = places
+            what = f"the log cannot be read: {exc.strerror or exc}"
+            raise SourceError(what, where=str(self.path), remedy="correct the path, or become root") from exc
+
+    def _took(self, line: bytes) -> bool:
+        """Take in a line; ``False`` when it is none."""
+        try:
+            request = parse(line)
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
+            return False
+        samples = self._samples.get(request.slot if self.sides.slots else RESULT)
+        if samples is not None and request.time >= self._since:
+            samples.add(request)
+        return True
+
+    def _sides(self, wall: float) -> dict[str, dict[str, Any]]:
+        if self.window:
+            self._samples = {slot: found.since(wall - self.window) for slot, found in self._samples.items()}
+        slots = self.sides.slots or {RESULT: RESULT}
+        return {side: self._samples[slot].figures() for side, slot in slots.items()}
+
+
+def parse(line: bytes) -> Request:
+    """One line of the log.
+
+    :raises ValueError: or KeyError, TypeError, AttributeError, OverflowError: it is none.
+    """
+    content = json.loads(line)
+    tries = [part for part in content["upstream_response_time"].replace(":", ",").split(",") if part.strip()]
+    taken = [float(part) for part in tries if part.strip() != "-"]
+    status = int(content["status"])
+    if not 0 <= status <= 999:
+        raise ValueError(f"{status} is no status")
+    return Request(
+        time=float(content["time"]),
+        slot=content["slot"],
+        status=status,
+        request_ms=_ms(float(content["request_time"])),
+        upstream_ms=_ms(sum(taken)) if taken else -1.0,
+        tries=len(tries),
+    )
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 3)
+
+
+def _position_of(options: Options) -> dict[str, Any] | None:
+    """Read ``position``."""
+    given = options.mapping("position")
+    if not given:
+        return None
+    try:
+        files = [
+            {
+                "inode": int(one["inode"]),
+                "offset": int(one["offset"]),
+                "head": {"bytes": int(one["head"]["bytes"]), "sha256": str(one["head"]["sha256"])},
+            }
+            for one in given["files"]
+        ]
+        return {"files": files, "since_ms": int(given["since_ms"]), "read_ms": int(given["read_ms"])}
+    except (KeyError, TypeError, ValueError) as exc:
+        raise options.refuse("position", "is none of this source", "give what an earlier analysis returned") from exc

@@ -1,0 +1,252 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Measure all metrics of an analysis to their verdicts.
+
+Touches only what the sources touch. Metrics that are due at the same time are measured at the same time, each in a
+daemon thread: a source that hangs in the resolver cannot keep the analysis from ending.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from .._common.errors import SlipwayError
+from .._gate.model import FAIL, INSUFFICIENT
+from .._gate.run import worst
+from .expression import Condition, NoData, NotApplicable
+from .judge import MetricJudge
+from .model import (
+    ERROR,
+    FAILURE,
+    INCONCLUSIVE,
+    NO_DATA,
+    SUCCESS,
+    Conditions,
+    Measurement,
+    Metric,
+    MetricFinding,
+    Moment,
+    Reading,
+)
+
+RETRY_AFTER = 10
+HANG_GRACE = 2.0
+
+
+class Clock:
+    """The time of this host."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+
+    def elapsed(self) -> float:
+        """Seconds since the clock was made, whatever happens to the time of day."""
+        return time.monotonic() - self._started
+
+    def wall(self) -> float:
+        """Seconds since 1970."""
+        return time.time()
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+        time.sleep(seconds)
+
+
+@dataclass
+class _Track:
+    """Where one metric stands."""
+
+    metric: Metric
+    judge: MetricJudge
+    due: float
+    begun: bool
+    measurements: list[Measurement] = field(default_factory=list)
+
+
+class Analysis:
+    """All metrics of one call.
+
+    The analysis ends as soon as one metric has failed: the release is known to be bad, and what is still open can
+    not change that.
+
+    :param metrics: what to measure.
+    :param deadline: seconds after which what is undecided stays so; 0 for no such end.
+    """
+
+    def __init__(self, metrics: list[Metric], *, clock: Clock | None = None, deadline: int = 0) -> None:
+        self.clock = clock or Clock()
+        self.deadline = deadline
+        self._tracks = [_track(metric) for metric in metrics]
+
+    def run(self) -> list[MetricFinding]:
+        """Measure every metric until it is decided."""
+        while open_tracks := [track for track in self._tracks if not track.judge.verdict]:
+            due = min(track.due for track in open_tracks)
+            if self.deadline and max(due, self.clock.elapsed()) >= self.deadline:
+                self._expire(open_tracks)
+            else:
+                self._round(open_tracks, due)
+        return [_finding(track) for track in self._tracks]
+
+    def _round(self, open_tracks: list[_Track], due: float) -> None:
+        self.clock.wait(max(0.0, due - self.clock.elapsed()))
+        asked = [track for track in open_tracks if track.due <= due]
+        self._ask(asked)
+        failed = [track.metric.name for track in asked if track.judge.verdict == FAIL and not track.metric.dry_run]
+        if failed:
+            for track in open_tracks:
+                if not track.judge.verdict:
+                    track.judge.abandoned(f"not decided: metric '{failed[0]}' failed first")
+
+    def _expire(self, open_tracks: list[_Track]) -> None:
+        self.clock.wait(max(0.0, self.deadline - self.clock.elapsed()))
+        for track in open_tracks:
+            counted = f"{track.judge.measured} of {track.judge.count} measurements"
+            track.judge.abandoned(f"not decided by the deadline of {self.deadline} s: {counted} were made")
+
+    def _ask(self, asked: list[_Track]) -> None:
+        """Ask the sources of several metrics at the same time, and take in what they say."""
+        questions = [_Question(track, self._moment(track)) for track in asked]
+        for question in questions:
+            question.start()
+        ends = time.monotonic() + max(question.moment.timeout for question in questions) + HANG_GRACE
+        for question in questions:
+            question.join(max(0.0, ends - time.monotonic()))
+            self._heard(question.track, question)
+
+    def _moment(self, track: _Track) -> Moment:
+        elapsed = self.clock.elapsed()
+        left = self.deadline - elapsed if self.deadline else float("inf")
+        return Moment(elapsed, self.clock.wall(), max(0.001, min(track.metric.schedule.timeout, left)))
+
+    def _heard(self, track: _Track, question: _Question) -> None:
+        interval = track.metric.schedule.interval
+        measurement = question.measurement
+        if measurement is None:
+            lost = Measurement(question.moment, ERROR, "the source did not come back within its timeout")
+            track.measurements.append(lost)
+            track.judge.heard(ERROR, lost.detail)
+            track.judge.abandoned(lost.detail)
+        elif measurement.verdict == ERROR:
+            track.measurements.append(measurement)
+            track.judge.heard(ERROR, measurement.detail)
+            track.due = self.clock.elapsed() + RETRY_AFTER
+        elif not track.begun:
+            track.begun = True
+            track.due = question.moment.elapsed + interval
+        else:
+            track.measurements.append(measurement)
+            track.judge.heard(measurement.verdict, measurement.detail)
+            track.due = max(track.due + interval, self.clock.elapsed())
+
+
+class _Question(threading.Thread):
+    """One source being asked."""
+
+    def __init__(self, track: _Track, moment: Moment) -> None:
+        super().__init__(daemon=True)
+        self.track = track
+        self.moment = moment
+        self.measurement: Measurement | None = None
+
+    def run(self) -> None:
+        self.measurement = self._answer()
+
+    def _answer(self) -> Measurement:
+        metric = self.track.metric
+        try:
+            if not self.track.begun:
+                metric.source.begin(self.moment)
+                return Measurement(self.moment, SUCCESS, "")
+            return judged(metric.conditions, metric.source.measure(self.moment), self.moment)
+        except SlipwayError as exc:
+            return Measurement(self.moment, ERROR, f"{exc.where}: {exc.what.rstrip('.')}; {exc.remedy.rstrip('.')}")
+
+
+def judged(conditions: Conditions, reading: Reading, moment: Moment) -> Measurement:
+    """What the conditions say to a reading."""
+    seen: dict[str, Any] = {}
+    value = reading.values.get("result") if set(reading.values) == {"result"} else dict(reading.values)
+    try:
+        verdict = NO_DATA if reading.missing else _verdict(conditions, reading, seen)
+        detail = reading.missing or ", ".join(f"{name} = {item}" for name, item in seen.items())
+    except NoData as exc:
+        verdict, detail = NO_DATA, f"no data: {exc}"
+    except NotApplicable as exc:
+        verdict, detail = ERROR, str(exc)
+    return Measurement(moment, verdict, "; ".join(part for part in (detail, reading.note) if part), value)
+
+
+def _verdict(conditions: Conditions, reading: Reading, seen: dict[str, Any]) -> str:
+    """Both conditions are looked at, so that missing data of one is never hidden by the other."""
+    failed = _holds(conditions.failure, reading, seen)
+    if failed:
+        return FAILURE
+    succeeded = _holds(conditions.success, reading, seen)
+    if succeeded or conditions.success is None:
+        return SUCCESS
+    return FAILURE if failed is None else INCONCLUSIVE
+
+
+def _holds(condition: Condition | None, reading: Reading, seen: dict[str, Any]) -> bool | None:
+    if condition is None:
+        return None
+    held, values = condition.holds(reading.values)
+    seen.update(values)
+    return held
+
+
+def _track(metric: Metric) -> _Track:
+    judge = MetricJudge(metric.limits, metric.schedule.count)
+    ready = not metric.source.capabilities.differences or metric.source.resumed()
+    return _Track(metric, judge, metric.schedule.initial_delay, begun=ready)
+
+
+def _finding(track: _Track) -> MetricFinding:
+    return MetricFinding(track.metric, track.judge.verdict, track.judge.reason, list(track.measurements))
+
+
+def unmeasured(metrics: list[Metric], why: str) -> list[MetricFinding]:
+    """Findings of metrics that were not measured."""
+    return [MetricFinding(metric, INSUFFICIENT, why) for metric in metrics]
+
+
+def deciding(findings: list[MetricFinding]) -> list[str]:
+    """The verdicts of the metrics that decide."""
+    return [finding.verdict for finding in findings if not finding.metric.dry_run]
+
+
+def verdict(findings: list[MetricFinding]) -> str:
+    """The worst verdict of the metrics that decide; without any there is no data, which is no pass."""
+    return worst(deciding(findings))
+
+
+def as_results(findings: list[MetricFinding]) -> list[dict[str, Any]]:
+    """The findings for the result of the module."""
+    return [_as_result(finding) for finding in findings]
+
+
+def _as_result(finding: MetricFinding) -> dict[str, Any]:
+    metric = finding.metric
+    made = [measurement.verdict for measurement in finding.measurements]
+    conditions = {"success_condition": metric.conditions.success, "failure_condition": metric.conditions.failure}
+    return {
+        "name": metric.name,
+        "type": metric.type,
+        "target": metric.source.target(),
+        **{name: condition.text if condition else "" for name, condition in conditions.items()},
+        "dry_run": metric.dry_run,
+        "verdict": finding.verdict,
+        "reason": finding.reason,
+        "successes": made.count(SUCCESS),
+        "failures": made.count(FAILURE),
+        "inconclusive": made.count(INCONCLUSIVE),
+        "no_data": made.count(NO_DATA),
+        "errors": made.count(ERROR),
+        "measurements": [measurement.as_result() for measurement in finding.measurements],
+        "position": metric.source.position(),
+    }
