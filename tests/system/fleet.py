@@ -126,6 +126,10 @@ class Fleet:
         self.require_active(version)
         return done
 
+    def act(self, host: str, module: str, **arguments: Any) -> None:
+        """Run one module of the collection on a machine, as an operator does by hand."""
+        self.operator.act(host, f"slipway.release.{module}", {"app": self.app, **arguments})
+
     # What is so
 
     def ask(self, host: str, question: str) -> dict[str, Any]:
@@ -163,6 +167,15 @@ class Fleet:
     def slot(self, host: str, slot: str) -> dict[str, Any]:
         """One slot of an application host."""
         return dict(self.ask(host, "release")["slots"][slot])
+
+    def consuming(self, component: str) -> dict[str, list[str]]:
+        """In which slots a worker or singleton runs, on the hosts where it does."""
+        pattern = f"slipway-{self.app}-{component}@*.service"
+        listed = ("systemctl", "list-units", "--plain", "--no-legend", "--state=active,activating,deactivating")
+        with ThreadPoolExecutor(len(APPLICATION)) as pool:
+            shown = dict(zip(APPLICATION, pool.map(lambda host: self.inside(host, *listed, pattern), APPLICATION)))
+        found = {host: [slot for slot in OTHER if f"@{slot}.service" in text] for host, text in shown.items()}
+        return {host: slots for host, slots in found.items() if slots}
 
     def require_active(self, version: str) -> None:
         """Ledger, balancers and instances all have this version active, and no lease is held."""
@@ -321,8 +334,13 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any], path: str =
 
 def inventory_without(directory: Path, name: str) -> list[str]:
     """The lab's inventory without a group or a host, in a directory, as flags of ansible-playbook."""
+    return inventory_changed(directory, lambda everything: remove(everything, name))
+
+
+def inventory_changed(directory: Path, change: Callable[[dict[str, Any]], None]) -> list[str]:
+    """The lab's inventory with its group ``all`` changed, in a directory, as flags of ansible-playbook."""
     hosts = yaml.safe_load((LAB_INVENTORY / "hosts.yml").read_text(encoding="utf-8"))
-    remove(hosts["all"], name)
+    change(hosts["all"])
     text = yaml.safe_dump(hosts, width=1000).replace("inventory_dir ~ ''/../../", f"''{REPOSITORY}/")
     (directory / "hosts.yml").write_text(text, encoding="utf-8")
     (directory / "group_vars").symlink_to(LAB_INVENTORY / "group_vars")

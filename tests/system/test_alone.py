@@ -62,6 +62,7 @@ def test_two_revisions_never_consume_at_once_and_a_singleton_runs_once(fleet: Fl
     assert mixed == []
     assert overlaps(mailers) == []
     assert overlaps(clocks, anywhere=True) == []
+    assert len({run.host for run in clocks}) == 1
     assert len({run.version for run in mailers}) == 4
     assert {run.host for run in mailers} == set(APPLICATION)
     assert len(clocks) >= 4

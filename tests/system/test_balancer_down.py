@@ -104,3 +104,31 @@ def test_one_that_died_after_the_switch_comes_back_without_the_new_slot(fleet: F
     require_converged(fleet, before["version"], answers)
     fleet.recover()
     fleet.deploy(fleet.versions.fresh())
+
+
+def is_forgotten(fleet: Fleet) -> str:
+    """What shows that the agent of the second balancer has not yet found itself unknown; empty for nothing."""
+    journal = fleet.inside("lb2", "journalctl", "--boot", "--no-pager", "--output=cat")
+    return "" if "the balancers that serve do not know this one" in journal else "the agent of lb2 has not asked"
+
+
+def test_one_that_was_taken_out_stays_closed_and_a_rebuilt_one_begins_on_the_active_slot(
+    nginx: Fleet, fleets: dict[str, Fleet], tmp_path: Path
+) -> None:
+    while nginx.active()["slot"] != "green":
+        nginx.deploy(nginx.versions.fresh())
+    version = nginx.active()["version"]
+    done = nginx.run("site", *inventory_without(tmp_path, "lb2"), version=version)
+    assert done.code == 0, done.reason()
+    nginx.poweroff("lb2")
+    call("lab", "start", "--name", nginx.lab, "lb2")
+    wait_until(lambda: is_forgotten(nginx), 90, "lb2 finds that nobody knows it")
+    assert not nginx.ask("lb2", "balancer")["open"]
+    assert nginx.version_at(nginx.own_address("lb2")) == CLOSED
+    call("lab", "reset", "--name", nginx.lab, "lb2")
+    with watched(nginx) as answers:
+        for fleet in fleets.values():
+            done = fleet.run("site", version=fleet.active()["version"])
+            assert done.code == 0, done.reason()
+    require_converged(nginx, version, answers)
+    nginx.require_active(version)
