@@ -2,31 +2,38 @@
 # Copyright: (c) 2026, The slipway.release developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run many checks at once and give one verdict. Touches nothing but what the checks themselves touch."""
+"""Run checks, then measure metrics, and give one verdict. Touches nothing but what these themselves touch."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: health_gate
-short_description: Run many checks at once and give one verdict
+short_description: Run checks, measure metrics, and give one verdict
 version_added: 0.1.0
 description:
   - Runs all checks at the same time, from the host that the task runs on, until each is decided.
   - A check passes after a number of consecutive good answers, so an endpoint that flaps does not pass.
   - The verdict is V(pass) when every check passed, V(fail) when one failed, and V(insufficient) when nothing is known,
     because no attempt could be made or because there was no check. No data is never a pass.
+  - Metrics are measured after the checks have passed, each at its interval, and judged by its conditions and limits. A
+    release takes traffic meanwhile, so this is the analysis of a canary, or of what was just switched to.
+  - A measurement is a success, a failure, inconclusive (both conditions are set and neither is met), or without data
+    (nothing, null, a number that is none, an empty list, a division by zero, too few requests). When the source cannot
+    be asked it is an error, which is no measurement - it is asked again after 10 seconds.
+  - A limit trips when it is exceeded. A metric that has failed ends the analysis. The worst metric gives the verdict;
+    one that was never measured well does not pass, whatever its limits allow.
   - Use C(delegate_to) to look from a balancer or from the controller.
 requirements:
-  - psycopg2 on the host that runs the task, for checks of type V(sql) only
+  - psycopg2 on the host that runs the task, for checks of type V(sql) and metrics with a O(metrics[].dsn)
 author:
   - The slipway.release developers (@slipway)
 options:
   checks:
     description:
       - What to check. Every attempt uses a fresh connection or process.
+      - At least one of O(checks) and O(metrics) is required.
     type: list
     elements: dict
-    required: true
     suboptions:
       name:
         description: Name of the check, unique in the call.
@@ -148,6 +155,194 @@ options:
       expect:
         description: For V(sql), the first value of the first row, as text; any when not given.
         type: str
+  metrics:
+    description:
+      - What to measure, after all checks have passed.
+      - What a measurement gives is called C(result) in conditions, or C(stable) and C(canary) with O(metrics[].slots).
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: Name of the metric, unique in the call.
+        type: str
+        required: true
+      type:
+        description:
+          - Where the numbers come from.
+          - V(prometheus) is an instant query of Prometheus' HTTP API, or of what speaks it. A vector is the list of its
+            values; of one series both C(result) and C(result[0]) are its value. A vector without series is no data.
+          - V(haproxy) is what HAProxy has counted between two readings, over its current worker and those that a reload
+            replaced. It needs access to its admin socket. The mean of the latency is HAProxy's own, over the last 1024
+            answers of each server.
+          - V(nginx_log) is what stands in the access log that slipway's nginx writes, from the start of the analysis
+            on, across rotation. It needs read access to the log.
+          - V(http_json) is a value in a JSON document over HTTP.
+          - V(sql) is the row that a query gives, which runs read-only; of one column its value, of several each by its
+            name.
+          - V(haproxy) and V(nginx_log) give C(requests), C(errors) (answers of 500 and more), C(error_rate) and
+            C(success_rate) in percent, C(status) with C(1xx) to C(5xx), and C(latency_ms) with C(mean).
+          - V(nginx_log) adds C(p50), C(p90), C(p95), C(p99) and C(max), exact, the same as C(upstream_ms) for the time
+            that instances took, and C(retried).
+          - V(haproxy) adds C(connection_errors), C(response_errors), C(retries), C(redispatches), C(client_aborts),
+            C(server_aborts), and C(servers) with the same counts of each server.
+        type: str
+        required: true
+      interval:
+        description:
+          - Seconds from one measurement to the next. Needed for more than one.
+          - V(haproxy) and V(nginx_log) need it always, since they take a first reading and measure an interval later.
+        type: int
+        default: 0
+      initial_delay:
+        description: Seconds before the source is asked for the first time.
+        type: int
+        default: 0
+      count:
+        description: Measurements to make; at the end the metric passes if no limit has tripped and one has succeeded.
+        type: int
+        default: 1
+      timeout:
+        description: Seconds after which a source that does not answer is an error.
+        type: int
+        default: 5
+      success_condition:
+        description:
+          - When a measurement is a success. Without it, everything that is no failure is one.
+          - The language has C(< <= > >= == !=), C(and), C(or), C(not), C(+ - * / // %), parentheses, numbers, texts in
+            quotes, C(true), C(false), parts such as C(result["name"]), C(result.name) and C(result[0]), and functions,
+            namely C(len), C(min), C(max), C(abs) and C(default). The last one takes two values, and is the second where
+            there is no data for the first; the evidence says so.
+          - A condition is checked before anything is measured.
+        type: str
+      failure_condition:
+        description:
+          - When a measurement is a failure, even if O(metrics[].success_condition) is met as well. Without it,
+            everything that is no success is one.
+          - When both conditions are set and neither is met, the measurement is inconclusive. One of both is required.
+        type: str
+      failure_limit:
+        description: Failed measurements that are allowed; more are a failed metric. V(-1) allows any number.
+        type: int
+        default: 0
+      inconclusive_limit:
+        description:
+          - Measurements that are inconclusive or without data and allowed; with more the verdict is V(insufficient).
+          - V(-1) allows any number.
+        type: int
+        default: 0
+      consecutive_failure_limit:
+        description:
+          - Failed measurements in a row that are allowed; more are a failed metric. V(0) is no such limit.
+          - Errors between them neither count nor end the row. Use it with a O(metrics[].failure_limit) of V(-1).
+        type: int
+        default: 0
+      consecutive_error_limit:
+        description: Errors in a row that are allowed; with more the verdict is V(insufficient).
+        type: int
+        default: 4
+      consecutive_success_limit:
+        description:
+          - Successes in a row that make a pass before O(metrics[].count) is reached, and without which it is none.
+          - V(0) is for no such end.
+        type: int
+        default: 0
+      dry_run:
+        description: Measure and report, but do not decide.
+        type: bool
+        default: false
+      slots:
+        description:
+          - What stable and canary are. Conditions then use C(stable) and C(canary) in place of C(result).
+          - V(haproxy) and V(nginx_log) take V(blue) and V(green). For the others, C(<slot>) in O(metrics[].query),
+            O(metrics[].url) or O(metrics[].path) stands for the name given here.
+        type: dict
+        suboptions:
+          stable:
+            description: The slot that the canary is compared with; when not given, only the canary is measured.
+            type: str
+          canary:
+            description: The slot of the canary.
+            type: str
+      url:
+        description: For V(prometheus), URL of the server; for V(http_json), URL of the document.
+        type: str
+      query:
+        description: For V(prometheus), the query; for V(sql), the statement, which must give at most one row.
+        type: str
+      path:
+        description: For V(http_json), where the value is, such as C(data.orders[0].count); all of it when not given.
+        type: str
+      headers:
+        description: For V(prometheus) and V(http_json), headers to send, none of them secret.
+        type: dict
+      secret_headers:
+        description: For V(prometheus) and V(http_json), headers to send whose values never appear in output.
+        type: dict
+      username:
+        description: For V(prometheus) and V(http_json), user of basic authentication.
+        type: str
+      password:
+        description: For V(prometheus) and V(http_json), password of O(metrics[].username). Never part of any output.
+        type: str
+      bearer_token:
+        description: For V(prometheus) and V(http_json), token to send. Never part of any output.
+        type: str
+      tls:
+        description: For V(prometheus) and V(http_json) with an https URL, how the server proves who it is.
+        type: dict
+        suboptions:
+          verify:
+            description: Check the certificate and its name.
+            type: bool
+            default: true
+          ca:
+            description: File with the certificates to trust, in place of those of the system.
+            type: path
+          server_name:
+            description: Name to ask for and to check, in place of the host of the URL.
+            type: str
+          min_days:
+            description: Not for metrics.
+            type: int
+            default: 0
+      dsn:
+        description: For V(sql), connection string of PostgreSQL. Never part of any output.
+        type: str
+      database:
+        description: For V(sql), path of an SQLite file, in place of O(metrics[].dsn).
+        type: path
+      app:
+        description: For V(haproxy) and V(nginx_log), the application.
+        type: str
+      socket:
+        description: For V(haproxy), the admin socket; V(/run/haproxy/slipway.sock) when not given.
+        type: path
+      master_socket:
+        description: For V(haproxy), the master socket; V(/run/haproxy-master.sock) when not given.
+        type: path
+      log:
+        description: For V(nginx_log), the log; V(/var/log/nginx/slipway-APP.json.log) when not given.
+        type: path
+      window:
+        description:
+          - For V(haproxy) and V(nginx_log), seconds before a measurement that it covers. V(0) covers all since the
+            start, as when not given.
+          - V(haproxy) takes the reading that is nearest to that, so it should be a multiple of the interval.
+        type: int
+      least_requests:
+        description: For V(haproxy) and V(nginx_log), a side with fewer requests is without data; V(1) when not given.
+        type: int
+      position:
+        description:
+          - For V(haproxy) and V(nginx_log), the position that an earlier analysis returned, to measure on from there
+            without a gap.
+        type: dict
+  deadline:
+    description:
+      - Seconds from the first metric on, after which metrics that are not decided are V(insufficient).
+      - V(0) is no deadline; the counts and timeouts of the metrics end the analysis then.
+    type: int
+    default: 0
   fail_fast:
     description: End the gate as soon as one check has failed; the others are then V(insufficient).
     type: bool
@@ -159,8 +354,8 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Options are validated and the checks are listed; nothing is asked, so the verdict is V(insufficient),
-      which does not fail the task.
+    description: Options are validated and checks and metrics are listed; nothing is asked, so the verdict is
+      V(insufficient), which does not fail the task.
   diff_mode:
     support: none
     description: Nothing is changed.
@@ -204,11 +399,70 @@ EXAMPLES = r"""
         dsn: "{{ shop_dsn }}"
         query: SELECT pg_is_in_recovery()
         expect: "False"
+
+- name: The canary is no worse than the stable slot, in ten minutes of its traffic
+  slipway.release.health_gate:
+    metrics:
+      - name: errors
+        type: nginx_log
+        app: shop
+        slots: {stable: blue, canary: green}
+        least_requests: 100
+        interval: 60
+        count: 10
+        failure_condition: canary.error_rate > stable.error_rate + 5
+      - name: latency
+        type: nginx_log
+        app: shop
+        slots: {stable: blue, canary: green}
+        least_requests: 100
+        interval: 60
+        count: 10
+        failure_condition: canary.latency_ms.p99 > 2 * stable.latency_ms.p99
+        failure_limit: 1
+    deadline: 900
+  become: true
+
+- name: More than 10 % errors in each of five minutes, one after the other, are a failure
+  slipway.release.health_gate:
+    metrics:
+      - name: errors
+        type: haproxy
+        app: shop
+        slots: {canary: green}
+        interval: 60
+        window: 60
+        count: 30
+        failure_condition: canary.error_rate > 10
+        failure_limit: -1
+        consecutive_failure_limit: 4
+  become: true
+
+- name: No critical alert within ten minutes, and orders still come in
+  slipway.release.health_gate:
+    metrics:
+      - name: alerts
+        type: prometheus
+        url: https://prometheus.example:9090
+        username: slipway
+        password: "{{ prometheus_password }}"
+        query: count(ALERTS{alertstate="firing", severity="critical"}) or vector(0)
+        interval: 60
+        count: 10
+        success_condition: result == 0
+      - name: orders
+        type: sql
+        dsn: "{{ shop_dsn }}"
+        query: SELECT count(*) FROM orders WHERE created > now() - interval '5 minutes'
+        interval: 300
+        count: 2
+        success_condition: result >= 20
+  delegate_to: localhost
 """
 
 RETURN = r"""
 verdict:
-  description: The verdict of all checks together.
+  description: The verdict of all checks and of the metrics that decide, together.
   returned: always, unless the options are refused
   type: str
   sample: pass
@@ -261,6 +515,76 @@ checks:
       description: Durations of the attempts in milliseconds; null when none could be made.
       type: dict
       sample: {min: 3, p50: 4, p95: 6, max: 6}
+metrics:
+  description: The finding of every metric, in the order of the option; the evidence of the analysis.
+  returned: always, unless the options are refused
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of the metric.
+      type: str
+      sample: errors
+    type:
+      description: Where its numbers come from.
+      type: str
+      sample: nginx_log
+    target:
+      description: What was asked.
+      type: str
+      sample: /var/log/nginx/slipway-shop.json.log
+    success_condition:
+      description: The condition, empty when there is none.
+      type: str
+      sample: ""
+    failure_condition:
+      description: The condition, empty when there is none.
+      type: str
+      sample: canary.error_rate > stable.error_rate + 5
+    dry_run:
+      description: Whether the metric did not decide.
+      type: bool
+      sample: false
+    verdict:
+      description: V(pass), V(fail) or V(insufficient).
+      type: str
+      sample: fail
+    reason:
+      description: What decided.
+      type: str
+      sample: "failed once, more than failure_limit 0; the last: canary.error_rate = 8.5, stable.error_rate = 0.2"
+    successes:
+      description: Number of measurements that succeeded.
+      type: int
+      sample: 3
+    failures:
+      description: Number of measurements that failed.
+      type: int
+      sample: 1
+    inconclusive:
+      description: Number of measurements that met neither condition.
+      type: int
+      sample: 0
+    no_data:
+      description: Number of measurements without data.
+      type: int
+      sample: 0
+    errors:
+      description: Number of times that the source could not be asked.
+      type: int
+      sample: 0
+    measurements:
+      description:
+        - Every time that the source was asked, with milliseconds since the start of the analysis, the time in UTC, and
+          C(verdict), one of V(success), V(failure), V(inconclusive), V(no_data) and V(error).
+        - C(value) is what was measured, C(detail) the numbers that decided or why there are none.
+      type: list
+      elements: dict
+      sample: [{at_ms: 60000, time: "2026-11-21T10:01:00.000+00:00", verdict: success, value: 1, detail: result = 1}]
+    position:
+      description: Where a later analysis goes on, as O(metrics[].position); empty for sources that have no such place.
+      type: dict
+      sample: {}
 """
 
 import platform
@@ -268,31 +592,40 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.release.plugins.module_utils._analysis import run as analysis
+from ansible_collections.slipway.release.plugins.module_utils._analysis import spec as metric_spec
+from ansible_collections.slipway.release.plugins.module_utils._analysis.arguments import METRIC
+from ansible_collections.slipway.release.plugins.module_utils._analysis.model import Metric, MetricFinding
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._gate.arguments import CHECK
 from ansible_collections.slipway.release.plugins.module_utils._gate.model import INSUFFICIENT, PASS, Check, Finding
-from ansible_collections.slipway.release.plugins.module_utils._gate.run import Gate, as_results, verdict
+from ansible_collections.slipway.release.plugins.module_utils._gate.run import Gate, as_results, verdict, worst
 from ansible_collections.slipway.release.plugins.module_utils._gate.spec import credentials, parse
 
 ARGUMENTS = {
-    "checks": {"type": "list", "elements": "dict", "required": True, "options": CHECK},
+    "checks": {"type": "list", "elements": "dict", "options": CHECK},
+    "metrics": {"type": "list", "elements": "dict", "options": METRIC},
+    "deadline": {"type": "int", "default": 0},
     "fail_fast": {"type": "bool", "default": False},
     "fail": {"type": "bool", "default": True},
 }
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
-    """Parse, ask, and put the result together."""
-    module.no_log_values.update(credentials(module.params["checks"]))
-    checks = parse(module.params["checks"])
+    """Parse, ask, measure, and put the result together."""
+    raw_checks, raw_metrics = module.params["checks"] or [], module.params["metrics"] or []
+    module.no_log_values.update(credentials(raw_checks) | metric_spec.credentials(raw_metrics))
+    checks, metrics = parse(raw_checks), metric_spec.parse(raw_metrics)
     began = time.monotonic()
     findings = _foreseen(checks) if module.check_mode else Gate(checks, fail_fast=module.params["fail_fast"]).run()
+    measured = _measured(module, findings, metrics)
     return {
         "changed": False,
-        "verdict": verdict(findings),
+        "verdict": worst([finding.verdict for finding in findings] + analysis.deciding(measured)),
         "from": platform.node(),
         "elapsed_ms": int((time.monotonic() - began) * 1000),
         "checks": as_results(findings),
+        "metrics": analysis.as_results(measured),
     }
 
 
@@ -300,15 +633,25 @@ def _foreseen(checks: list[Check]) -> list[Finding]:
     return [Finding(check, INSUFFICIENT, "check mode: would be asked") for check in checks]
 
 
+def _measured(module: AnsibleModule, checked: list[Finding], metrics: list[Metric]) -> list[MetricFinding]:
+    """The findings of the metrics, for which every check must have passed."""
+    if module.check_mode:
+        return analysis.unmeasured(metrics, "check mode: would be measured")
+    if checked and verdict(checked) != PASS:
+        return analysis.unmeasured(metrics, "not measured: the checks did not pass")
+    return analysis.Analysis(metrics, deadline=module.params["deadline"]).run()
+
+
 def _explained(result: dict[str, Any]) -> str:
-    """One line for the operator: every check that did not pass, and why."""
-    open_checks = [f"{one['name']}: {one['reason']}" for one in result["checks"] if one["verdict"] != PASS]
-    return f"The verdict is {result['verdict']}. " + ("; ".join(open_checks) or "There was nothing to check") + "."
+    """One line for the operator: everything that did not pass, and why."""
+    deciding = result["checks"] + [metric for metric in result["metrics"] if not metric["dry_run"]]
+    open_ones = [f"{one['name']}: {one['reason']}" for one in deciding if one["verdict"] != PASS]
+    return f"The verdict is {result['verdict']}. " + ("; ".join(open_ones) or "There was nothing that decides") + "."
 
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module = AnsibleModule(argument_spec=ARGUMENTS, required_one_of=[("checks", "metrics")], supports_check_mode=True)
     try:
         result = run(module)
     except SlipwayError as exc:

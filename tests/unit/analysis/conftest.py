@@ -108,9 +108,8 @@ def scripted(
         Condition(failure, names, "failure_condition") if failure else None,
     )
     timing = Schedule(**{"interval": 60, "count": len(values), **(schedule or {})})
-    return Metric(
-        name, "script", Script(*values, differences=differences), timing, conditions, Limits(**limits), dry_run
-    )
+    source = CountingScript(*values) if differences else Script(*values)
+    return Metric(name, "script", source, timing, conditions, Limits(**limits), dry_run)
 
 
 def analysed(*metrics: Metric, clock: FakeClock | None = None, deadline: int = 0) -> list[MetricFinding]:
