@@ -20,6 +20,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._inputs.reading import PREFIX
 from ansible_collections.slipway.release.plugins.module_utils._inputs.validate import Inputs, validate
+from ansible_collections.slipway.release.plugins.module_utils._plan.foretold import set_up
 from ansible_collections.slipway.release.plugins.module_utils._plan.planner import Planned, plan
 from ansible_collections.slipway.release.plugins.module_utils._release.artifact import ResolvedArtifact, resolve
 from ansible_collections.slipway.release.plugins.module_utils._release.fetch import shown
@@ -56,15 +57,22 @@ class ActionModule(ActionBase):
             return {"changed": False, "warnings": inputs.warnings}
         self._require_delegation(inputs)
         found = self._artifact(inputs)
+        live, unknown = options["live"] or {}, []
+        if self._task.check_mode:
+            live, unknown = set_up(inputs, live)
         planned = plan(
             inputs,
             _revision(inputs, found) if found else None,
-            options["live"] or {},
+            live,
             artifact_bytes=found.path.stat().st_size if found and found.path else 0,
         )
         result = {
             "changed": planned.plan["changes"],
-            "plan": {**planned.plan, "lease_seconds": inputs.lease_seconds},
+            "plan": {
+                **planned.plan,
+                "lease_seconds": inputs.lease_seconds,
+                "unknown": planned.plan["unknown"] + unknown,
+            },
             "digest": planned.digest,
             "summary": _summary(planned),
             "deployment": "",

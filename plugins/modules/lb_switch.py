@@ -242,7 +242,7 @@ loss:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.release.plugins.module_utils._balancer.config import BalancerConfig
+from ansible_collections.slipway.release.plugins.module_utils._balancer.config import DIRECTORY, SLOTS, BalancerConfig
 from ansible_collections.slipway.release.plugins.module_utils._balancer.drain import (
     Drain,
     refuse_undrained,
@@ -250,6 +250,7 @@ from ansible_collections.slipway.release.plugins.module_utils._balancer.drain im
 )
 from ansible_collections.slipway.release.plugins.module_utils._balancer.factory import balancer
 from ansible_collections.slipway.release.plugins.module_utils._balancer.loss_budget import LossBudget, moved_within
+from ansible_collections.slipway.release.plugins.module_utils._balancer.state import State
 from ansible_collections.slipway.release.plugins.module_utils._balancer.switch import Change, Outcome, switch
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._common.fence import Fence
@@ -297,6 +298,9 @@ def main() -> None:
 
 def run(params: dict[str, Any], check_mode: bool, result: dict[str, Any]) -> None:
     """Switch, then wait; ``result`` holds what was done even when waiting fails."""
+    if check_mode and params["initial"] and not (DIRECTORY / f"{params['app']}.json").exists():
+        result.update(foreseen(params))
+        return
     host = balancer(BalancerConfig.load(params["app"]))
     drain = Drain(tuple(params["drain"]), params["drain_deadline"], params["drain_policy"])
     options = {option: params[option] for option in CHANGE}
@@ -317,6 +321,13 @@ def run(params: dict[str, Any], check_mode: bool, result: dict[str, Any]) -> Non
     if not check_mode:
         result["drained"] = wait_drained(host, drain)
         refuse_undrained(drain, result["drained"], where=f"application {params['app']}")
+
+
+def foreseen(params: dict[str, Any]) -> dict[str, Any]:
+    """What a balancer begins with that check mode has not set up."""
+    after = State.initial(params["app"], params["stable"] or SLOTS[0])
+    outcome = Outcome(True, None, after, None, False, [])
+    return {**outcome.to_dict(), "drained": {}, "diff": difference(outcome)}
 
 
 def integers(option: str, values: dict[str, Any] | None) -> dict[str, int] | None:

@@ -296,3 +296,53 @@ def test_a_limit_that_leaves_nobody_out_is_none(variables: dict[str, Any]) -> No
     stand = Stand("deployment_plan", {"verb": "validate", "purpose": "deploy"}, delegate_to=None)
     everyone = {**variables, "ansible_limit": "all", "ansible_play_hosts_all": GROUPS["all"]}
     assert not stand.run(everyone).get("failed")
+
+
+def set_up_fleet() -> dict[str, Any]:
+    live = fleet_of(None, None)
+    for host in GROUPS["application"]:
+        live[host]["release"]["token"] = 0
+    for host in GROUPS["balancers"]:
+        live[host]["balancer"]["token"] = 0
+    live["db1"]["ledger"].update(token=0, uuid="")
+    return live
+
+
+def fresh_fleet() -> dict[str, Any]:
+    live = set_up_fleet()
+    for host in GROUPS["balancers"]:
+        live[host]["balancer"] = {"error": "this host is no balancer of application 'shop'"}
+    return live
+
+
+def test_a_check_of_a_fresh_fleet_plans_what_the_run_will_do_and_marks_what_it_cannot_know(
+    variables: dict[str, Any],
+) -> None:
+    shown = planning(check_mode=True, live=fresh_fleet()).run(variables)
+    assert shown["plan"]["unknown"] == [f"what lb{n} does (site.yml has not set it up yet)" for n in (1, 2)]
+    assert shown["digest"] == planning(live=set_up_fleet()).run(variables)["digest"]
+
+
+def test_a_run_never_takes_a_balancer_for_set_up(variables: dict[str, Any]) -> None:
+    assert planning(live=fresh_fleet()).run(variables)["error"]["where"] == "lb1"
+
+
+def deployed(live: dict[str, Any]) -> None:
+    live["app1"]["release"]["slots"]["blue"]["status"] = "placed"
+
+
+def recorded(live: dict[str, Any]) -> None:
+    live["db1"]["ledger"]["token"] = 1
+
+
+def one_set_up(live: dict[str, Any]) -> None:
+    live["lb2"]["balancer"] = fleet_of(None, None)["lb2"]["balancer"]
+
+
+@pytest.mark.parametrize("change", [deployed, recorded, one_set_up])
+def test_a_check_of_a_fleet_that_is_not_fresh_refuses_a_balancer_without_a_state(
+    variables: dict[str, Any], change: Any
+) -> None:
+    live = fresh_fleet()
+    change(live)
+    assert planning(check_mode=True, live=live).run(variables)["error"]["where"] == "lb1"

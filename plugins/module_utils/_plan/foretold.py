@@ -1,0 +1,51 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What check mode takes a fresh fleet for: its balancers as site.yml would have set them up. Touches nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .._inputs.validate import Inputs
+from .fleet import OTHER
+
+
+def set_up(inputs: Inputs, live: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The live state with every balancer set up, and what is not known because none is.
+
+    A fleet in which anything was ever deployed, or any balancer set up, is left as it is: there a balancer without a
+    state is a fault.
+    """
+    if not _is_fresh(inputs, live):
+        return dict(live), []
+    balancers = {host: {**live[host], "balancer": _balancer(inputs)} for host in inputs.balancer_hosts}
+    return {**live, **balancers}, [f"what {host} does (site.yml has not set it up yet)" for host in balancers]
+
+
+def _is_fresh(inputs: Inputs, live: Mapping[str, Any]) -> bool:
+    if any(live.get(host, {"unreachable": True}).get("unreachable") for host in _hosts(inputs)):
+        return False
+    ledger = live[inputs.ledger_host].get("ledger") or {}
+    slots = [(live[host].get("release") or {}).get("slots") for host in inputs.application_hosts]
+    return (
+        ledger.get("token") == 0
+        and not any((live[host].get("balancer") or {}).get("recorded") for host in inputs.balancer_hosts)
+        and all(held and all(slot["status"] == "empty" for slot in held.values()) for held in slots)
+    )
+
+
+def _hosts(inputs: Inputs) -> list[str]:
+    return [*inputs.application_hosts, *inputs.balancer_hosts, inputs.ledger_host]
+
+
+def _balancer(inputs: Inputs) -> dict[str, Any]:
+    stable = next(iter(OTHER))
+    return {
+        "recorded": {"stable": stable, "percents": {stable: 100, OTHER[stable]: 0}, "lease": None},
+        "live": {"open": True},
+        "consistent": True,
+        "instances": {f"{slot}-{host}": {} for slot in OTHER for host in inputs.application_hosts},
+        "token": 0,
+    }
