@@ -18,10 +18,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic, sleep
+from typing import TypeVar
 
 from .._common.errors import SystemFailure
 from .._common.files import read_state, write_state
@@ -43,6 +45,7 @@ from .haproxy_files import (
 )
 from .haproxy_socket import (
     UNKNOWN_MAP,
+    Interrupted,
     Processes,
     Worker,
     WorkerGone,
@@ -56,7 +59,11 @@ from .state import SCHEMA, State
 
 MASTER_SOCKET = "/run/haproxy-master.sock"
 OUT_OF_ROTATION = 0x3B
+_RELOADED_WITHIN = 10
+_POLL = 0.02
 _LEFTOVER = re.compile(r"\.(state\.json|slots\.map|servers\.state|gate\.map|token|barred)\..+")
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -101,7 +108,7 @@ class HAProxy(Balancer):
 
     def live(self) -> Live:
         """What the running workers do; generation 0 when an old worker does other than the newest."""
-        views = [view for _worker, view in self._workers()]
+        views = [view for _worker, view in _unless_reloaded(self._workers)]
         newest = views[0]
         route = Route.read(newest.route)
         return Live(
@@ -114,19 +121,12 @@ class HAProxy(Balancer):
 
     def structure(self) -> str:
         """Digest of the configuration that the newest worker was started with."""
-        return next(view.structure for _worker, view in self._workers())
+        return next(view.structure for _worker, view in _unless_reloaded(self._workers))
 
     def apply(self, state: State) -> None:
         state.check(self.config)
         self._record(state)
-        out = self._out(state)
-        entries = Route.of(state).entries()
-        for worker, view in self._workers():
-            missing = out & view.known
-            with suppress(WorkerGone):
-                worker.do(self._server_commands(view.out - missing, "ready"))
-                worker.do(_map_commands(self.slots_map, view.route, entries))
-                worker.do(self._server_commands(missing - view.out, "drain"))
+        _unless_reloaded(lambda: self._command(state))
 
     def agrees(self, state: State, live: Live) -> bool:
         return super().agrees(state, live) and self._is_recorded(state)
@@ -162,20 +162,52 @@ class HAProxy(Balancer):
 
         :raises SystemFailure: the master does not answer.
         """
+        return _unless_reloaded(self._processes)
+
+    def _processes(self) -> Processes | None:
         if not Path(self.master_socket).exists():
             return None
         return parse_processes(ask(self.master_socket, ["show proc"])[0])
+
+    def _command(self, state: State) -> None:
+        """Bring every worker to what is recorded."""
+        out = self._out(state)
+        entries = Route.of(state).entries()
+        for worker, view in self._workers():
+            missing = out & view.known
+            with suppress(WorkerGone):
+                worker.do(self._server_commands(view.out - missing, "ready"))
+                worker.do(_map_commands(self.slots_map, view.route, entries))
+                worker.do(self._server_commands(missing - view.out, "drain"))
 
     def _set_gate(self, value: str) -> None:
         entries = {GATE_KEY: value}
         _sweep(self.run_directory)
         write_when_other(self.gate_map, map_text(entries))
-        for worker, view in self._workers():
-            with suppress(WorkerGone):
-                worker.do(_map_commands(self.gate_map, view.gate, entries))
+
+        def command() -> None:
+            for worker, view in self._workers():
+                with suppress(WorkerGone):
+                    worker.do(_map_commands(self.gate_map, view.gate, entries))
+
+        _unless_reloaded(command)
 
     def _workers(self) -> list[tuple[Worker, View]]:
-        """The newest worker, then those that a reload replaced: they still answer on the connections they have."""
+        """The newest worker, then those that a reload replaced: they still answer on the connections they have.
+
+        A worker that is being started may have read the files before they were written. The master answers before it
+        reads them and once the worker is there, so the same answer before and after means that none was missed.
+
+        :raises Interrupted: a reload came in between.
+        """
+        processes = self._processes()
+        found = self._found(processes.old_workers if processes else ())
+        now = self._processes()
+        if processes and now and (processes.workers, processes.reloads) != (now.workers, now.reloads):
+            raise Interrupted("HAProxy was reloaded meanwhile", where=self.master_socket, remedy="run again")
+        return found
+
+    def _found(self, old_workers: Iterable[int]) -> list[tuple[Worker, View]]:
         newest = Worker(self.config.socket)
         view = self._view(newest)
         if view is None:
@@ -185,8 +217,7 @@ class HAProxy(Balancer):
                 remedy="run site.yml, which installs it",
             )
         found = [(newest, view)]
-        processes = self.processes()
-        for process in processes.old_workers if processes else ():
+        for process in old_workers:
             worker = Worker(self.master_socket, f"@!{process} ")
             with suppress(WorkerGone):
                 view = self._view(worker)
@@ -217,6 +248,9 @@ class HAProxy(Balancer):
         )
 
     def _used(self, slot: str) -> Counter[str]:
+        return _unless_reloaded(lambda: self._counted(slot))
+
+    def _counted(self, slot: str) -> Counter[str]:
         command = f"show servers conn {backend_name(self.config.app, slot)}"
         used: Counter[str] = Counter()
         for worker, _view in self._workers():
@@ -257,6 +291,21 @@ class HAProxy(Balancer):
     def _make_directories(self) -> None:
         self.directory.mkdir(mode=0o755, parents=True, exist_ok=True)
         self.run_directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+
+
+def _unless_reloaded(act: Callable[[], Answer]) -> Answer:
+    """The answer of ``act``, which is carried out again when a reload interrupts it.
+
+    :raises Interrupted: one reload follows the other.
+    """
+    give_up = monotonic() + _RELOADED_WITHIN
+    while True:
+        try:
+            return act()
+        except Interrupted:
+            if monotonic() >= give_up:
+                raise
+            sleep(_POLL)
 
 
 def _sweep(directory: Path) -> None:

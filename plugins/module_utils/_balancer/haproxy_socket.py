@@ -27,6 +27,10 @@ class WorkerGone(SystemFailure):
     """An old worker ended between being named and being asked."""
 
 
+class Interrupted(SystemFailure):
+    """HAProxy ended the connection before it had answered, as it does while it is being reloaded."""
+
+
 def ask(path: str, commands: Sequence[str], timeout: float = TIMEOUT) -> list[str]:
     """Send ``commands`` over one connection; the answer of each, without its closing empty line.
 
@@ -45,7 +49,8 @@ def ask(path: str, commands: Sequence[str], timeout: float = TIMEOUT) -> list[st
             while piece := connection.recv(65536):
                 received += piece
     except OSError as exc:
-        raise SystemFailure(
+        kind = Interrupted if isinstance(exc, (ConnectionResetError, BrokenPipeError)) else SystemFailure
+        raise kind(
             f"HAProxy does not answer: {exc.strerror or exc}",
             where=path,
             remedy="see 'systemctl status haproxy'; what is recorded takes effect when it starts",
@@ -56,7 +61,7 @@ def ask(path: str, commands: Sequence[str], timeout: float = TIMEOUT) -> list[st
         raise WorkerGone(text.strip() or "an old worker has ended", where=path, remedy="run again")
     answers = split_answers(text)
     if len(answers) < len(commands):
-        raise SystemFailure(
+        raise Interrupted(
             f"HAProxy answered {len(answers)} of {len(commands)} commands",
             where=path,
             remedy="see 'journalctl -u haproxy', then run again",
