@@ -95,7 +95,7 @@ options:
       - Measure what the change of O(percents) loses, with requests through this balancer's own public port that are
         never repeated. When more is lost than allowed, the traffic is moved back at once and the task fails.
       - A meter that could not keep its schedule proves nothing; RV(loss) says so, and the traffic stays moved.
-      - Nothing is measured when nothing changes.
+      - Nothing is measured unless the percents change.
     type: dict
     suboptions:
       path:
@@ -313,7 +313,7 @@ def run(params: dict[str, Any], check_mode: bool, result: dict[str, Any]) -> Non
         return switch(host, fence, wanted, check=check)
 
     budget = LossBudget(**params["loss_budget"]) if params["loss_budget"] else None
-    if budget and not check_mode and move(change, check=True).changed:
+    if budget and not check_mode and moves_traffic(move(change, check=True)):
         outcome, loss = moved_within(budget, host.config, move, change)
     else:
         outcome, loss = move(change), {}
@@ -321,6 +321,11 @@ def run(params: dict[str, Any], check_mode: bool, result: dict[str, Any]) -> Non
     if not check_mode:
         result["drained"] = wait_drained(host, drain)
         refuse_undrained(drain, result["drained"], where=f"application {params['app']}")
+
+
+def moves_traffic(outcome: Outcome) -> bool:
+    """Whether users are served by other slots afterwards."""
+    return outcome.before is not None and outcome.before.percents != outcome.after.percents
 
 
 def foreseen(params: dict[str, Any]) -> dict[str, Any]:

@@ -37,6 +37,7 @@ URL = re.compile(r"https?://[!-.0-~]+/[!-~]*")
 GIT = re.compile(r"git\+[^\s#]+#[^\s#]+")
 
 ROLLBACK_WORDS = ("previous", "latest_good")
+LONGEST_PAUSE = 7 * 86400
 BALANCER_PORTS = ("slipway_agent_port", "slipway_status_port", "slipway_balancer_port", "slipway_preview_port")
 
 
@@ -335,6 +336,8 @@ def durations(values: dict[str, Any], context: Context) -> Iterator[InputError]:
             yield problem(f"{values[name]} is not positive", name, "give at least 1")
     if values["slipway_drain_deadline"] < 0:
         yield problem("it is negative", "slipway_drain_deadline", "give 0 or more seconds")
+    if not 0 <= values["slipway_bake"] <= LONGEST_PAUSE:
+        yield problem(f"{values['slipway_bake']} is out of range", "slipway_bake", f"use 0 to {LONGEST_PAUSE} seconds")
     needed = values["slipway_ready_interval"] * (values["slipway_ready_successes"] - 1)
     if needed >= values["slipway_ready_deadline"] > 0:
         yield problem(
@@ -361,6 +364,33 @@ def lease(values: dict[str, Any], context: Context) -> Iterator[InputError]:
             "slipway_lease_seconds",
             f"give more than {longest} seconds",
         )
+
+
+def canary_steps(values: dict[str, Any], context: Context) -> Iterator[InputError]:
+    """The share grows from step to step, and the last step leaves something to stable."""
+    before = 0
+    for number, step in enumerate(values["slipway_canary_steps"]):
+        where = f"slipway_canary_steps[{number}]"
+        if not 1 <= step["percent"] <= 99:
+            yield problem(f"percent {step['percent']} is no share", where, "use 1 to 99; all traffic follows by itself")
+        elif step["percent"] <= before:
+            yield problem(
+                f"percent {step['percent']} does not follow {before}", where, "order the steps by growing percent"
+            )
+        if not 0 <= step["pause"] <= LONGEST_PAUSE:
+            yield problem(f"pause {step['pause']} is out of range", where, f"use 0 to {LONGEST_PAUSE} seconds")
+        before = step["percent"]
+
+
+def loss_budget(values: dict[str, Any], context: Context) -> Iterator[InputError]:
+    """The meter can do it, and it stays a small share of what a balancer serves."""
+    budget = values["slipway_loss_budget"]
+    ranges = {"rate": (0, 1000), "before": (0, 60), "after": (0, 60), "max_lost": (0, 1_000_000)}
+    for name, (low, high) in ranges.items():
+        if not low <= budget.get(name, low) <= high:
+            yield problem(f"{budget[name]} is out of range", f"slipway_loss_budget.{name}", f"use {low} to {high}")
+    if budget.get("path") and not budget["path"].startswith("/"):
+        yield problem(f"{budget['path']!r} is no path", "slipway_loss_budget.path", "begin it with /")
 
 
 def keep_revisions(values: dict[str, Any], context: Context) -> Iterator[InputError]:
@@ -454,6 +484,7 @@ RULES = (
     Rule(("slipway_ledger_host",), ledger_host),
     Rule(
         (
+            "slipway_bake",
             "slipway_lease_seconds",
             "slipway_drain_deadline",
             "slipway_ready_deadline",
@@ -463,6 +494,8 @@ RULES = (
         durations,
     ),
     Rule(("slipway_lease_seconds", "slipway_drain_deadline", "slipway_ready_deadline", "slipway_components"), lease),
+    Rule(("slipway_canary_steps",), canary_steps),
+    Rule(("slipway_loss_budget",), loss_budget),
     Rule(("slipway_keep_revisions",), keep_revisions),
     Rule(("slipway_rollback_to",), rollback_to),
     Rule(("slipway_skip", "slipway_reason", "slipway_force", "slipway_adopt_ledger"), reasons),

@@ -12,7 +12,7 @@ from typing import Any
 
 KINDS = ("http", "worker", "singleton", "scheduled")
 SLOTS = ("blue", "green")
-ROLLOUTS = ("blue_green",)
+ROLLOUTS = ("blue_green", "canary")
 BALANCERS = ("nginx", "haproxy")
 SKIPPABLE = ("smoke",)
 STICKY = ("cookie", "header", "address", "request")
@@ -39,6 +39,29 @@ HEALTH: dict[str, Any] = {
         "units": "path",
         "description": "Path that answers 2xx once the instance has started; the path of C(ready) when omitted.",
     },
+}
+
+CANARY_STEP: dict[str, Any] = {
+    "percent": {"type": "int", "required": True, "units": "percent", "description": "Share of the traffic, 1 to 99."},
+    "pause": {"type": "int", "default": 0, "units": "seconds", "description": "How long the step is watched."},
+}
+
+LOSS_BUDGET: dict[str, Any] = {
+    "path": {
+        "type": "str",
+        "default": "",
+        "units": "path",
+        "description": "What is asked for; the path C(ready) of the first C(http) component when omitted.",
+    },
+    "rate": {
+        "type": "int",
+        "default": 50,
+        "units": "requests a second",
+        "description": "How much is asked of each balancer, up to 1000; C(0) measures nothing.",
+    },
+    "before": {"type": "int", "default": 1, "units": "seconds", "description": "How long before the move, up to 60."},
+    "after": {"type": "int", "default": 1, "units": "seconds", "description": "How long after the move, up to 60."},
+    "max_lost": {"type": "int", "default": 0, "units": "requests", "description": "How many may be lost."},
 }
 
 COMPONENT: dict[str, Any] = {
@@ -151,6 +174,26 @@ SPEC: dict[str, dict[str, Any]] = {
         "default": "blue_green",
         "choices": list(ROLLOUTS),
         "description": "How a revision becomes active.",
+    },
+    "slipway_canary_steps": {
+        "type": "list",
+        "elements": "dict",
+        "default": [{"percent": 10, "pause": 300}, {"percent": 25, "pause": 300}, {"percent": 50, "pause": 600}],
+        "options": CANARY_STEP,
+        "description": "Shares of the traffic that the C(canary) gets one after the other; all of it follows.",
+    },
+    "slipway_bake": {
+        "type": "int",
+        "default": 0,
+        "units": "seconds",
+        "description": "How long a revision that has all the traffic is watched before the deployment is settled.",
+    },
+    "slipway_loss_budget": {
+        "type": "dict",
+        "default": {},
+        "options": LOSS_BUDGET,
+        "description": "What a move of traffic may lose. It is measured through each balancer; what exceeds it moves "
+        "the traffic back.",
     },
     "slipway_balancer": {
         "type": "str",

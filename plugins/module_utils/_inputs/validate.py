@@ -17,8 +17,9 @@ from typing import Any
 from .._common.errors import InputError
 from .reading import Reading
 from .rules import RULES, Context, artifact_path
-from .spec import SPEC
+from .spec import LOSS_BUDGET, SPEC
 
+LOSS_BUDGET_DEFAULTS = {name: declared["default"] for name, declared in LOSS_BUDGET.items()}
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -57,6 +58,9 @@ class Inputs:
     schema_range: dict[str, int] | None
     user: str
     rollout: str
+    canary_steps: list[dict[str, Any]]
+    bake: int
+    loss_budget: dict[str, Any]
     balancer: str
     balancer_port: int
     preview_port: int
@@ -128,6 +132,7 @@ def _inputs(values: dict[str, Any], context: Context) -> Inputs:
             "artifact_sha256": plain["artifact_sha256"].lower(),
             "components": [_component(component) for component in plain["components"]],
             "schema_range": plain["schema_range"] or None,
+            "loss_budget": {**LOSS_BUDGET_DEFAULTS, **plain["loss_budget"]},
             "user": plain["user"] or f"slipway-{plain['app']}",
             "skip": sorted(set(plain["skip"])),
             "application_hosts": sorted(context.groups["application"]),

@@ -9,7 +9,10 @@ Touches what the meter touches. Needs fork(), which every managed node has.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import threading
+import time
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any
@@ -19,13 +22,14 @@ from .meter import Meter
 from .options import Options, target_of
 
 END_SECONDS = 5.0
+LOOK_SECONDS = 0.5
 _FORK = multiprocessing.get_context("fork")
 
 
 class MeterBeside:
     """Measures from ``with`` on, until ``summary`` is asked for.
 
-    :param options: what to measure; ``duration`` bounds the run should this process be killed.
+    :param options: what to measure; ``duration`` bounds the run.
     :raises InputError: see ``options.target_of``.
     """
 
@@ -33,7 +37,7 @@ class MeterBeside:
         target_of(options)
         self.options = options
         self._answers, answer = _FORK.Pipe(duplex=False)
-        self._process = _FORK.Process(target=_measure, args=(options, answer), daemon=True)
+        self._process = _FORK.Process(target=_measure, args=(options, answer, os.getpid()), daemon=True)
         self._answer = answer
 
     def __enter__(self) -> MeterBeside:
@@ -70,8 +74,16 @@ class MeterBeside:
         )
 
 
-def _measure(options: Options, answer: Connection) -> None:
+def _measure(options: Options, answer: Connection, parent: int) -> None:
     meter = Meter(options)
     signal.signal(signal.SIGTERM, lambda *_event: meter.stop("asked"))
+    threading.Thread(target=_end_with, args=(parent, meter), daemon=True).start()
     answer.send(meter.run())
     answer.close()
+
+
+def _end_with(parent: int, meter: Meter) -> None:
+    """A process that was killed has nobody left to end its meter."""
+    while os.getppid() == parent:
+        time.sleep(LOOK_SECONDS)
+    meter.stop("orphaned")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from .._common.canonical import digest
@@ -19,7 +19,7 @@ from .._release.revision import revision_id
 from . import consumers, left_out, refuse, rollback
 from .factory import rollout
 from .fleet import Fleet, read_fleet
-from .rollout import Course
+from .rollout import Course, Rollout
 
 SCHEMA = 1
 
@@ -107,6 +107,8 @@ def _new_plan(
         "stops_on_failure": _stops_on_failure(course),
         "balancers": inputs.balancer_hosts,
         "percents": {"before": course.percents_before, "after": course.percents_after},
+        "steps": _steps(chosen, course, inputs),
+        "loss_budget": _loss_budget(inputs, revision),
         "stages": chosen.stages(course, inputs, handover),
         "handover": handover,
         "retired": retired,
@@ -133,6 +135,19 @@ def _with_everything(course: Course, fleet: Fleet, revision: dict[str, Any]) -> 
     return replace(course, changes=course.changes or astray)
 
 
+def _steps(chosen: Rollout, course: Course, inputs: Inputs) -> list[dict[str, Any]]:
+    """The steps, each with the stage that is recorded as done before it begins."""
+    steps = chosen.steps(course, inputs) if course.changes else []
+    return [{**asdict(step), "after": name} for step, name in zip(steps, ["gate", *(step.name for step in steps)])]
+
+
+def _loss_budget(inputs: Inputs, revision: dict[str, Any]) -> dict[str, Any] | None:
+    """What a move may lose; nothing when it is not measured."""
+    ready = [item["health"]["ready"] for item in revision["components"] if item["kind"] == "http"]
+    path = inputs.loss_budget["path"] or (ready[0] if ready else "")
+    return {**inputs.loss_budget, "path": path} if inputs.loss_budget["rate"] and path else None
+
+
 def _stops_on_failure(course: Course) -> list[str]:
     """Hosts whose slot is stopped and marked when this fails: only what this deployment itself has started."""
     return [host for host, placed in course.place.items() if placed]
@@ -146,6 +161,8 @@ def _request(inputs: Inputs, revision: dict[str, Any] | None) -> str:
             "verb": inputs.verb,
             "wanted": revision_id(revision) if revision else inputs.rollback_to,
             "rollout": inputs.rollout,
+            "canary_steps": inputs.canary_steps if inputs.rollout == "canary" else [],
+            "bake": inputs.bake,
             "balancer": inputs.balancer,
             "application": inputs.application_hosts,
             "balancers": inputs.balancer_hosts,

@@ -249,7 +249,7 @@ def test_unknowns_are_marked() -> None:
 def test_every_rollout_that_is_accepted_exists() -> None:
     assert tuple(factory.ROLLOUTS) == ROLLOUTS
     with pytest.raises(InputError) as refused:
-        factory.rollout("canary")
+        factory.rollout("waterfall")
     assert refused.value.where == "slipway_rollout"
 
 

@@ -1,0 +1,30 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Canary: as blue-green, but the traffic moves in steps, and each is watched before the next.
+
+Touches nothing.
+"""
+
+from __future__ import annotations
+
+from .._inputs.validate import Inputs
+from .blue_green import BlueGreen
+from .fleet import OTHER
+from .rollout import Course, Step
+
+
+class Canary(BlueGreen):
+    """The steps that the operator gave, then all traffic; where nothing is to be switched, all at once."""
+
+    def steps(self, course: Course, inputs: Inputs) -> list[Step]:
+        """One step a percent."""
+        if course.slot == course.stable_slot or course.percents_before == course.percents_after:
+            return super().steps(course, inputs)
+        return [_step(course.slot, step["percent"], step["pause"]) for step in inputs.canary_steps] + [
+            _step(course.slot, 100, inputs.bake)
+        ]
+
+
+def _step(slot: str, percent: int, seconds: int) -> Step:
+    return Step(f"canary at {percent} %", {slot: percent, OTHER[slot]: 100 - percent}, seconds)

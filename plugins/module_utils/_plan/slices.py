@@ -1,0 +1,25 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A long watch as slices, between which the controller renews the lease.
+
+Touches nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+SLICES_OF_A_LEASE = 3
+
+
+def watch_slices(seconds: int, lease_seconds: int) -> list[dict[str, Any]]:
+    """The slices in order, each at most a third of a lease; none for no time.
+
+    :param seconds: how long to watch in all.
+    :param lease_seconds: length of the lease.
+    """
+    longest = max(1, lease_seconds // SLICES_OF_A_LEASE)
+    lengths = [longest] * (seconds // longest) + [seconds % longest]
+    kept = [length for length in lengths if length]
+    return [{"seconds": length, "last": number == len(kept)} for number, length in enumerate(kept, start=1)]

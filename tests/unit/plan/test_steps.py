@@ -1,0 +1,92 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The shares of the traffic that a plan goes through, and the slices in which a share is watched."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.slipway.release.plugins.module_utils._plan.planner import plan
+from ansible_collections.slipway.release.plugins.module_utils._plan.slices import watch_slices
+
+from tests.unit.plan.made import document, fleet_of, inputs_for
+
+TWO_STEPS = [{"percent": 5, "pause": 30}, {"percent": 40}]
+
+
+def planned(version: str, live: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    return plan(inputs_for(version, **changes), document(version, **changes), live).plan
+
+
+def test_blue_green_is_one_step() -> None:
+    made = planned("1.1", fleet_of("1.0", None), bake=60)
+    assert made["steps"] == [
+        {"name": "switch", "percents": {"blue": 0, "green": 100}, "seconds": 60, "after": "gate"},
+    ]
+
+
+def test_a_canary_goes_up_its_steps_and_each_is_recorded_before_the_next() -> None:
+    made = planned("1.1", fleet_of("1.0", None), rollout="canary", canary_steps=TWO_STEPS, bake=7)
+    assert made["steps"] == [
+        {"name": "canary at 5 %", "percents": {"blue": 95, "green": 5}, "seconds": 30, "after": "gate"},
+        {"name": "canary at 40 %", "percents": {"blue": 60, "green": 40}, "seconds": 0, "after": "canary at 5 %"},
+        {"name": "canary at 100 %", "percents": {"blue": 0, "green": 100}, "seconds": 7, "after": "canary at 40 %"},
+    ]
+    names = [stage["name"] for stage in made["stages"]]
+    assert names == [
+        "place",
+        "gate",
+        "smoke",
+        *(step["name"] for step in made["steps"]),
+        "verify",
+        "handover",
+        "settle",
+    ]
+
+
+def test_the_first_release_has_nobody_to_share_with() -> None:
+    made = planned("1.0", fleet_of(None, None), rollout="canary", canary_steps=TWO_STEPS)
+    assert [step["percents"] for step in made["steps"]] == [{"blue": 100, "green": 0}]
+
+
+def test_nothing_to_do_has_no_steps() -> None:
+    assert planned("1.0", fleet_of("1.0", None), rollout="canary")["steps"] == []
+
+
+def test_other_steps_are_another_request_but_only_for_a_canary() -> None:
+    def request(**changes: Any) -> str:
+        return str(planned("1.1", fleet_of("1.0", None), **changes)["request"])
+
+    assert request(rollout="canary", canary_steps=TWO_STEPS) != request(rollout="canary")
+    assert request(canary_steps=TWO_STEPS) == request()
+    assert request(bake=5) != request()
+
+
+@pytest.mark.parametrize(
+    ("budget", "expected"),
+    [
+        ({}, {"path": "/health/ready", "rate": 50, "before": 1, "after": 1, "max_lost": 0}),
+        ({"path": "/", "rate": 9}, {"path": "/", "rate": 9, "before": 1, "after": 1, "max_lost": 0}),
+        ({"rate": 0}, None),
+    ],
+)
+def test_the_budget_of_a_move_is_whole_or_none(budget: dict[str, Any], expected: dict[str, Any] | None) -> None:
+    assert planned("1.1", fleet_of("1.0", None), loss_budget=budget)["loss_budget"] == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "lease", "lengths"),
+    [
+        (0, 300, []),
+        (1, 300, [1]),
+        (100, 300, [100]),
+        (250, 300, [100, 100, 50]),
+        (2, 1, [1, 1]),
+    ],
+)
+def test_a_slice_is_at_most_a_third_of_a_lease(seconds: int, lease: int, lengths: list[int]) -> None:
+    slices = watch_slices(seconds, lease)
+    assert [part["seconds"] for part in slices] == lengths
+    assert [part["last"] for part in slices] == [False] * (len(lengths) - 1) + [True] * bool(lengths)
