@@ -1,15 +1,18 @@
 # Copyright: (c) 2026, The slipway.release developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A clock that no test waits for, sources with a script, and a local server that speaks Prometheus' API."""
+"""A clock that no test waits for, and sources of this machine: a script, Prometheus' API, HAProxy's sockets, a log."""
 
 from __future__ import annotations
 
 import http.server
 import json
+import os
+import socketserver
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -188,3 +191,152 @@ def api() -> Iterator[Api]:
     yield server.api
     server.shutdown()
     server.server_close()
+
+
+class Log:
+    """An access log as slipway's nginx writes it."""
+
+    def __init__(self, path: Path, clock: FakeClock) -> None:
+        self.path = path
+        self.clock = clock
+        path.write_bytes(b"")
+
+    def line(self, slot: str = "green", status: int = 200, seconds: float = 0.01, **fields: str) -> bytes:
+        """One line of now."""
+        content = {
+            "time": f"{self.clock.wall():.3f}",
+            "slot": slot,
+            "instance": f"{slot}-app1",
+            "status": str(status),
+            "upstream_status": str(status),
+            "request_time": f"{seconds:.3f}",
+            "upstream_response_time": f"{seconds:.3f}",
+            "release": "1.4.2",
+            **fields,
+        }
+        return json.dumps(content).encode() + b"\n"
+
+    def write(self, text: bytes) -> None:
+        """Append."""
+        with self.path.open("ab") as log:
+            log.write(text)
+        os.utime(self.path, (self.clock.wall(), self.clock.wall()))
+
+    def requests(self, slot: str = "green", good: int = 0, bad: int = 0, seconds: float = 0.01) -> None:
+        """Append many requests of now."""
+        self.write(self.line(slot, 200, seconds) * good + self.line(slot, 502, seconds) * bad)
+
+    def rotate(self, suffix: str = ".1") -> Path:
+        """What logrotate does, without telling nginx."""
+        target = self.path.with_name(self.path.name + suffix)
+        self.path.rename(target)
+        self.path.write_bytes(b"")
+        return target
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """Time that passes when somebody waits."""
+    return FakeClock()
+
+
+@pytest.fixture
+def log(tmp_path: Path, clock: FakeClock) -> Log:
+    """An empty access log."""
+    return Log(tmp_path / "access.json.log", clock)
+
+
+COLUMNS = (
+    "# pxname,svname,econ,eresp,wretr,wredis,hrsp_1xx,hrsp_2xx,hrsp_3xx,hrsp_4xx,hrsp_5xx,hrsp_other,"
+    "cli_abrt,srv_abrt,rtime,"
+)
+
+
+@dataclass
+class WorkerOfHAProxy:
+    """What one worker has counted, by backend and server: good answers, bad ones, and the mean time of the last."""
+
+    process: int
+    uptime: int = 100
+    rows: dict[tuple[str, str], tuple[int, int, int]] = field(default_factory=dict)
+
+    def answer(self, command: str) -> str:
+        """The answer to a command."""
+        if command == "show info":
+            return f"Name: HAProxy\nPid: {self.process}\nUptime_sec: {self.uptime}\n"
+        rows = [
+            f"{backend},{server},0,0,0,0,0,{good},0,0,{bad},0,0,0,{mean},"
+            for (backend, server), (good, bad, mean) in self.all_rows().items()
+        ]
+        return "\n".join([COLUMNS, "other,BACKEND,0,0,0,0,0,999,0,0,0,0,0,0,0,", *rows]) + "\n"
+
+    def all_rows(self) -> dict[tuple[str, str], tuple[int, int, int]]:
+        """The servers and their backends."""
+        found = {(f"slipway-shop-{slot}", "BACKEND"): (0, 0, 0) for slot in ("blue", "green")}
+        for (slot, server), (good, bad, mean) in self.rows.items():
+            backend = f"slipway-shop-{slot}"
+            found[backend, f"{slot}-{server}"] = (good, bad, mean)
+            whole = found[backend, "BACKEND"]
+            found[backend, "BACKEND"] = (whole[0] + good, whole[1] + bad, 0)
+        return found
+
+    def count(self, slot: str, good: int = 0, bad: int = 0, mean: int = 10, server: str = "app1") -> None:
+        """Count some more answers."""
+        before = self.rows.get((slot, server), (0, 0, 0))
+        self.rows[slot, server] = (before[0] + good, before[1] + bad, mean)
+
+
+class RuntimeApi:
+    """HAProxy's admin and master socket, with workers as told."""
+
+    def __init__(self, directory: Path) -> None:
+        self.socket, self.master = directory / "admin.sock", directory / "master.sock"
+        self.worker = WorkerOfHAProxy(11)
+        self.old: list[WorkerOfHAProxy] = []
+        self.silent = False
+        self._servers = [self._serve(self.socket, self._to_worker), self._serve(self.master, self._to_master)]
+
+    def reload(self) -> WorkerOfHAProxy:
+        """A new worker takes over; gives the old one, which still serves."""
+        old, self.worker = self.worker, WorkerOfHAProxy(self.worker.process + 1, uptime=0)
+        self.old.append(old)
+        return old
+
+    def close(self) -> None:
+        """End."""
+        for server in self._servers:
+            server.shutdown()
+            server.server_close()
+
+    def _to_worker(self, command: str) -> str:
+        return "" if self.silent else self.worker.answer(command) + "\n"
+
+    def _to_master(self, command: str) -> str:
+        if command == "show proc":
+            lines = ["# <PID> <type> <reloads> <uptime> <version>", "10 master 1 [failed: 0] 0d00h01m00s 2.6"]
+            lines += ["# workers", f"{self.worker.process} worker 0 0d00h00m10s 2.6", "# old workers"]
+            lines += [f"{old.process} worker 1 0d00h01m00s 2.6" for old in self.old]
+            return "\n".join(lines) + "\n\n"
+        process, _space, asked = command.removeprefix("@!").partition(" ")
+        found = [old for old in self.old if str(old.process) == process]
+        return found[0].answer(asked) + "\n" if found else "Can't find the target PID matching the prefix '@!'\n\n"
+
+    @staticmethod
+    def _serve(path: Path, answer: Callable[[str], str]) -> socketserver.ThreadingUnixStreamServer:
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                commands = self.rfile.readline().decode().strip().split(";")
+                self.wfile.write("".join(answer(command) for command in commands).encode())
+
+        server = socketserver.ThreadingUnixStreamServer(str(path), Handler)
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        return server
+
+
+@pytest.fixture
+def haproxy(tmp_path: Path) -> Iterator[RuntimeApi]:
+    """HAProxy's sockets."""
+    sockets = RuntimeApi(tmp_path)
+    yield sockets
+    sockets.close()
