@@ -12,13 +12,17 @@ from dataclasses import replace
 import pytest
 from ansible_collections.slipway.release.plugins.module_utils._balancer.drain import Drain, wait_drained
 from ansible_collections.slipway.release.plugins.module_utils._balancer.haproxy import HAProxy
-from ansible_collections.slipway.release.plugins.module_utils._balancer.haproxy_socket import Worker
+from ansible_collections.slipway.release.plugins.module_utils._balancer.haproxy_socket import (
+    Worker,
+    parse_admin_states,
+)
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import StateError, SystemFailure
 
 from tests.integration.load import Load
 
 from .conftest import CONFIG, Host, Instance, ask, runtime, up, wait_until
 
+FORCED_MAINTENANCE, CONFIGURED_MAINTENANCE, FORCED_DRAIN = 0x01, 0x04, 0x08
 HEALTH_SECONDS = CONFIG.health.fall * (CONFIG.health.interval + CONFIG.health.timeout)
 
 
@@ -80,6 +84,42 @@ def test_the_last_server_of_a_slot_with_traffic_is_not_taken_out(host: Host) -> 
     with pytest.raises(StateError, match="without any server"):
         host.switch(servers={"blue-app2": "drain"})
     assert ask()[0] == 200
+
+
+def test_a_server_that_its_configuration_disables_takes_part_when_it_is_asked_to(own: Host) -> None:
+    """HAProxy keeps the bit for "maintenance by configuration" when the server is ready again."""
+    line = f"server blue-app1 {CONFIG.servers['blue']['app1']}"
+    Host(CONFIG, lambda text: text.replace(line, f"{line} disabled")).install()
+    assert admin_states()["blue-app1"] == FORCED_MAINTENANCE | CONFIGURED_MAINTENANCE
+    assert own.balancer.live().usable["blue"] == ("blue-app2",)
+    assert own.switch(servers={"blue-app1": "ready"}, force=True).verified
+    assert admin_states()["blue-app1"] == CONFIGURED_MAINTENANCE
+    assert own.balancer.live().usable["blue"] == ("blue-app1", "blue-app2")
+    wait_until(lambda: any("blue-app1" in ask()[1] for _round in range(4)), HEALTH_SECONDS, "it takes part")
+    assert not own.switch(servers={"blue-app1": "ready"}).changed
+
+
+@pytest.mark.parametrize("asked", ["drain", "quarantine", "ready"])
+def test_what_was_asked_of_a_server_is_read_back_from_its_administrative_state(host: Host, asked: str) -> None:
+    host.switch(servers={"green-app1": asked}, force=True)
+    assert admin_states()["green-app1"] == (0 if asked == "ready" else FORCED_DRAIN)
+    assert ("green-app1" in host.balancer.live().usable["green"]) == (asked == "ready")
+
+
+@pytest.mark.parametrize("state", ["maint", "drain"])
+def test_a_server_that_somebody_else_took_out_is_seen_and_brought_back(host: Host, state: str) -> None:
+    runtime(CONFIG.socket, f"set server slipway-shop-blue/blue-app1 state {state}")
+    assert host.balancer.live().usable["blue"] == ("blue-app2",)
+    assert host.switch(servers={"blue-app1": "ready"}, force=True).changed
+    assert admin_states()["blue-app1"] == 0
+
+
+def admin_states() -> dict[str, int]:
+    return {
+        name: mask
+        for slot in CONFIG.servers
+        for name, mask in parse_admin_states(runtime(CONFIG.socket, f"show servers state slipway-shop-{slot}")).items()
+    }
 
 
 def test_a_refused_command_is_an_error(host: Host) -> None:
