@@ -23,7 +23,7 @@ def since_any_look(logs: Iterable[float]) -> list[float]:
 
     Harm may begin at a later look, and good early looks must not outweigh it. So the products that begin at look
     ``1, 2, 3, …`` are averaged with the weights ``1 / (s (s + 1))``, which sum to 1: an e-process again (Shiryaev and
-    Roberts; Shin, Ramdas and Rinaldo, "E-detectors", New England J. Stat. Data Sci. 2, 2024, 229-260).
+    Roberts; Shin, Ramdas and Rinaldo, "E-detectors", New England J. Stat. Data Sci. 1, 2023, 229-260).
 
     :param logs: logarithm of the e-value of each look.
     :returns: the logarithm of the process after each look.
