@@ -38,6 +38,15 @@ LEDGER = "db1"
 HOSTS = (*BALANCERS, *APPLICATION, LEDGER)
 OTHER = {"blue": "green", "green": "blue"}
 ROOT = Path("/mnt/slipway")
+# Tasks that tests wait for; a unit test compares them with the roles.
+DRAINING = "Slots | Let the spare slot finish its requests"
+PLACING = "Slots | Place the revision in the spare slot"
+GATING = "Slots | Gate the instances on their own host"
+BEFORE_SWITCH = "Gate | Gate every instance from every balancer, and the preview address"
+AFTER_SWITCH = "Step | Gate the public address"
+TAKING_OVER = "Handover | Start in the slot that takes over"
+ENDING = "Settle | Record the outcome and release the lease"
+TASKS = (DRAINING, PLACING, GATING, BEFORE_SWITCH, AFTER_SWITCH, TAKING_OVER, ENDING)
 RATE = 150
 # Above the longest deadline of the lab's inventory, and soon over when a test leaves one behind.
 LEASE_SECONDS = "90"

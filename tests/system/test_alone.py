@@ -8,9 +8,7 @@ from __future__ import annotations
 import pytest
 
 from sample.overlaps import Run, overlaps, runs
-from tests.system.fleet import APPLICATION, Fleet, now_us
-
-TAKING_OVER = "Handover | Start in the slot that takes over"
+from tests.system.fleet import APPLICATION, TAKING_OVER, Fleet, now_us
 
 
 @pytest.mark.parametrize("round_number", range(3))

@@ -13,9 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.system.fleet import BALANCERS, LISTENERS, OTHER, Fleet, call, inventory_without, wait_until
+from tests.system.fleet import AFTER_SWITCH, BALANCERS, LISTENERS, OTHER, Fleet, call, inventory_without, wait_until
 
-AFTER_SWITCH = "Traffic | Gate the public address"
 SLOW_SMOKE = '{"slipway_smoke_checks": [{"path": "/slow?ms=3000", "timeout": 10, "successes": 1, "deadline": 20}]}'
 CLOSED = "status 503"
 

@@ -11,10 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.system.fleet import Fleet
-
-DRAINING = "Slots | Let the spare slot finish its requests"
-PLACING = "Slots | Place the revision in the spare slot"
+from tests.system.fleet import DRAINING, PLACING, Fleet
 
 
 @contextmanager

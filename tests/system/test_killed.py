@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import time
 
-from tests.system.fleet import BALANCERS, OTHER, Fleet, now_us, wait_until
+from tests.system.fleet import AFTER_SWITCH, BALANCERS, BEFORE_SWITCH, OTHER, Fleet, now_us, wait_until
 
-BEFORE_SWITCH = "Traffic | Gate every instance from every balancer"
-AFTER_SWITCH = "Traffic | Gate the public address"
 SLOW_SMOKE = '{"slipway_smoke_checks": [{"path": "/slow?ms=3000", "timeout": 10, "successes": 1, "deadline": 20}]}'
 # One more than stop_timeout in the lab's inventory, the longest deadline: the smallest that is accepted.
 LEASE_SECONDS = 31

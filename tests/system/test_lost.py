@@ -13,13 +13,19 @@ from typing import Any
 import pytest
 
 from lab.operator import PlaybookRun
-from tests.system.fleet import APPLICATION, BALANCERS, LEDGER, OTHER, Fleet, Measured
+from tests.system.fleet import (
+    AFTER_SWITCH,
+    APPLICATION,
+    BALANCERS,
+    BEFORE_SWITCH,
+    GATING,
+    LEDGER,
+    OTHER,
+    PLACING,
+    Fleet,
+    Measured,
+)
 
-PLACING = "Slots | Place the revision in the spare slot"
-GATING = "Slots | Gate the instances on their own host"
-BEFORE_SWITCH = "Traffic | Gate every instance from every balancer"
-SWITCHED = "Traffic | Judge the switch, read back from every balancer"
-AFTER_SWITCH = "Traffic | Gate the public address"
 # interval * fall + timeout of the balancers' health checks, in which a dead machine is taken out, with room for a busy
 # computer; and the longest requests of the meter, which can be in flight on it.
 OUT_OF_ROTATION_US = (1 * 2 + 1 + 3) * 1_000_000

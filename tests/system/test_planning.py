@@ -9,10 +9,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.system.fleet import LEDGER, Fleet, inventory_changed, wait_until
+from tests.system.fleet import AFTER_SWITCH, ENDING, LEDGER, Fleet, inventory_changed, wait_until
 
-AFTER_SWITCH = "Traffic | Gate the public address"
-ENDING = "Traffic | Record the outcome and release the lease"
 SLOW_SMOKE = {"slipway_smoke_checks": [{"path": "/slow?ms=3000", "timeout": 10, "successes": 1, "deadline": 20}]}
 
 

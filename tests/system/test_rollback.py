@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.system.fleet import APPLICATION, OTHER, Fleet
+from tests.system.fleet import APPLICATION, OTHER, PLACING, Fleet
 
 PLACED = "changed: [app"
-PLACING = "Slots | Place the revision in the spare slot"
 
 
 def placed_hosts(output: str) -> int:

@@ -10,9 +10,8 @@ from typing import Any
 
 import yaml
 
-from tests.system.fleet import APPLICATION, BALANCERS, LAB_INVENTORY, OTHER, Fleet, wait_until
+from tests.system.fleet import AFTER_SWITCH, APPLICATION, BALANCERS, LAB_INVENTORY, OTHER, Fleet, wait_until
 
-AFTER_SWITCH = "Traffic | Gate the public address"
 SLOW_SMOKE = {"slipway_smoke_checks": [{"path": "/slow?ms=3000", "timeout": 10, "successes": 1, "deadline": 20}]}
 FAILING_SMOKE = {"slipway_smoke_checks": [{"path": "/missing", "timeout": 2, "successes": 1, "deadline": 4}]}
 # The smallest that is accepted: one more than stop_timeout in the lab's inventory.
