@@ -10,18 +10,26 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 from ansible.plugins.filter.core import FilterModule as CoreFilters
 from ansible.plugins.filter.mathstuff import FilterModule as SetFilters
 from ansible.plugins.test.core import TestModule as CoreTests
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-environment = Environment(
-    loader=FileSystemLoader(sys.argv[1]), trim_blocks=True, keep_trailing_newline=True, undefined=StrictUndefined
-)
-for filters in (CoreFilters, SetFilters):
-    environment.filters.update(filters().filters())
-environment.tests.update(CoreTests().tests())
-variables = json.load(sys.stdin)
-names = [name for name in environment.list_templates() if name.startswith("haproxy")]
-json.dump({name: environment.get_template(name).render(variables) for name in names}, sys.stdout)
+
+def render(directory: str, variables: Mapping[str, Any]) -> dict[str, str]:
+    """HAProxy's templates of a directory, by name."""
+    environment = Environment(
+        loader=FileSystemLoader(directory), trim_blocks=True, keep_trailing_newline=True, undefined=StrictUndefined
+    )
+    for filters in (CoreFilters, SetFilters):
+        environment.filters = {**filters().filters(), **environment.filters}
+    environment.tests = {**CoreTests().tests(), **environment.tests}
+    names = [name for name in environment.list_templates() if name.startswith("haproxy")]
+    return {name: environment.get_template(name).render(variables) for name in names}
+
+
+if __name__ == "__main__":
+    json.dump(render(sys.argv[1], json.load(sys.stdin)), sys.stdout)
