@@ -235,7 +235,8 @@ class Nginx(Balancer):
             links = self.links(path)
             if links in kept or len(kept) == SPARES:
                 shutil.rmtree(path)
-            kept.add(links)
+            else:
+                kept.add(links)
 
     def _percents(self, links: tuple[str, ...]) -> dict[str, int]:
         counted = {slot: sum(name.startswith(f"{slot}-") for name in links) for slot in SLOTS}

@@ -20,7 +20,7 @@ from ansible_collections.slipway.release.plugins.module_utils._balancer.info imp
 from ansible_collections.slipway.release.plugins.module_utils._balancer.nginx import IN_FLIGHT, SPARES
 from ansible_collections.slipway.release.plugins.module_utils._common.fence import Fence
 
-from .conftest import PROCESS_FILE, Host, get
+from .conftest import Host, get
 
 CALLS = (
     "mkdir,mkdirat,symlink,symlinkat,link,linkat,rename,renameat,renameat2,unlink,unlinkat,rmdir,"
@@ -192,4 +192,3 @@ def test_an_installation_killed_anywhere_serves_and_is_completed(host: Host, tmp
         assert beside_the_files(host) == [], f"{name} {number}"
     print(f"killed {killed} times, {left} temporary files swept")
     assert killed >= 15 and left > 0
-    assert PROCESS_FILE.exists()

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -65,6 +66,18 @@ def test_the_newest_generations_are_kept_and_one_of_a_kind(nginx: Nginx, state: 
         nginx.apply(state(blue, generation))
         assert {generation, generation - 1} < set(generations(nginx))
         assert len(generations(nginx)) <= 6
+
+
+def test_generations_that_somebody_else_left_are_removed(nginx: Nginx, state: Make) -> None:
+    for generation, alien in ((1, False), (21, True)):
+        nginx.apply(state(40, generation))
+        for copy in range(generation + 1, generation + 9):
+            made = nginx.directory / f"generations/{copy}"
+            shutil.copytree(nginx.directory / f"generations/{generation}", made, symlinks=True)
+            (made / "b000").unlink()
+            (made / "b000").symlink_to(f"../../servers/blue-app{copy if alien else 1}")
+        nginx.apply(state(40, generation + 10))
+        assert len(generations(nginx)) == (6 if alien else 3)
 
 
 def test_a_generation_is_made_from_one_that_looks_the_same(nginx: Nginx, state: Make) -> None:
