@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.system.fleet import LAB_INVENTORY, OTHER, PORTS, Fleet, differences, inventory_without
+from tests.system.fleet import LAB_INVENTORY, LEDGER, OTHER, PORTS, Fleet, differences, inventory_without
 
 
 def refused(fleet: Fleet, *flags: str, words: tuple[str, ...], **variables: str) -> None:
@@ -83,3 +83,46 @@ def test_swapped_slots_are_refused(nginx: Fleet) -> None:
     web = {**components["slipway_components"][0], "ports": {"blue": ports["green"], "green": ports["blue"]}}
     given = json.dumps({"slipway_components": [web, *components["slipway_components"][1:]]})
     refused(nginx, "-e", given, words=("slipway_components", "ports.", "the slot names are swapped"))
+
+
+def test_a_list_as_text_is_refused_with_the_form_that_is_one(nginx: Fleet) -> None:
+    words = ("slipway_server_names", "is text, not a list", "'{\"slipway_server_names\": [...]}'")
+    refused(nginx, words=words, server_names="shop.example")
+
+
+def test_a_wrong_field_of_a_smoke_check_is_refused_before_anything_is_placed(nginx: Fleet) -> None:
+    given = json.dumps({"slipway_smoke_checks": [{"path": "/plain", "statsu": [200]}]})
+    refused(nginx, "-e", given, words=("slipway_smoke_checks[0].statsu", "health_gate"))
+
+
+@pytest.mark.parametrize("playbook", ["deploy", "rollback", "site"])
+@pytest.mark.parametrize("limit", ["lb1", "application", "all:!app3"])
+def test_a_limited_run_is_refused(nginx: Fleet, playbook: str, limit: str) -> None:
+    before, ledger = nginx.snapshot(), nginx.ledger()
+    done = nginx.run(playbook, "--limit", limit, version=nginx.versions.fresh())
+    assert done.code != 0
+    assert "run without --limit" in done.reason(), done.reason()
+    assert differences(before, nginx.snapshot()) == []
+    assert nginx.ledger() == ledger
+
+
+LEDGER_DIRECTORY = "/var/lib/slipway/ledger"
+
+
+def test_another_ledger_is_refused_until_it_is_adopted(nginx: Fleet) -> None:
+    nginx.deploy(nginx.versions.fresh())
+    book = nginx.ledger()
+    nginx.inside(LEDGER, "mv", f"{LEDGER_DIRECTORY}/{nginx.app}", f"{LEDGER_DIRECTORY}/.lost")
+    try:
+        words = ("it is a new one, but app1 obeys", "slipway_adopt_ledger=true")
+        refused(nginx, words=words)
+        refused(nginx, words=words, force="true", reason="forcing is something else")
+    except BaseException:
+        nginx.inside(LEDGER, "mv", f"{LEDGER_DIRECTORY}/.lost", f"{LEDGER_DIRECTORY}/{nginx.app}")
+        raise
+    nginx.deploy(nginx.versions.fresh(), adopt_ledger="true", reason="the disk of the ledger host was lost")
+    adopted = nginx.ledger()
+    assert adopted["uuid"] != book["uuid"]
+    assert adopted["token"] > book["token"]
+    nginx.deploy(nginx.versions.fresh())
+    nginx.inside(LEDGER, "rm", "-r", f"{LEDGER_DIRECTORY}/.lost")
