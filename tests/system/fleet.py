@@ -222,11 +222,12 @@ class Fleet:
         return f"http://{self.network}.{11 + BALANCERS.index(balancer)}:{LISTENERS[self.balancer]}"
 
     @contextmanager
-    def traffic(self, rate: int = RATE) -> Iterator[Measured]:
-        """Live traffic through the virtual address while the block runs."""
+    def traffic(self, rate: int = RATE, address: str = "") -> Iterator[Measured]:
+        """Live traffic through the virtual address, or another one, while the block runs."""
         measured = Measured()
         report = CACHE / f"traffic-{self.app}.json"
-        meter = Traffic(self.address, rate=rate, longest=600, report=report, collections=COLLECTIONS, records=True)
+        url = address or self.address
+        meter = Traffic(url, rate=rate, longest=600, report=report, collections=COLLECTIONS, records=True)
         ended = False
         try:
             time.sleep(2)
