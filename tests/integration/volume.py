@@ -9,6 +9,8 @@ time, so a slow machine makes the run longer or the figures smaller but loses no
 
 from __future__ import annotations
 
+import signal
+import subprocess
 import time
 from bisect import bisect_left, bisect_right
 from collections import Counter
@@ -34,6 +36,7 @@ SECONDS = 50
 MOST_SECONDS = 150
 PAUSE = 0.35
 UNDER_WAY = 120
+HESITATION = 1.5
 QUICK = ("keepalive", "new")
 
 
@@ -179,3 +182,14 @@ def require_losses(load: Load) -> str:
     lost = {name: load.report["classes"][name]["lost"] for name in LEAST_ANSWERED}
     assert all(lost.values()), f"no losses seen: {lost}"
     return f"{load.lost} of {load.report['total']['sent']} lost: {lost}"
+
+
+def hesitate(instances: list[subprocess.Popen[bytes]]) -> None:
+    """Twice, let no instance run for a moment, and then catch up."""
+    for _round in range(2):
+        for instance in instances:
+            instance.send_signal(signal.SIGSTOP)
+        time.sleep(HESITATION)
+        for instance in instances:
+            instance.send_signal(signal.SIGCONT)
+        time.sleep(2 * HESITATION)

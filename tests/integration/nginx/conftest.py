@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -36,6 +37,8 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 TEMPLATES = REPOSITORY / "roles/balancer/templates"
 SITE_PACKAGES = REPOSITORY / ".cache/venv-oldest/lib/python3.11/site-packages"
 PROCESS_FILE = Path("/etc/nginx/modules-enabled/slipway.conf")
+MAIN_FILE = Path("/etc/nginx/nginx.conf")
+WORKER_CONNECTIONS = 8192
 DEFAULT_SITE = Path("/etc/nginx/sites-enabled/default")
 PORTS = {"blue-app1": 9081, "blue-app2": 9082, "green-app1": 9083, "green-app2": 9084}
 SHOP = BalancerConfig(
@@ -132,6 +135,7 @@ class Host:
             "balancer_nginx_retry_seconds": 5,
             "balancer_nginx_ipv6": False,
             "balancer_nginx_shutdown_timeout": self.shutdown_timeout,
+            "balancer_nginx_worker_connections": WORKER_CONNECTIONS,
         }
         rendered = subprocess.run(
             [sys.executable, "-B", str(Path(__file__).with_name("render.py")), str(TEMPLATES / template)],
@@ -146,12 +150,13 @@ class Host:
     def structure(self, extra: str = "") -> Structure:
         """What the role gives to ``lb_structure``."""
         config = json.dumps(self.config.to_dict())
-        process = {PROCESS_FILE: self.render("nginx_process.conf.j2")} if self.shutdown_timeout else {}
-        application = {
-            self.file: self.render("nginx.conf.j2") + extra,
-            Path(f"/etc/slipway/balancer/{self.config.app}.json"): config,
-        }
-        return Structure(process | application, () if self.shutdown_timeout else (PROCESS_FILE,))
+        return Structure(
+            {
+                PROCESS_FILE: self.render("nginx_process.conf.j2"),
+                self.file: self.render("nginx.conf.j2") + extra,
+                Path(f"/etc/slipway/balancer/{self.config.app}.json"): config,
+            }
+        )
 
     def install(self, extra: str = "", deadline: int = 10) -> Installed:
         """Install the structure."""
@@ -218,6 +223,12 @@ def instances() -> Iterator[dict[str, Instance]]:
             instance.end()
 
 
+def allow_connections(number: int) -> None:
+    """Write into nginx's main file how many connections a worker may have."""
+    text = MAIN_FILE.read_text(encoding="utf-8")
+    MAIN_FILE.write_text(re.sub(r"worker_connections \d+", f"worker_connections {number}", text), encoding="utf-8")
+
+
 @pytest.fixture(scope="session")
 def machine() -> Iterator[None]:
     """nginx with nothing of ours; stopped afterwards."""
@@ -229,6 +240,7 @@ def machine() -> Iterator[None]:
     PROCESS_FILE.unlink(missing_ok=True)
     for directory in ("/var/lib/slipway", "/run/slipway", "/etc/slipway"):
         shutil.rmtree(directory, ignore_errors=True)
+    allow_connections(WORKER_CONNECTIONS)
     yield
     run("systemctl", "stop", "nginx")
 
