@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import math
+import struct
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from itertools import chain
 from random import Random
 from statistics import NormalDist
 
@@ -52,6 +54,11 @@ class Side:
     errors: tuple[int, ...]
     latencies: tuple[list[int], ...]
 
+    @cached_property
+    def all_latencies(self) -> list[int]:
+        """Those of all intervals, sorted."""
+        return sorted(chain(*self.latencies))
+
 
 @dataclass(frozen=True)
 class Step:
@@ -85,12 +92,10 @@ def latencies(random: Random, count: int, slower: int) -> list[int]:
 
     Of a large sample only the slowest 15 % are drawn, the others stand at the median: no rule here looks at them.
     """
-    table = _table()
     if count < _TAIL_FROM // INTERVALS:
-        return sorted(slower * value for value in random.choices(table, k=count))
+        return _drawn(random, _table(1.0, slower), count)
     slowest = successes(random, count, _TAIL)
-    drawn = sorted(slower * value for value in random.choices(_tail(), k=slowest))
-    return [slower * MEDIAN_US] * (count - slowest) + drawn
+    return [slower * MEDIAN_US] * (count - slowest) + _drawn(random, _table(_TAIL, slower), slowest)
 
 
 def beyond(multiple: float, percent: int) -> float:
@@ -119,12 +124,14 @@ def _cumulative(trials: int, chance: float) -> list[float]:
     return found
 
 
-@lru_cache(maxsize=1)
-def _table() -> list[int]:
+def _drawn(random: Random, table: Sequence[int], count: int) -> list[int]:
+    places = struct.unpack(f"<{count}H", random.randbytes(2 * count))
+    return list(map(table.__getitem__, sorted(places)))
+
+
+@lru_cache(maxsize=4)
+def _table(share: float, slower: int) -> list[int]:
+    """Equally likely latencies, ascending, of the slowest requests that have that share of all."""
     normal = NormalDist(math.log(MEDIAN_US), SPREAD)
-    return [round(math.exp(normal.inv_cdf((place + 0.5) / _POINTS))) for place in range(_POINTS)]
-
-
-@lru_cache(maxsize=1)
-def _tail() -> list[int]:
-    return _table()[-round(_TAIL * _POINTS) :]
+    chances = (1.0 - share * (1.0 - (place + 0.5) / _POINTS) for place in range(_POINTS))
+    return [slower * round(math.exp(normal.inv_cdf(chance))) for chance in chances]

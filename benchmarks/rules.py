@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from itertools import chain
 
 from ansible_collections.slipway.release.plugins.module_utils._judge.counts import Counts
 from ansible_collections.slipway.release.plugins.module_utils._judge.errors import Errors
@@ -50,7 +49,7 @@ def look(name: str, step: Step) -> Look:
     counts = Counts(
         sum(step.stable.requests), sum(step.stable.errors), sum(step.canary.requests), sum(step.canary.errors)
     )
-    samples = Samples(list(chain(*step.stable.latencies)), list(chain(*step.canary.latencies)))
+    samples = Samples(step.stable.all_latencies, step.canary.all_latencies)
     return Look(name, {"errors": counts, "p99": samples})
 
 
@@ -73,7 +72,7 @@ def _more_errors(step: Step) -> bool:
 
 
 def _slower(step: Step) -> bool:
-    stable, canary = (percentile(list(chain(*side.latencies)), 99) for side in (step.stable, step.canary))
+    stable, canary = (percentile(side.all_latencies, 99) for side in (step.stable, step.canary))
     return canary > HARMFUL_RATIO * stable
 
 

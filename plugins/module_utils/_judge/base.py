@@ -34,8 +34,8 @@ class Evidence:
 class Alternatives:
     """The e-values of one look for each of several alternatives, as logarithms."""
 
-    harm: list[float]
-    safety: list[float]
+    harm: Sequence[float]
+    safety: Sequence[float]
 
 
 def evidence_of(looks: Sequence[Alternatives | None]) -> list[Evidence]:

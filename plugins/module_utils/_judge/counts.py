@@ -88,12 +88,14 @@ class Alternative:
     canary_error: float
 
 
-def harm_evidence(margin: Line, harm: Line, counts: Counts, past: Past) -> list[float]:
+@lru_cache(maxsize=1024)
+def harm_evidence(margin: Line, harm: Line, counts: Counts, past: Past) -> tuple[float, ...]:
     """Logarithms of e-values against ``canary <= margin``, for several ways in which it is worse."""
     return _averaged(_harmful(margin, harm, counts.sides), counts, _rate_weights(margin, harm, past))
 
 
-def safety_evidence(margin: Line, harm: Line, counts: Counts, past: Past) -> list[float]:
+@lru_cache(maxsize=1024)
+def safety_evidence(margin: Line, harm: Line, counts: Counts, past: Past) -> tuple[float, ...]:
     """Logarithms of e-values against ``canary >= harm``, for the canary that is equal and the one at the margin."""
     return _averaged(_harmless(margin, harm, counts.sides), counts, _rate_weights(margin, harm, past))
 
@@ -132,16 +134,18 @@ def _slope(line: Line, stable: float, canary: float, sides: Sides, at: float) ->
     return mine + sides.canary * line.ratio * (on_line - canary) / (on_line * (1.0 - on_line))
 
 
-def _averaged(ways: Sequence[Sequence[Alternative]], counts: Counts, rates: Sequence[float]) -> list[float]:
+def _averaged(ways: Sequence[Sequence[Alternative]], counts: Counts, rates: Sequence[float]) -> tuple[float, ...]:
     """For each way the average over the stable side's rates."""
     stable, canary = counts.stable_errors, counts.canary_errors
-    return [
+    return tuple(
         log_sum(
-            rate + one.constant + stable * one.stable_error + canary * one.canary_error
-            for rate, one in zip(rates, alternatives)
+            [
+                rate + one.constant + stable * one.stable_error + canary * one.canary_error
+                for rate, one in zip(rates, alternatives)
+            ]
         )
         for alternatives in ways
-    ]
+    )
 
 
 @lru_cache(maxsize=16)

@@ -22,7 +22,7 @@ def log_sum(logs: Iterable[float]) -> float:
     largest = max(values, default=MINUS_INFINITY)
     if largest == MINUS_INFINITY:
         return MINUS_INFINITY
-    return largest + math.log(math.fsum(math.exp(value - largest) for value in values))
+    return largest + math.log(math.fsum([math.exp(value - largest) for value in values]))
 
 
 def exp_text(log: float) -> str:

@@ -174,6 +174,15 @@ def test_the_level_is_that_of_all_metrics_together() -> None:
     assert many.share == Fraction(1, 5000)
 
 
+def test_the_same_evidence_fails_one_metric_but_not_one_of_fifty() -> None:
+    many = Policy(tuple(Errors(f"errors {number}") for number in range(50)))
+    doubtful = Counts(9000, 90, 1000, 35)
+    state = recorded(many, State.new(many), Look("one", {"errors 7": doubtful}))
+    assert words(ERRORS, [{"errors": doubtful}]) == [FAIL]
+    assert verdict(many, state) == INSUFFICIENT
+    assert judgement(many, state).metrics[7].evidence["harm"]["threshold"] == "5000"
+
+
 def test_verdicts_of_clear_cases() -> None:
     assert words(ERRORS, [{"errors": GOOD}]) == [PASS]
     assert words(ERRORS, [{"errors": BAD}]) == [FAIL]
@@ -251,6 +260,14 @@ def test_a_canary_that_is_exactly_twice_as_slow_fails_only_beyond_a_margin_of_tw
     assert words(P99, [sample]) == [FAIL]
     assert words(Policy((Quantile("p99", margin=Fraction(2)),)), [sample]) == [INSUFFICIENT]
     assert words(Policy((Quantile("p99", margin=Fraction(2), harm=Fraction(4)),)), [sample]) == [PASS]
+
+
+def test_requests_that_take_just_as_long_are_no_evidence() -> None:
+    metric = Quantile("p99", margin=Fraction(1))
+    record = metric.record(Samples([100] * 50, [100] * 50))
+    assert (record["canary_beyond_margin"], record["canary_beyond_harm"]) == (0, 0)
+    record = metric.record(Samples([100] * 50, [200] * 50))
+    assert (record["canary_beyond_margin"], record["canary_beyond_harm"]) == (50, 50)
 
 
 def test_a_limit_ignores_the_stable_side() -> None:
