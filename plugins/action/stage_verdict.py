@@ -29,6 +29,7 @@ class ActionModule(ActionBase):
                 "results": {"type": "dict"},
                 "require": {"type": "dict", "required": True},
                 "skipped_passes": {"type": "bool", "default": False},
+                "abstain": {"type": "dict"},
             },
             mutually_exclusive=[("result", "results")],
             required_one_of=[("result", "results")],
@@ -43,6 +44,7 @@ class ActionModule(ActionBase):
             results,
             arguments["require"],
             skipped_passes=arguments["skipped_passes"],
+            abstain=arguments["abstain"],
         )
         return {
             "changed": False,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ansible_collections.slipway.release.plugins.module_utils._checks.metrics import step_metrics
 from ansible_collections.slipway.release.plugins.module_utils._plan.slices import watch_slices
 
 
@@ -16,4 +17,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Filter name to function."""
-        return {"watch_slices": watch_slices}
+        return {"step_metrics": step_metrics, "watch_slices": watch_slices}

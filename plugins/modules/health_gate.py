@@ -343,6 +343,18 @@ options:
       - V(0) is no deadline; the counts and timeouts of the metrics end the analysis then.
     type: int
     default: 0
+  slice_seconds:
+    description:
+      - Seconds after which the call ends although metrics are undecided, so that a lease can be renewed. A later call
+        goes on with them, with the same O(metrics) and O(earlier).
+      - V(0) measures to the end.
+    type: int
+    default: 0
+  earlier:
+    description: RV(metrics) of the call before, of which this one is the continuation.
+    type: list
+    elements: dict
+    default: []
   fail_fast:
     description: End the gate as soon as one check has failed; the others are then V(insufficient).
     type: bool
@@ -515,6 +527,11 @@ checks:
       description: Durations of the attempts in milliseconds; null when none could be made.
       type: dict
       sample: {min: 3, p50: 4, p95: 6, max: 6}
+on_course:
+  description: Whether nothing speaks against going on, that is everything passed or is not decided yet.
+  returned: always, unless the options are refused
+  type: bool
+  sample: true
 metrics:
   description: The finding of every metric, in the order of the option; the evidence of the analysis.
   returned: always, unless the options are refused
@@ -581,6 +598,14 @@ metrics:
       type: list
       elements: dict
       sample: [{at_ms: 60000, time: "2026-11-21T10:01:00.000+00:00", verdict: success, value: 1, detail: result = 1}]
+    finished:
+      description: Whether the metric is decided. One that is not has the verdict V(insufficient) and can be continued.
+      type: bool
+      sample: true
+    due_in_ms:
+      description: Milliseconds from the end of the call to the next measurement of a metric that is not decided.
+      type: int
+      sample: 0
     position:
       description: Where a later analysis goes on, as O(metrics[].position); empty for sources that have no such place.
       type: dict
@@ -592,6 +617,7 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.release.plugins.module_utils._analysis import earlier as continued
 from ansible_collections.slipway.release.plugins.module_utils._analysis import run as analysis
 from ansible_collections.slipway.release.plugins.module_utils._analysis import spec as metric_spec
 from ansible_collections.slipway.release.plugins.module_utils._analysis.arguments import METRIC
@@ -606,6 +632,8 @@ ARGUMENTS = {
     "checks": {"type": "list", "elements": "dict", "options": CHECK},
     "metrics": {"type": "list", "elements": "dict", "options": METRIC},
     "deadline": {"type": "int", "default": 0},
+    "slice_seconds": {"type": "int", "default": 0},
+    "earlier": {"type": "list", "elements": "dict", "default": []},
     "fail_fast": {"type": "bool", "default": False},
     "fail": {"type": "bool", "default": True},
 }
@@ -614,6 +642,8 @@ ARGUMENTS = {
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Parse, ask, measure, and put the result together."""
     raw_checks, raw_metrics = module.params["checks"] or [], module.params["metrics"] or []
+    continued.check(module.params["earlier"], raw_metrics)
+    raw_metrics = continued.with_positions(raw_metrics, module.params["earlier"])
     module.no_log_values.update(credentials(raw_checks) | metric_spec.credentials(raw_metrics))
     checks, metrics = parse(raw_checks), metric_spec.parse(raw_metrics)
     began = time.monotonic()
@@ -626,6 +656,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         "elapsed_ms": int((time.monotonic() - began) * 1000),
         "checks": as_results(findings),
         "metrics": analysis.as_results(measured),
+        "on_course": all(finding.verdict == PASS for finding in findings) and analysis.on_course(measured),
     }
 
 
@@ -639,7 +670,12 @@ def _measured(module: AnsibleModule, checked: list[Finding], metrics: list[Metri
         return analysis.unmeasured(metrics, "check mode: would be measured")
     if checked and verdict(checked) != PASS:
         return analysis.unmeasured(metrics, "not measured: the checks did not pass")
-    return analysis.Analysis(metrics, deadline=module.params["deadline"]).run()
+    return analysis.Analysis(
+        metrics,
+        deadline=module.params["deadline"],
+        slice_seconds=module.params["slice_seconds"],
+        earlier=module.params["earlier"],
+    ).run()
 
 
 def _explained(result: dict[str, Any]) -> str:

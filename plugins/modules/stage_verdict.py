@@ -40,6 +40,12 @@ options:
     description: Whether a host on which the task was skipped passes.
     type: bool
     default: false
+  abstain:
+    description:
+      - Values of a result that has nothing to say. Such a host neither passes nor fails the stage, the others decide;
+        when none of them passes, the verdict is V(insufficient).
+      - A balancer that the virtual address does not lead to sees no traffic, for instance.
+    type: dict
 attributes:
   check_mode:
     description: Can run in check mode and judge without changing anything.

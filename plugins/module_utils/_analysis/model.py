@@ -178,12 +178,16 @@ class Measurement:
 
 @dataclass
 class MetricFinding:
-    """The outcome of one metric."""
+    """The outcome of one metric.
+
+    :param due_in: seconds from the end of a slice to the next measurement; ``None`` when the metric is decided.
+    """
 
     metric: Metric
     verdict: str = ""
     reason: str = ""
     measurements: list[Measurement] = field(default_factory=list)
+    due_in: float | None = None
 
 
 def jsonable(value: Any) -> Any:

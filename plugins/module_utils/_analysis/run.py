@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from .._common.errors import SlipwayError
-from .._gate.model import FAIL, INSUFFICIENT
+from .._gate.model import FAIL, INSUFFICIENT, PASS
 from .._gate.run import worst
+from .earlier import measurements
 from .expression import Condition, NoData, NotApplicable
 from .judge import MetricJudge
 from .model import (
@@ -215,14 +217,23 @@ def _holds(condition: Condition | None, reading: Reading, seen: dict[str, Any]) 
     return held
 
 
-def _track(metric: Metric) -> _Track:
+def _track(metric: Metric, earlier: Mapping[str, Any] | None) -> _Track:
     judge = MetricJudge(metric.limits, metric.schedule.count)
     ready = not metric.source.capabilities.differences or metric.source.resumed()
-    return _Track(metric, judge, metric.schedule.initial_delay, begun=ready)
+    if earlier is None:
+        return _Track(metric, judge, metric.schedule.initial_delay, begun=ready)
+    made = measurements(earlier)
+    for measurement in made:
+        judge.heard(measurement.verdict, measurement.detail)
+    return _Track(metric, judge, earlier["due_in_ms"] / 1000, begun=ready, measurements=made)
 
 
-def _finding(track: _Track) -> MetricFinding:
-    return MetricFinding(track.metric, track.judge.verdict, track.judge.reason, list(track.measurements))
+def _finding(track: _Track, elapsed: float) -> MetricFinding:
+    judge, made = track.judge, list(track.measurements)
+    if judge.verdict:
+        return MetricFinding(track.metric, judge.verdict, judge.reason, made)
+    so_far = f"not decided yet: {judge.measured} of {judge.count} measurements were made"
+    return MetricFinding(track.metric, INSUFFICIENT, so_far, made, due_in=max(0.0, track.due - elapsed))
 
 
 def unmeasured(metrics: list[Metric], why: str) -> list[MetricFinding]:
@@ -238,6 +249,13 @@ def deciding(findings: list[MetricFinding]) -> list[str]:
 def verdict(findings: list[MetricFinding]) -> str:
     """The worst verdict of the metrics that decide; without any there is no data, which is no pass."""
     return worst(deciding(findings))
+
+
+def on_course(findings: list[MetricFinding]) -> bool:
+    """Whether nothing that was measured speaks against going on; what is undecided may still be measured later."""
+    return all(
+        finding.verdict == PASS or finding.due_in is not None for finding in findings if not finding.metric.dry_run
+    )
 
 
 def as_results(findings: list[MetricFinding]) -> list[dict[str, Any]]:
@@ -264,4 +282,6 @@ def _as_result(finding: MetricFinding) -> dict[str, Any]:
         "errors": made.count(ERROR),
         "measurements": [measurement.as_result() for measurement in finding.measurements],
         "position": metric.source.position(),
+        "finished": finding.due_in is None,
+        "due_in_ms": int((finding.due_in or 0) * 1000),
     }

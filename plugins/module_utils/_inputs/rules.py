@@ -14,8 +14,12 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
+from .._analysis import spec as metric_spec
+from .._analysis.arguments import METRIC
+from .._analysis.factory import SOURCES
 from .._balancer.config import PATH, STICKY_NAME
 from .._checks.build import smoke_checks as built_checks
+from .._checks.metrics import step_metrics
 from .._common.errors import InputError
 from .._gate.arguments import CHECK
 from .._gate.spec import parse
@@ -37,7 +41,8 @@ URL = re.compile(r"https?://[!-.0-~]+/[!-~]*")
 GIT = re.compile(r"git\+[^\s#]+#[^\s#]+")
 
 ROLLBACK_WORDS = ("previous", "latest_good")
-LONGEST_PAUSE = 7 * 86400
+A_DAY = 86400
+LONGEST_PAUSE = 7 * A_DAY
 BALANCER_PORTS = ("slipway_agent_port", "slipway_status_port", "slipway_balancer_port", "slipway_preview_port")
 
 
@@ -382,6 +387,38 @@ def canary_steps(values: dict[str, Any], context: Context) -> Iterator[InputErro
         before = step["percent"]
 
 
+def analysis(values: dict[str, Any], context: Context) -> Iterator[InputError]:
+    """Each metric is what the module takes once the rollout has added what it knows, and some step is watched."""
+    metrics = values["slipway_analysis"]
+    for index, metric in enumerate(metrics):
+        yield from _metric(f"slipway_analysis[{index}]", metric)
+    canary = values["slipway_rollout"] == "canary"
+    watched = [values["slipway_bake"], *(step["pause"] for step in values["slipway_canary_steps"] if canary)]
+    if metrics and not any(watched):
+        yield problem(
+            "no step is watched, so nothing would be measured",
+            "slipway_analysis",
+            "set slipway_bake, or the pause of a step in slipway_canary_steps",
+        )
+
+
+def _metric(where: str, metric: Mapping[str, Any]) -> Iterator[InputError]:
+    if not metric.get("type"):
+        yield problem("it is not set", f"{where}.type", f"use one of {', '.join(SOURCES)}")
+        return
+    try:
+        built = step_metrics([metric], {"app": "app", "slot": "green", "stable_slot": "blue"}, A_DAY)[0]
+        unknown = sorted(set(built) - set(METRIC))
+        if unknown:
+            yield problem("a metric has no such field", f"{where}.{unknown[0]}", f"remove {unknown[0]}, or correct it")
+            return
+        metric_spec.parse([convert_options(METRIC, {**built, "count": metric.get("count", 1)})])
+    except (Unconvertible, ValueError) as exc:
+        yield problem(str(exc), where, "see the metrics of module health_gate for what it takes")
+    except InputError as exc:
+        yield problem(exc.what, exc.where.replace("metrics[0]", where), exc.remedy)
+
+
 def loss_budget(values: dict[str, Any], context: Context) -> Iterator[InputError]:
     """The meter can do it, and it stays a small share of what a balancer serves."""
     budget = values["slipway_loss_budget"]
@@ -495,6 +532,7 @@ RULES = (
     ),
     Rule(("slipway_lease_seconds", "slipway_drain_deadline", "slipway_ready_deadline", "slipway_components"), lease),
     Rule(("slipway_canary_steps",), canary_steps),
+    Rule(("slipway_analysis", "slipway_bake", "slipway_canary_steps", "slipway_rollout"), analysis),
     Rule(("slipway_loss_budget",), loss_budget),
     Rule(("slipway_keep_revisions",), keep_revisions),
     Rule(("slipway_rollback_to",), rollback_to),

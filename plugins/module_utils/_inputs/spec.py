@@ -182,6 +182,14 @@ SPEC: dict[str, dict[str, Any]] = {
         "options": CANARY_STEP,
         "description": "Shares of the traffic that the C(canary) gets one after the other; all of it follows.",
     },
+    "slipway_analysis": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "description": "Metrics that every watched step must pass, as module C(health_gate) takes them, measured from "
+        "each balancer. C(count) fits the step when omitted; C(haproxy) and C(nginx_log) compare the slots by "
+        "themselves.",
+    },
     "slipway_bake": {
         "type": "int",
         "default": 0,

@@ -59,6 +59,7 @@ class Inputs:
     user: str
     rollout: str
     canary_steps: list[dict[str, Any]]
+    analysis: list[dict[str, Any]]
     bake: int
     loss_budget: dict[str, Any]
     balancer: str

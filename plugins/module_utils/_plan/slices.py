@@ -22,4 +22,5 @@ def watch_slices(seconds: int, lease_seconds: int) -> list[dict[str, Any]]:
     longest = max(1, lease_seconds // SLICES_OF_A_LEASE)
     lengths = [longest] * (seconds // longest) + [seconds % longest]
     kept = [length for length in lengths if length]
-    return [{"seconds": length, "last": number == len(kept)} for number, length in enumerate(kept, start=1)]
+    last = len(kept) - 1
+    return [{"seconds": length, "first": number == 0, "last": number == last} for number, length in enumerate(kept)]

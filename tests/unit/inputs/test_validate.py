@@ -60,6 +60,12 @@ def smoke(**fields: Any) -> dict[str, Any]:
     return {"slipway_smoke_checks": [{"path": "/health", **fields}]}
 
 
+ERRORS = {
+    "name": "errors",
+    "type": "nginx_log",
+    "interval": 10,
+    "failure_condition": "canary.error_rate > stable.error_rate + 5",
+}
 CASES: list[tuple[str, dict[str, Any], str, str]] = [
     ("app missing", {"slipway_app": None}, "slipway_app", "set slipway_app"),
     ("app malformed", {"slipway_app": "Shop_1"}, "slipway_app", "lower-case"),
@@ -91,6 +97,31 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
         {"slipway_canary_steps": [{"percent": 10, "pause": 10**8}]},
         "slipway_canary_steps[0]",
         "seconds",
+    ),
+    ("metrics that nobody measures", {"slipway_analysis": [ERRORS]}, "slipway_analysis", "set slipway_bake"),
+    (
+        "a metric of no type",
+        {"slipway_bake": 60, "slipway_analysis": [{"name": "errors"}]},
+        "slipway_analysis[0].type",
+        "nginx_log",
+    ),
+    (
+        "a metric that is misspelt",
+        {"slipway_bake": 60, "slipway_analysis": [ERRORS, {**ERRORS, "name": "b", "intervall": 5}]},
+        "slipway_analysis[1].intervall",
+        "correct it",
+    ),
+    (
+        "a condition of another language",
+        {"slipway_bake": 60, "slipway_analysis": [{**ERRORS, "failure_condition": "canary.error_rate > > 5"}]},
+        "slipway_analysis[0].failure_condition",
+        "",
+    ),
+    (
+        "an interval that is no number",
+        {"slipway_bake": 60, "slipway_analysis": [{**ERRORS, "interval": "often"}]},
+        "slipway_analysis[0]",
+        "health_gate",
     ),
     ("a negative bake", {"slipway_bake": -1}, "slipway_bake", "use 0 to"),
     ("a meter that is a flood", {"slipway_loss_budget": {"rate": 5000}}, "slipway_loss_budget.rate", "use 0 to 1000"),

@@ -89,4 +89,5 @@ def test_the_budget_of_a_move_is_whole_or_none(budget: dict[str, Any], expected:
 def test_a_slice_is_at_most_a_third_of_a_lease(seconds: int, lease: int, lengths: list[int]) -> None:
     slices = watch_slices(seconds, lease)
     assert [part["seconds"] for part in slices] == lengths
+    assert [part["first"] for part in slices] == [True] * bool(lengths) + [False] * (len(lengths) - 1)
     assert [part["last"] for part in slices] == [False] * (len(lengths) - 1) + [True] * bool(lengths)

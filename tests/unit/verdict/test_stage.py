@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.slipway.release.plugins.module_utils._verdict.stage import by_host, judge
+from ansible_collections.slipway.release.plugins.module_utils._verdict.stage import StageVerdict, by_host, judge
 
 PASS = {"verdict": "pass"}
 
@@ -66,3 +66,16 @@ def test_a_loop_that_failed_as_a_whole_failed_on_every_host():
 
 def test_results_by_host_are_taken_as_they_are():
     assert by_host(["db1"], {"db1": PASS}) == {"db1": PASS}
+
+
+def test_a_host_with_nothing_to_say_leaves_the_verdict_to_the_others() -> None:
+    def judged(**verdicts: str) -> StageVerdict:
+        results = {host: {"verdict": verdict, "msg": verdict} for host, verdict in verdicts.items()}
+        return judge("analysis", list(results), results, {"verdict": "pass"}, abstain={"verdict": "insufficient"})
+
+    assert judged(lb1="pass", lb2="insufficient").verdict == "pass"
+    assert judged(lb1="fail", lb2="insufficient").verdict == "fail"
+    assert judged(lb1="pass", lb2="fail").verdict == "fail"
+    nobody = judged(lb1="insufficient", lb2="insufficient")
+    assert nobody.verdict == "insufficient"
+    assert nobody.message() == "stage analysis: insufficient on lb1 (insufficient); lb2 (insufficient)"
