@@ -1,0 +1,130 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What analysis reads from the access log of a real nginx: every request of every slot, once, across rotations."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.slipway.release.plugins.module_utils._analysis.model import Moment
+from ansible_collections.slipway.release.plugins.module_utils._analysis.nginx_log import LOG, NginxLog
+from ansible_collections.slipway.release.plugins.module_utils._analysis.run import Analysis, verdict
+from ansible_collections.slipway.release.plugins.module_utils._analysis.sides import Sides
+from ansible_collections.slipway.release.plugins.module_utils._analysis.spec import parse
+
+from tests.integration.load import Load
+
+from .conftest import Host, Instance, get, wait_until
+
+PATH = Path(LOG.format(app="shop"))
+USUAL_LOG = Path("/var/log/nginx/access.log")
+BOTH = Sides({"stable": "blue", "canary": "green"})
+
+
+@pytest.fixture
+def source() -> Iterator[NginxLog]:
+    """The log, without what older tests have left."""
+    for path in PATH.parent.glob(f"{PATH.name}.*"):
+        path.unlink()
+    yield NginxLog(PATH, BOTH)
+
+
+def now() -> Moment:
+    return Moment(0, time.time(), 5)
+
+
+def rotate() -> None:
+    """What logrotate does to it: rename, then tell nginx."""
+    for number in range(3, 0, -1):
+        older = PATH.with_name(f"{PATH.name}.{number}")
+        if older.exists():
+            older.rename(PATH.with_name(f"{PATH.name}.{number + 1}"))
+    PATH.rename(PATH.with_name(f"{PATH.name}.1"))
+    os.kill(int(Path("/run/nginx.pid").read_text()), signal.SIGUSR1)
+
+
+def counted(source: NginxLog) -> Counter[str]:
+    values = source.measure(now()).values
+    return Counter({side: values[side]["requests"] for side in values})
+
+
+def test_every_request_is_counted_once_across_rotations_under_load(host: Host, source: NginxLog) -> None:
+    host.switch(percents={"blue": 70, "green": 30})
+    source.begin(now())
+    seen = []
+    with Load(60, rate=100, slow=2, long=0) as load:
+        for _round in range(4):
+            time.sleep(1)
+            rotate()
+            time.sleep(0.5)
+            seen.append(counted(source).total())
+    slots = Counter(record["slot"] for record in load.records if record["outcome"] == "ok")
+    expected = load.answered
+    wait_until(lambda: counted(source).total() >= expected, 10, "the buffers of nginx are written")
+    found = counted(source)
+    assert load.lost == 0
+    assert found.total() == expected
+    assert found["stable"] > found["canary"] > 0
+    assert seen == sorted(seen)
+    assert seen[0] > 0
+    assert dict(found) == {"stable": slots["blue"], "canary": slots["green"]}
+
+
+def test_a_slot_that_fails_is_found_and_the_other_is_not_blamed(
+    host: Host, instances: dict[str, Instance], source: NginxLog
+) -> None:
+    host.switch(percents={"blue": 50, "green": 50})
+    for name in ("green-app1", "green-app2"):
+        instances[name].end()
+    metric = {
+        "name": "errors",
+        "type": "nginx_log",
+        "app": "shop",
+        "slots": {"stable": "blue", "canary": "green"},
+        "interval": 4,
+        "least_requests": 20,
+        "failure_condition": "canary.error_rate > stable.error_rate + 5",
+    }
+    with Load(60, rate=50, slow=0, long=0):
+        findings = Analysis(parse([metric])).run()
+    assert verdict(findings) == "fail", findings
+    value: dict[str, Any] = findings[0].measurements[-1].value
+    assert (value["stable"]["error_rate"], value["canary"]["error_rate"]) == (0, 100)
+    assert value["canary"]["upstream_ms"] is not None
+    assert "canary.error_rate = 100" in findings[0].reason
+
+
+def test_a_line_tells_slot_server_status_times_and_release(host: Host) -> None:
+    size = PATH.stat().st_size
+    assert get("/plain")[0] == 200
+    wait_until(lambda: PATH.stat().st_size > size, 5, "the line is written")
+    line = json.loads(PATH.read_bytes()[size:].splitlines()[0])
+    assert (line["slot"], line["status"], line["upstream_status"]) == ("blue", "200", "200")
+    assert line["server"] in host.config.servers["blue"].values()
+    assert 0 <= float(line["upstream_response_time"]) <= float(line["request_time"])
+    assert abs(float(line["time"]) - time.time()) < 60
+    assert line["release"]
+
+
+def test_previews_and_refusals_are_not_the_slot_s_traffic_and_the_usual_log_goes_on(
+    host: Host, source: NginxLog
+) -> None:
+    source.begin(now())
+    usual = USUAL_LOG.stat().st_size
+    get("/plain", port=host.config.preview_port)
+    host.balancer.close()
+    assert get("/plain")[0] == 503
+    host.balancer.open()
+    assert get("/plain")[0] == 200
+    wait_until(lambda: counted(source)["stable"] == 1, 5, "the line is written")
+    assert counted(source) == Counter(stable=1, canary=0)
+    assert USUAL_LOG.stat().st_size > usual
