@@ -15,12 +15,13 @@ import contextlib
 import socket
 import struct
 import threading
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from enum import Enum
 from typing import Union
 
-CHUNK = 65536
 CHUNKS_UNDERWAY = 64
+BACKLOG = 1024
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -32,110 +33,182 @@ class Event(Enum):
 
 
 Item = Union[bytes, Event]
-Queue = asyncio.Queue[tuple[float, Item]]
 
 
-async def serve(listen: tuple[str, int], target: tuple[str, int], delay: float) -> asyncio.Server:
-    """Listen, and connect every client to the target with ``delay`` seconds in each direction."""
+class Proxy:
+    """Connects every client to the target.
 
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    :param delay: seconds in each direction.
+    """
+
+    def __init__(self, target: tuple[str, int], delay: float) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.target = target
+        self.delay = delay
+        self.ends: set[End] = set()
+        self.connecting: set[asyncio.Task[None]] = set()
+        self.server: asyncio.Server
+
+    async def listen(self, address: tuple[str, int]) -> tuple[str, int]:
+        """Begin; gives the address that was bound."""
+        self.server = await self.loop.create_server(self.accepted, *address, backlog=BACKLOG)
+        bound: tuple[str, int] = self.server.sockets[0].getsockname()
+        return bound
+
+    def accepted(self) -> End:
+        """A client connects."""
+        return Near(self)
+
+    def connect(self, near: End) -> None:
+        """Connect a client to the target."""
+        task = self.loop.create_task(self._connect(near))
+        self.connecting.add(task)
+        task.add_done_callback(self.connecting.discard)
+
+    async def stop(self) -> None:
+        """Close the listener and end the connections that are left."""
+        self.server.close()
+        for task in self.connecting:
+            task.cancel()
+        await asyncio.gather(*self.connecting, return_exceptions=True)
+        for end in self.ends:
+            end.transport.abort()
+        while self.ends:
+            await asyncio.sleep(0)
+
+    async def _connect(self, near: End) -> None:
         try:
-            there = await asyncio.open_connection(*target)
+            await self.loop.create_connection(lambda: Far(self, near), *self.target)
         except OSError:
-            await asyncio.sleep(2 * delay)
-            reset(writer)
+            self.loop.call_later(2 * self.delay, near.reset)
+
+
+class End(asyncio.Protocol):
+    """One of the two connections; what comes from its peer is delivered to the peer of the other one.
+
+    ``other``: itself until there is another.
+    """
+
+    transport: asyncio.Transport
+
+    def __init__(self, proxy: Proxy) -> None:
+        self.proxy = proxy
+        self.other = self
+        self.underway: deque[Item] = deque()
+        self.read_to_end = False
+        self.delivered_end = False
+        self.writable = True
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        self.proxy.ends.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        self._note(data)
+        self.other.steer_peer()
+
+    def eof_received(self) -> bool:
+        self.read_to_end = True
+        self._note(Event.END)
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.proxy.ends.discard(self)
+        if exc is not None:
+            self._note(Event.RESET)
+
+    def pause_writing(self) -> None:
+        self.writable = False
+        self.steer_peer()
+
+    def resume_writing(self) -> None:
+        self.writable = True
+        self.steer_peer()
+
+    def steer_peer(self) -> None:
+        """Let the other end read only as fast as this one takes what it reads."""
+        source = self.other
+        if source.read_to_end or source.transport.is_closing():
             return
-        try:
-            await asyncio.gather(carry(reader, there[1], delay), carry(there[0], writer, delay))
-        except ConnectionError:
-            reset(writer)
-            reset(there[1])
-        finally:
-            writer.close()
-            there[1].close()
+        if self.writable and len(source.underway) < CHUNKS_UNDERWAY:
+            source.transport.resume_reading()
+        else:
+            source.transport.pause_reading()
 
-    return await asyncio.start_server(handle, *listen)
+    def reset(self) -> None:
+        """Close the connection with a reset instead of an orderly end."""
+        connection = self.transport.get_extra_info("socket")
+        with contextlib.suppress(OSError):
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+        self.transport.abort()
 
+    def _note(self, item: Item) -> None:
+        self.underway.append(item)
+        self.proxy.loop.call_later(self.proxy.delay, self._deliver)
 
-async def carry(source: asyncio.StreamReader, sink: asyncio.StreamWriter, delay: float) -> None:
-    """Carry one direction to its end; a reset from the source is raised when its time has come."""
-    underway: Queue = asyncio.Queue(CHUNKS_UNDERWAY)
-    filling = asyncio.create_task(fill(source, underway, delay))
-    try:
-        await empty(underway, sink)
-    finally:
-        filling.cancel()
-
-
-async def fill(source: asyncio.StreamReader, underway: Queue, delay: float) -> None:
-    """Note each item with the time when it is due."""
-    clock = asyncio.get_running_loop().time
-    async for item in items(source):
-        await underway.put((clock() + delay, item))
-
-
-async def items(source: asyncio.StreamReader) -> AsyncIterator[Item]:
-    """The bytes of one direction, then how it ended."""
-    try:
-        while True:
-            data = await source.read(CHUNK)
-            if not data:
-                break
-            yield data
-    except ConnectionError:
-        yield Event.RESET
-    else:
-        yield Event.END
-
-
-async def empty(underway: Queue, sink: asyncio.StreamWriter) -> None:
-    """Deliver each item when it is due."""
-    clock = asyncio.get_running_loop().time
-    while True:
-        due, item = await underway.get()
-        await asyncio.sleep(max(0.0, due - clock()))
-        if item is Event.RESET:
-            raise ConnectionResetError
-        if item is Event.END:
-            sink.write_eof()
+    def _deliver(self) -> None:
+        item = self.underway.popleft()
+        other = self.other
+        if other.transport.is_closing():
             return
         if isinstance(item, bytes):
-            sink.write(item)
-            await sink.drain()
+            other.transport.write(item)
+            other.steer_peer()
+        elif item is Event.RESET:
+            other.reset()
+        else:
+            other.delivered_end = True
+            if self.delivered_end:
+                self.transport.close()
+                other.transport.close()
+            else:
+                other.transport.write_eof()
 
 
-def reset(writer: asyncio.StreamWriter) -> None:
-    """Close a connection with a reset instead of an orderly end."""
-    connection: socket.socket = writer.get_extra_info("socket")
-    with contextlib.suppress(OSError):
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
-    writer.transport.abort()
+class Near(End):
+    """The connection of a client; nothing is read from it before the target has accepted."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.transport.pause_reading()
+        self.proxy.connect(self)
+
+
+class Far(End):
+    """The connection to the target."""
+
+    def __init__(self, proxy: Proxy, near: End) -> None:
+        super().__init__(proxy)
+        self.near = near
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.other, self.near.other = self.near, self
+        if self.near.transport.is_closing():
+            self.reset()
+        self.steer_peer()
 
 
 @contextlib.contextmanager
 def running(target: tuple[str, int], delay: float, listen: tuple[str, int] = ("127.0.0.1", 0)) -> Iterator[int]:
     """Run the proxy in a thread of its own and give its port."""
     loop = asyncio.new_event_loop()
-    server = loop.run_until_complete(serve(listen, target, delay))
-    port: int = server.sockets[0].getsockname()[1]
+
+    async def begin() -> tuple[Proxy, int]:
+        made = Proxy(target, delay)
+        return made, (await made.listen(listen))[1]
+
+    proxy, port = loop.run_until_complete(begin())
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     try:
         yield port
     finally:
-        asyncio.run_coroutine_threadsafe(stop(server), loop).result()
+        asyncio.run_coroutine_threadsafe(proxy.stop(), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
-
-
-async def stop(server: asyncio.Server) -> None:
-    """Close the listener and end the connections that are left."""
-    server.close()
-    connections = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-    for task in connections:
-        task.cancel()
-    await asyncio.gather(*connections, return_exceptions=True)
 
 
 def endpoint(text: str) -> tuple[str, int]:
@@ -146,11 +219,11 @@ def endpoint(text: str) -> tuple[str, int]:
 
 async def serve_forever(listen: tuple[str, int], target: tuple[str, int], delay: float) -> None:
     """Serve until killed, after printing the address that was bound."""
-    server = await serve(listen, target, delay)
-    address = server.sockets[0].getsockname()
+    proxy = Proxy(target, delay)
+    address = await proxy.listen(listen)
     print(f"{address[0]}:{address[1]}", flush=True)
-    async with server:
-        await server.serve_forever()
+    async with proxy.server:
+        await proxy.server.serve_forever()
 
 
 def main(argv: Sequence[str] | None = None) -> None:

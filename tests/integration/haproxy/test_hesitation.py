@@ -5,17 +5,13 @@
 
 from __future__ import annotations
 
-import pytest
-
-from tests.integration.load import reached
 from tests.integration.volume import UNDER_WAY, full_load, hesitate
 
 from .conftest import PORT, Host, Instance, wait_until
 
 
-@pytest.mark.parametrize("delay_ms", [0, 10], ids=["direct", "at a round trip of 20 ms"])
-def test_a_hesitation_loses_nothing(host: Host, instances: dict[str, Instance], delay_ms: int) -> None:
-    with reached(PORT, delay_ms) as port, full_load(port) as load:
+def test_a_hesitation_loses_nothing(host: Host, instances: dict[str, Instance]) -> None:
+    with full_load(PORT) as load:
         wait_until(lambda: host.balancer.connections("blue") >= UNDER_WAY, 30, "the load is under way")
         hesitate([instance.process for instance in instances.values() if instance.process])
     assert load.lost == 0, load.report["total"]

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.load import Load, reached
+from tests.integration.load import Load
 from tests.integration.volume import UNDER_WAY, full_load, hesitate
 
 from .conftest import MAIN_FILE, Host, Instance, allow_connections, run, wait_until
@@ -27,16 +27,15 @@ def few_connections(host: Host) -> Iterator[None]:
     run("systemctl", "restart", "nginx")
 
 
-def hesitation(host: Host, instances: dict[str, Instance], delay_ms: int) -> Load:
-    with reached(host.config.port, delay_ms) as port, full_load(port) as load:
+def hesitation(host: Host, instances: dict[str, Instance]) -> Load:
+    with full_load(host.config.port) as load:
         wait_until(lambda: host.balancer.connections("blue") >= UNDER_WAY, 30, "the load is under way")
         hesitate([instance.process for instance in instances.values() if instance.process])
     return load
 
 
-@pytest.mark.parametrize("delay_ms", [0, 10], ids=["direct", "at a round trip of 20 ms"])
-def test_a_hesitation_loses_nothing(host: Host, instances: dict[str, Instance], delay_ms: int) -> None:
-    load = hesitation(host, instances, delay_ms)
+def test_a_hesitation_loses_nothing(host: Host, instances: dict[str, Instance]) -> None:
+    load = hesitation(host, instances)
     assert load.lost == 0, load.report["total"]
 
 
@@ -44,5 +43,5 @@ def test_with_the_connections_of_the_distribution_it_is_seen_to_lose(
     host: Host, instances: dict[str, Instance], few_connections: None
 ) -> None:
     """Negative control of the test above."""
-    load = hesitation(host, instances, 0)
+    load = hesitation(host, instances)
     assert load.lost > 0, load.report["total"]

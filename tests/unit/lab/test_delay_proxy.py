@@ -121,5 +121,33 @@ def test_many_bytes_arrive_whole_and_in_order() -> None:
         assert receive_all(client) == sent
 
 
+def test_a_slow_receiver_holds_the_sender_back_and_gets_everything_and_the_end() -> None:
+    sent = bytes(range(256)) * 65536
+
+    def dialogue(connection: socket.socket) -> None:
+        time.sleep(0.5)
+        connection.sendall(str(len(receive_all(connection))).encode())
+
+    with target(dialogue) as address, running(address, DELAY) as port, connect(port) as client:
+        client.sendall(sent)
+        client.shutdown(socket.SHUT_WR)
+        assert receive_all(client) == str(len(sent)).encode()
+
+
+def test_connections_that_are_left_end_with_the_proxy() -> None:
+    def dialogue(connection: socket.socket) -> None:
+        assert connection.recv(100) == b"hello"
+        with contextlib.suppress(ConnectionResetError):
+            assert connection.recv(100) == b""
+
+    with target(dialogue) as address:
+        with running(address, DELAY) as port:
+            client = connect(port)
+            client.sendall(b"hello")
+            time.sleep(4 * DELAY)
+        with client, contextlib.suppress(ConnectionResetError):
+            assert client.recv(100) == b""
+
+
 def test_an_endpoint_is_address_and_port() -> None:
     assert endpoint("10.213.7.21:8081") == ("10.213.7.21", 8081)
