@@ -363,6 +363,9 @@ options:
     description: Fail the task when the verdict is not V(pass).
     type: bool
     default: true
+notes:
+  - Metrics of type V(prometheus) are tested with a server that speaks the documented API, not with a Prometheus; all
+    other types with the real program.
 attributes:
   check_mode:
     support: full
