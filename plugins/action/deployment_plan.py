@@ -57,7 +57,8 @@ class ActionModule(ActionBase):
             return {"changed": False, "warnings": inputs.warnings}
         self._require_delegation(inputs)
         found = self._artifact(inputs)
-        live, unknown = options["live"] or {}, []
+        live = options["live"] or {}
+        unknown: list[str] = []
         if self._task.check_mode:
             live, unknown = set_up(inputs, live)
         planned = plan(
