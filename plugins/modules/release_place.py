@@ -70,7 +70,7 @@ options:
     choices: [blue, green]
   state:
     description:
-      - V(present) places O(revision) in the slot and starts its http components.
+      - V(present) places O(revision) in the slot and starts its http components, unless O(start=false).
       - V(started) starts O(components) of the slot, by default those of kind http, and lets a boot start them too.
       - V(stopped) stops O(components) of the slot, by default all, and lets no boot start them.
       - V(handover) stops O(components), by default all that are not of kind http, in the other slot, sees that they
@@ -128,6 +128,10 @@ options:
     type: list
     elements: str
     default: []
+  start:
+    description: With O(state=present), start the http components. Otherwise they wait for O(state=started).
+    type: bool
+    default: true
   failed:
     description: With O(state=stopped), mark the slot as failed.
     type: bool
@@ -294,6 +298,7 @@ ARGUMENTS = {
     "active_slot": {"type": "str", "default": "", "choices": ["", "blue", "green"]},
     "force": {"type": "bool", "default": False},
     "components": {"type": "list", "elements": "str", "default": []},
+    "start": {"type": "bool", "default": True},
     "failed": {"type": "bool", "default": False},
     "keep": {"type": "int", "default": 5},
     "protect": {"type": "list", "elements": "str", "default": []},
@@ -339,6 +344,7 @@ def placing(params: dict[str, Any]) -> Placing:
         keep=params["keep"],
         protect=params["protect"],
         force=params["force"],
+        start=params["start"],
     )
 
 

@@ -24,6 +24,7 @@ from .._common.errors import InputError
 from .._gate.arguments import CHECK
 from .._gate.spec import parse
 from .._release.revision import RESERVED_ENVIRONMENT
+from .batches import SIZE
 from .edge import Unconvertible, convert_options
 from .spec import SKIPPABLE, SLOTS
 
@@ -341,8 +342,9 @@ def durations(values: dict[str, Any], context: Context) -> Iterator[InputError]:
             yield problem(f"{values[name]} is not positive", name, "give at least 1")
     if values["slipway_drain_deadline"] < 0:
         yield problem("it is negative", "slipway_drain_deadline", "give 0 or more seconds")
-    if not 0 <= values["slipway_bake"] <= LONGEST_PAUSE:
-        yield problem(f"{values['slipway_bake']} is out of range", "slipway_bake", f"use 0 to {LONGEST_PAUSE} seconds")
+    for name in ("slipway_bake", "slipway_batch_pause"):
+        if not 0 <= values[name] <= LONGEST_PAUSE:
+            yield problem(f"{values[name]} is out of range", name, f"use 0 to {LONGEST_PAUSE} seconds")
     needed = values["slipway_ready_interval"] * (values["slipway_ready_successes"] - 1)
     if needed >= values["slipway_ready_deadline"] > 0:
         yield problem(
@@ -387,19 +389,33 @@ def canary_steps(values: dict[str, Any], context: Context) -> Iterator[InputErro
         before = step["percent"]
 
 
+def batches(values: dict[str, Any], context: Context) -> Iterator[InputError]:
+    """Every entry is a number of hosts or a percentage of them."""
+    if not values["slipway_batches"]:
+        yield problem("it is empty", "slipway_batches", "give at least one size, such as [1]")
+    for index, text in enumerate(values["slipway_batches"]):
+        if not SIZE.fullmatch(text):
+            yield problem(f"{text!r} is no size", f"slipway_batches[{index}]", "use a number of hosts, or 1% to 100%")
+
+
 def analysis(values: dict[str, Any], context: Context) -> Iterator[InputError]:
     """Each metric is what the module takes once the rollout has added what it knows, and some step is watched."""
     metrics = values["slipway_analysis"]
     for index, metric in enumerate(metrics):
         yield from _metric(f"slipway_analysis[{index}]", metric)
-    canary = values["slipway_rollout"] == "canary"
-    watched = [values["slipway_bake"], *(step["pause"] for step in values["slipway_canary_steps"] if canary)]
-    if metrics and not any(watched):
+    if metrics and not any(_watched(values)):
         yield problem(
             "no step is watched, so nothing would be measured",
             "slipway_analysis",
-            "set slipway_bake, or the pause of a step in slipway_canary_steps",
+            "set slipway_bake, slipway_batch_pause, or the pause of a step in slipway_canary_steps",
         )
+
+
+def _watched(values: dict[str, Any]) -> list[int]:
+    if values["slipway_rollout"] == "rolling":
+        return [values["slipway_batch_pause"]]
+    pauses = [step["pause"] for step in values["slipway_canary_steps"]]
+    return [values["slipway_bake"], *(pauses if values["slipway_rollout"] == "canary" else [])]
 
 
 def _metric(where: str, metric: Mapping[str, Any]) -> Iterator[InputError]:
@@ -522,6 +538,7 @@ RULES = (
     Rule(
         (
             "slipway_bake",
+            "slipway_batch_pause",
             "slipway_lease_seconds",
             "slipway_drain_deadline",
             "slipway_ready_deadline",
@@ -532,7 +549,17 @@ RULES = (
     ),
     Rule(("slipway_lease_seconds", "slipway_drain_deadline", "slipway_ready_deadline", "slipway_components"), lease),
     Rule(("slipway_canary_steps",), canary_steps),
-    Rule(("slipway_analysis", "slipway_bake", "slipway_canary_steps", "slipway_rollout"), analysis),
+    Rule(("slipway_batches",), batches),
+    Rule(
+        (
+            "slipway_analysis",
+            "slipway_bake",
+            "slipway_batch_pause",
+            "slipway_canary_steps",
+            "slipway_rollout",
+        ),
+        analysis,
+    ),
     Rule(("slipway_loss_budget",), loss_budget),
     Rule(("slipway_keep_revisions",), keep_revisions),
     Rule(("slipway_rollback_to",), rollback_to),

@@ -12,7 +12,7 @@ from typing import Any
 
 KINDS = ("http", "worker", "singleton", "scheduled")
 SLOTS = ("blue", "green")
-ROLLOUTS = ("blue_green", "canary")
+ROLLOUTS = ("blue_green", "canary", "rolling", "simple")
 BALANCERS = ("nginx", "haproxy")
 SKIPPABLE = ("smoke",)
 STICKY = ("cookie", "header", "address", "request")
@@ -189,6 +189,20 @@ SPEC: dict[str, dict[str, Any]] = {
         "description": "Metrics that every watched step must pass, as module C(health_gate) takes them, measured from "
         "each balancer. C(count) fits the step when omitted; C(haproxy) and C(nginx_log) compare the slots by "
         "themselves.",
+    },
+    "slipway_batches": {
+        "type": "list",
+        "elements": "str",
+        "default": ["1"],
+        "units": "hosts, or percent of all hosts",
+        "description": "How many hosts C(rolling) changes over at once, batch by batch, such as C([1, 25%, 100%]); the "
+        "last entry holds for all that follow.",
+    },
+    "slipway_batch_pause": {
+        "type": "int",
+        "default": 30,
+        "units": "seconds",
+        "description": "How long C(rolling) watches a batch before the next one.",
     },
     "slipway_bake": {
         "type": "int",

@@ -60,6 +60,8 @@ class Inputs:
     rollout: str
     canary_steps: list[dict[str, Any]]
     analysis: list[dict[str, Any]]
+    batches: list[str]
+    batch_pause: int
     bake: int
     loss_budget: dict[str, Any]
     balancer: str

@@ -42,11 +42,13 @@ class BlueGreen(Rollout):
         """The stages of the playbooks, named as the ledger records them."""
         if not course.changes:
             return []
+        batches = self.batches(course, inputs)
+        parts = batches or self.steps(course, inputs)
         wanted = {
             "place": any(course.place.values()),
-            "gate": True,
-            "smoke": "smoke" not in inputs.skip,
-            **dict.fromkeys([step.name for step in self.steps(course, inputs)], True),
+            "gate": not batches,
+            "smoke": not batches and "smoke" not in inputs.skip,
+            **dict.fromkeys([part.name for part in parts], True),
             "verify": True,
             "handover": bool(handover),
             "settle": True,

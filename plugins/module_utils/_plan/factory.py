@@ -8,9 +8,15 @@ from __future__ import annotations
 from .._common.errors import InputError
 from .blue_green import BlueGreen
 from .canary import Canary
+from .rolling import Rolling, Simple
 from .rollout import Rollout
 
-ROLLOUTS: dict[str, type[Rollout]] = {"blue_green": BlueGreen, "canary": Canary}
+ROLLOUTS: dict[str, type[Rollout]] = {
+    "blue_green": BlueGreen,
+    "canary": Canary,
+    "rolling": Rolling,
+    "simple": Simple,
+}
 
 
 def rollout(name: str) -> Rollout:

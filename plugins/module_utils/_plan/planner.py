@@ -9,7 +9,7 @@ Touches nothing. A plan holds no time, token or deployment id, so equal situatio
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -19,7 +19,7 @@ from .._release.revision import revision_id
 from . import consumers, left_out, refuse, rollback
 from .factory import rollout
 from .fleet import Fleet, read_fleet
-from .rollout import Course, Rollout
+from .rollout import Batch, Course, Step
 
 SCHEMA = 1
 
@@ -107,7 +107,8 @@ def _new_plan(
         "stops_on_failure": _stops_on_failure(course),
         "balancers": inputs.balancer_hosts,
         "percents": {"before": course.percents_before, "after": course.percents_after},
-        "steps": _steps(chosen, course, inputs),
+        "steps": _recorded_after("gate", chosen.steps(course, inputs)) if course.changes else [],
+        "batches": _recorded_after("place", chosen.batches(course, inputs)) if course.changes else [],
         "loss_budget": _loss_budget(inputs, revision),
         "stages": chosen.stages(course, inputs, handover),
         "handover": handover,
@@ -135,10 +136,9 @@ def _with_everything(course: Course, fleet: Fleet, revision: dict[str, Any]) -> 
     return replace(course, changes=course.changes or astray)
 
 
-def _steps(chosen: Rollout, course: Course, inputs: Inputs) -> list[dict[str, Any]]:
-    """The steps, each with the stage that is recorded as done before it begins."""
-    steps = chosen.steps(course, inputs) if course.changes else []
-    return [{**asdict(step), "after": name} for step, name in zip(steps, ["gate", *(step.name for step in steps)])]
+def _recorded_after(first: str, parts: Sequence[Step | Batch]) -> list[dict[str, Any]]:
+    """The steps or batches, each with the stage that is recorded as done before it begins."""
+    return [{**asdict(part), "after": name} for part, name in zip(parts, [first, *(part.name for part in parts)])]
 
 
 def _loss_budget(inputs: Inputs, revision: dict[str, Any]) -> dict[str, Any] | None:
@@ -162,6 +162,7 @@ def _request(inputs: Inputs, revision: dict[str, Any] | None) -> str:
             "wanted": revision_id(revision) if revision else inputs.rollback_to,
             "rollout": inputs.rollout,
             "canary_steps": inputs.canary_steps if inputs.rollout == "canary" else [],
+            "batches": inputs.batches if inputs.rollout == "rolling" else [],
             "bake": inputs.bake,
             "balancer": inputs.balancer,
             "application": inputs.application_hosts,

@@ -30,6 +30,24 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Batch:
+    """Application hosts that change over together.
+
+    :param hosts: the hosts.
+    :param out: how their instances leave: ``percents``, ``servers`` and which of them to ``drain``; ``None`` where
+        nothing is left to serve meanwhile.
+    :param into: how the new ones join: ``percents`` and ``servers``.
+    :param seconds: how long the batch is watched before the next one.
+    """
+
+    name: str
+    hosts: list[str]
+    out: dict[str, Any] | None
+    into: dict[str, Any]
+    seconds: int = 0
+
+
+@dataclass(frozen=True)
 class Course:
     """The decisions of a rollout.
 
@@ -56,6 +74,13 @@ class Rollout(ABC):
     @abstractmethod
     def steps(self, course: Course, inputs: Inputs) -> list[Step]:
         """The shares of the traffic that lead from ``percents_before`` to ``percents_after``."""
+
+    def batches(self, course: Course, inputs: Inputs) -> list[Batch]:
+        """The hosts that change over one batch after the other; none where both slots run everywhere.
+
+        :raises InputError: the batches cannot be made of these hosts.
+        """
+        return []
 
     @abstractmethod
     def stages(self, course: Course, inputs: Inputs, handover: list[str]) -> list[dict[str, Any]]:

@@ -33,6 +33,7 @@ class Placing:
     :param keep: how many of the newest revisions stay.
     :param protect: revisions that stay in any case.
     :param force: overwrite even the active slot.
+    :param start: start the http components; otherwise what is placed waits to be started.
     """
 
     slot: str
@@ -42,6 +43,7 @@ class Placing:
     keep: int = 5
     protect: Sequence[str] = ()
     force: bool = False
+    start: bool = True
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,7 @@ def _work(host: Host, request: Placing, view: View, rendered: Mapping[str, str])
         for item in request.document["components"]
         if item["kind"] == "http"
     }
+    http = http if request.start else set()
     wanted = http if restarts else http | (view.enabled & set(rendered))
     record = host.file.read().with_history(identifier) if replaces else host.file.read()
     linked = {identifier, host.layout.linked(other_slot(request.slot)) or identifier}

@@ -31,7 +31,7 @@ class StageVerdict:
 
     @property
     def verdict(self) -> str:
-        """``pass``, ``fail``, or ``insufficient`` when there was no host to judge, or none that had something to say."""
+        """``pass``, ``fail``, or ``insufficient`` when no host was judged, or none had something to say."""
         if self.lost or self.failed:
             return "fail"
         return "pass" if self.passed else "insufficient"

@@ -82,7 +82,11 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
     ("artifact by ftp", {"slipway_artifact": "ftp://h/x.tgz"}, "slipway_artifact", "http:// or https://"),
     ("artifact without ref", {"slipway_artifact": "git+https://h/x.git"}, "slipway_artifact", "#<tag"),
     ("checksum malformed", {"slipway_artifact_sha256": "abc"}, "slipway_artifact_sha256", "sha256sum"),
-    ("unknown rollout", {"slipway_rollout": "waterfall"}, "slipway_rollout", "blue_green, canary"),
+    ("unknown rollout", {"slipway_rollout": "waterfall"}, "slipway_rollout", "blue_green, canary, rolling, simple"),
+    ("no batch at all", {"slipway_batches": []}, "slipway_batches", "such as [1]"),
+    ("a batch of nobody", {"slipway_batches": [1, "0%"]}, "slipway_batches[1]", "1% to 100%"),
+    ("a batch of a word", {"slipway_batches": ["half"]}, "slipway_batches[0]", "a number of hosts"),
+    ("an endless batch pause", {"slipway_batch_pause": 10**8}, "slipway_batch_pause", "use 0 to"),
     ("a step of no share", {"slipway_canary_steps": [{"percent": 0}]}, "slipway_canary_steps[0]", "use 1 to 99"),
     ("a step of everything", {"slipway_canary_steps": [{"percent": 100}]}, "slipway_canary_steps[0]", "by itself"),
     (
