@@ -161,9 +161,7 @@ def _request(inputs: Inputs, revision: dict[str, Any] | None) -> str:
             "verb": inputs.verb,
             "wanted": revision_id(revision) if revision else inputs.rollback_to,
             "rollout": inputs.rollout,
-            "canary_steps": inputs.canary_steps if inputs.rollout == "canary" else [],
-            "batches": inputs.batches if inputs.rollout == "rolling" else [],
-            "bake": inputs.bake,
+            **_course_asked(inputs),
             "balancer": inputs.balancer,
             "application": inputs.application_hosts,
             "balancers": inputs.balancer_hosts,
@@ -171,6 +169,12 @@ def _request(inputs: Inputs, revision: dict[str, Any] | None) -> str:
             "skip": inputs.skip,
         }
     )
+
+
+def _course_asked(inputs: Inputs) -> dict[str, Any]:
+    """What was asked of the rollout's course; nothing for the plain one, which earlier versions did not name either."""
+    asked: dict[str, Any] = {"canary": {"canary_steps": inputs.canary_steps}, "rolling": {"batches": inputs.batches}}
+    return {**asked.get(inputs.rollout, {}), **({"bake": inputs.bake} if inputs.bake else {})}
 
 
 def _active(fleet: Fleet) -> dict[str, Any] | None:
