@@ -59,7 +59,7 @@ class Proxy:
         """A client connects."""
         return Near(self)
 
-    def connect(self, near: End) -> None:
+    def connect(self, near: Near) -> None:
         """Connect a client to the target."""
         task = self.loop.create_task(self._connect(near))
         self.connecting.add(task)
@@ -71,12 +71,12 @@ class Proxy:
         for task in self.connecting:
             task.cancel()
         await asyncio.gather(*self.connecting, return_exceptions=True)
-        for end in self.ends:
-            end.transport.abort()
         while self.ends:
+            for end in self.ends:
+                end.transport.abort()
             await asyncio.sleep(0)
 
-    async def _connect(self, near: End) -> None:
+    async def _connect(self, near: Near) -> None:
         try:
             await self.loop.create_connection(lambda: Far(self, near), *self.target)
         except OSError:
@@ -86,7 +86,7 @@ class Proxy:
 class End(asyncio.Protocol):
     """One of the two connections; what comes from its peer is delivered to the peer of the other one.
 
-    ``other``: itself until there is another.
+    ``other``: itself until there is another; ``overdue``: items that have waited for it longer than the delay.
     """
 
     transport: asyncio.Transport
@@ -95,6 +95,7 @@ class End(asyncio.Protocol):
         self.proxy = proxy
         self.other = self
         self.underway: deque[Item] = deque()
+        self.overdue = 0
         self.read_to_end = False
         self.delivered_end = False
         self.writable = True
@@ -148,8 +149,11 @@ class End(asyncio.Protocol):
         self.proxy.loop.call_later(self.proxy.delay, self._deliver)
 
     def _deliver(self) -> None:
-        item = self.underway.popleft()
         other = self.other
+        if other is self:
+            self.overdue += 1
+            return
+        item = self.underway.popleft()
         if other.transport.is_closing():
             return
         if isinstance(item, bytes):
@@ -167,27 +171,33 @@ class End(asyncio.Protocol):
 
 
 class Near(End):
-    """The connection of a client; nothing is read from it before the target has accepted."""
+    """The connection of a client; what comes from it waits until the target has accepted."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self.transport.pause_reading()
         self.proxy.connect(self)
+
+    def connected(self, far: End) -> None:
+        """Deliver what has waited."""
+        self.other = far
+        for _number in range(self.overdue):
+            self._deliver()
 
 
 class Far(End):
     """The connection to the target."""
 
-    def __init__(self, proxy: Proxy, near: End) -> None:
+    def __init__(self, proxy: Proxy, near: Near) -> None:
         super().__init__(proxy)
         self.near = near
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self.other, self.near.other = self.near, self
+        self.other = self.near
         if self.near.transport.is_closing():
             self.reset()
-        self.steer_peer()
+        else:
+            self.near.connected(self)
 
 
 @contextlib.contextmanager

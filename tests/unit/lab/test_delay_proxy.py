@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import queue
 import socket
@@ -15,7 +16,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from lab.delay_proxy import endpoint, running
+from lab.delay_proxy import Near, Proxy, endpoint, running
 
 DELAY = 0.05
 Dialogue = Callable[[socket.socket], None]
@@ -32,7 +33,7 @@ def target(dialogue: Dialogue) -> Iterator[tuple[str, int]]:
                 connection.settimeout(10)
                 dialogue(connection)
 
-        thread = threading.Thread(target=serve)
+        thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         yield listener.getsockname()
         thread.join(10)
@@ -132,6 +133,25 @@ def test_a_slow_receiver_holds_the_sender_back_and_gets_everything_and_the_end()
         client.sendall(sent)
         client.shutdown(socket.SHUT_WR)
         assert receive_all(client) == str(len(sent)).encode()
+
+
+def test_what_comes_before_the_target_has_accepted_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    at_once = Proxy._connect
+
+    async def later(proxy: Proxy, near: Near) -> None:
+        await asyncio.sleep(4 * DELAY)
+        await at_once(proxy, near)
+
+    def dialogue(connection: socket.socket) -> None:
+        connection.sendall(receive_all(connection).upper())
+
+    monkeypatch.setattr(Proxy, "_connect", later)
+    with target(dialogue) as address, running(address, DELAY) as port, connect(port) as client:
+        client.sendall(b"hello")
+        time.sleep(2 * DELAY)
+        client.sendall(b" there")
+        client.shutdown(socket.SHUT_WR)
+        assert receive_all(client) == b"HELLO THERE"
 
 
 def test_connections_that_are_left_end_with_the_proxy() -> None:
