@@ -18,8 +18,8 @@ class Canary(BlueGreen):
     """The steps that the operator gave, then all traffic; where nothing is to be switched, all at once."""
 
     def steps(self, course: Course, inputs: Inputs) -> list[Step]:
-        """One step a percent."""
-        if course.slot == course.stable_slot or course.percents_before == course.percents_after:
+        """One step a percent; a rollback does not wait."""
+        if course.slot == course.stable_slot or inputs.verb == "rollback":
             return super().steps(course, inputs)
         return [_step(course.slot, step["percent"], step["pause"]) for step in inputs.canary_steps] + [
             _step(course.slot, 100, inputs.bake)

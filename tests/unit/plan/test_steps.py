@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.slipway.release.plugins.module_utils._plan.planner import plan
 from ansible_collections.slipway.release.plugins.module_utils._plan.slices import watch_slices
 
-from tests.unit.plan.made import document, fleet_of, inputs_for
+from tests.unit.plan.made import document, fleet_of, inputs_for, proven
 
 TWO_STEPS = [{"percent": 5, "pause": 30}, {"percent": 40}]
 
@@ -49,6 +49,12 @@ def test_a_canary_goes_up_its_steps_and_each_is_recorded_before_the_next() -> No
 def test_the_first_release_has_nobody_to_share_with() -> None:
     made = planned("1.0", fleet_of(None, None), rollout="canary", canary_steps=TWO_STEPS)
     assert [step["percents"] for step in made["steps"]] == [{"blue": 100, "green": 0}]
+
+
+def test_a_rollback_of_a_canary_moves_all_traffic_at_once() -> None:
+    live = fleet_of("1.0", "1.1", stable="green", history=(proven("1.0"), proven("1.1")))
+    inputs = inputs_for(verb="rollback", rollback_to="previous", rollout="canary", canary_steps=TWO_STEPS)
+    assert [step["percents"] for step in plan(inputs, None, live).plan["steps"]] == [{"blue": 100, "green": 0}]
 
 
 def test_nothing_to_do_has_no_steps() -> None:
