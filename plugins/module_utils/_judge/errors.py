@@ -14,7 +14,7 @@ from .._common.errors import InputError
 from .base import Alternatives, Evidence, Metric, Record, enough, evidence_of
 from .binomial import interval
 from .counts import Counts, Line, Past, Sides, harm_evidence, information, safety_evidence
-from .numbers import exact_text, rate_text, text
+from .numbers import exact_text, is_count, rate_text, text
 
 _SHOWN_CONFIDENCE = 0.95
 
@@ -138,5 +138,4 @@ class Errors(Metric):
 
 def _possible(counts: Counts) -> bool:
     sides = ((counts.stable_errors, counts.stable_requests), (counts.canary_errors, counts.canary_requests))
-    whole = all(type(number) is int for side in sides for number in side)
-    return whole and all(0 <= errors <= requests for errors, requests in sides)
+    return all(is_count(errors) and is_count(requests) and errors <= requests for errors, requests in sides)

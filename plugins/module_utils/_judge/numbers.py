@@ -16,6 +16,11 @@ _MANY_DIGITS = Context(prec=200)
 _SIX_DIGITS = Context(prec=6, Emax=10**9, Emin=-(10**9))
 
 
+def is_count(value: object) -> bool:
+    """A whole number, not below 0; neither a float nor a truth value."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
 def log_sum(logs: Iterable[float]) -> float:
     """The logarithm of the sum of numbers that are given by their logarithms."""
     values = list(logs)

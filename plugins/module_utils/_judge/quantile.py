@@ -16,7 +16,7 @@ from .._common.errors import InputError
 from .base import Alternatives, Evidence, Metric, Record, enough, evidence_of
 from .counts import Line, Sides, divergence, information
 from .exceed import BETTER, WORSE, beyond_limit, beyond_stable
-from .numbers import exact_text, rate_text
+from .numbers import exact_text, is_count, rate_text
 
 _DIAGONAL = Line(1.0, 0.0)
 
@@ -184,7 +184,7 @@ class Limit(Metric):
 
 def _ordered(sample: Iterable[int], name: str) -> list[int]:
     ordered = sorted(sample)
-    if not all(type(value) is int for value in (ordered[:1] + ordered[-1:])) or (ordered and ordered[0] < 0):
+    if not all(is_count(value) for value in ordered[:1] + ordered[-1:]):
         raise _not_samples(name)
     return ordered
 
