@@ -13,13 +13,13 @@ import math
 from dataclasses import replace
 
 from .._balancer.base import Balancer
-from .._balancer.journal import Journal
 from .._balancer.state import Lease, State
 from .._balancer.switch import Change, switch
 from .._common import clock
 from .._common.errors import SlipwayError
 from .._common.fence import Fence
 from .._common.files import write_atomic
+from .._common.journal import Journal
 from .decide import OWN, Decision, decide, forgotten, rank
 from .lease import LeaseKeeper
 from .log import Log

@@ -6,25 +6,16 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 import socket
-import struct
 import sys
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
-from itertools import product
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
+from .._common.socket_diagnosis import CLOSE_WAIT, ESTABLISHED, SYN_SENT, tcp_sockets
+
 TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
-ESTABLISHED, SYN_SENT, CLOSE_WAIT = 1, 2, 8
 _OPEN_STATES = (ESTABLISHED, SYN_SENT, CLOSE_WAIT)
-_SOCK_DIAG = 4
-_SOCK_DIAG_BY_FAMILY = 20
-_REQUEST_DUMP = 0x301
-_ERROR, _DONE = 2, 3
-_HEADER = 16
-_REMOTE_ADDRESS_AT = 24
-_ADDRESS_LENGTH = {socket.AF_INET: 4, socket.AF_INET6: 16}
 
 
 def count(addresses: Iterable[str]) -> int:
@@ -44,15 +35,9 @@ def connections_by_netlink(ports: Iterable[int]) -> Counter[str]:
     :param ports: remote ports; the kernel leaves out all others.
     :raises OSError: this kernel does not answer.
     """
-    found: Counter[str] = Counter()
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _SOCK_DIAG) as diagnosis:
-        diagnosis.settimeout(1)
-        for port, (family, length) in product(ports, _ADDRESS_LENGTH.items()):
-            diagnosis.send(_question(family, port))
-            for message in _messages(diagnosis):
-                address = message[_REMOTE_ADDRESS_AT : _REMOTE_ADDRESS_AT + length]
-                found[_spelled(ipaddress.ip_address(address), port)] += 1
-    return found
+    return Counter(
+        _spelled(found.remote_address, port) for port in ports for found in tcp_sockets(_OPEN_STATES, remote_port=port)
+    )
 
 
 def connections_by_proc(ports: Collection[int], tables: tuple[Path, ...] = TABLES) -> Counter[str]:
@@ -71,27 +56,6 @@ def resolved(address: str) -> set[str]:
     host, _colon, port = address.rpartition(":")
     answers = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
     return {_spelled(ipaddress.ip_address(answer[4][0]), int(port)) for answer in answers}
-
-
-def _question(family: int, port: int) -> bytes:
-    states = sum(1 << state for state in _OPEN_STATES)
-    asked = struct.pack("=BBBxI", family, socket.IPPROTO_TCP, 0, states) + struct.pack("!HH44x", 0, port)
-    return struct.pack("=IHHII", _HEADER + len(asked), _SOCK_DIAG_BY_FAMILY, _REQUEST_DUMP, 1, 0) + asked
-
-
-def _messages(diagnosis: socket.socket) -> Iterator[bytes]:
-    while True:
-        received = diagnosis.recv(1 << 16)
-        offset = 0
-        while offset < len(received):
-            length, kind = struct.unpack_from("=IH", received, offset)
-            if kind == _DONE:
-                return
-            if kind == _ERROR:
-                number = -int(struct.unpack_from("=i", received, offset + _HEADER)[0])
-                raise OSError(number, os.strerror(number))
-            yield received[offset + _HEADER : offset + length]
-            offset += (length + 3) & ~3
 
 
 def _readable(remote: str) -> str:

@@ -15,11 +15,11 @@ from typing import Any
 from .._common import clock
 from .._common.errors import InputError, SlipwayError, StateError, SystemFailure
 from .._common.fence import Fence
+from .._common.journal import Journal
 from .admission import admission
 from .base import Balancer, Live
 from .config import SLOTS, BalancerConfig
 from .drain import refuse_endless
-from .journal import Journal
 from .ready import unready
 from .state import Lease, State, check_percents, whole
 from .steps import Steps

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .._balancer.journal import Journal
 from .._common.errors import SlipwayError, StateError
 from .._common.fence import Fence
+from .._common.journal import Journal
 from . import units
 from .layout import Layout
 from .ports import Owner, owners

@@ -6,23 +6,14 @@
 from __future__ import annotations
 
 import os
-import socket
-import struct
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from .._common.socket_diagnosis import LISTEN, tcp_sockets
+
 PROC = Path("/proc")
-LISTEN = b"0A"
-NETLINK_SOCK_DIAG = 4
-SOCK_DIAG_BY_FAMILY = 20
-NLM_F_REQUEST_DUMP = 0x301
-NLMSG_ERROR = 2
-NLMSG_DONE = 3
-TCP_LISTEN = 10
-HEADER = 16
-PORT_AT = 4
-INODE_AT = 68
+LISTEN_IN_PROC = b"0A"
 
 
 @dataclass(frozen=True)
@@ -55,32 +46,9 @@ def listening_by_netlink() -> dict[int, str]:
     :raises OSError: this kernel does not answer.
     """
     found: dict[int, str] = {}
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG) as diagnosis:
-        diagnosis.settimeout(1)
-        for family in (socket.AF_INET, socket.AF_INET6):
-            asked = struct.pack("=BBBxI48x", family, socket.IPPROTO_TCP, 0, 1 << TCP_LISTEN)
-            header = struct.pack("=IHHII", HEADER + len(asked), SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST_DUMP, 1, 0)
-            diagnosis.send(header + asked)
-            for port, inode in _answers(diagnosis):
-                found.setdefault(port, inode)
+    for listening in tcp_sockets((LISTEN,)):
+        found.setdefault(listening.local_port, str(listening.inode))
     return found
-
-
-def _answers(diagnosis: socket.socket) -> Iterator[tuple[int, str]]:
-    """Port and inode of each message, until the one that ends the dump."""
-    while True:
-        received = diagnosis.recv(1 << 16)
-        offset = 0
-        while offset < len(received):
-            length, kind = struct.unpack_from("=IH", received, offset)
-            if kind == NLMSG_DONE:
-                return
-            if kind == NLMSG_ERROR:
-                number = -int(struct.unpack_from("=i", received, offset + HEADER)[0])
-                raise OSError(number, os.strerror(number))
-            port = int(struct.unpack_from("!H", received, offset + HEADER + PORT_AT)[0])
-            yield port, str(struct.unpack_from("=I", received, offset + HEADER + INODE_AT)[0])
-            offset += (length + 3) & ~3
 
 
 def listening_by_proc(proc: Path = PROC) -> dict[int, str]:
@@ -92,7 +60,7 @@ def listening_by_proc(proc: Path = PROC) -> dict[int, str]:
         except FileNotFoundError:
             continue
         for fields in (line.split() for line in lines):
-            if fields[3] == LISTEN:
+            if fields[3] == LISTEN_IN_PROC:
                 found.setdefault(int(fields[1].rsplit(b":", 1)[1], 16), fields[9].decode("ascii"))
     return found
 

@@ -1,11 +1,10 @@
 # Copyright: (c) 2026, The slipway.release developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Waiting for a drain, counting connections, asking readiness, the journal, and what lb_info says."""
+"""Waiting for a drain, counting connections, asking readiness, and what lb_info says."""
 
 from __future__ import annotations
 
-import json
 import socket
 import threading
 from collections import Counter
@@ -18,7 +17,6 @@ from typing import Any
 import pytest
 from ansible_collections.slipway.release.plugins.module_utils._balancer import connections as connections_module
 from ansible_collections.slipway.release.plugins.module_utils._balancer import drain as drain_module
-from ansible_collections.slipway.release.plugins.module_utils._balancer import journal as journal_module
 from ansible_collections.slipway.release.plugins.module_utils._balancer.ask import ask
 from ansible_collections.slipway.release.plugins.module_utils._balancer.config import BalancerConfig, Health
 from ansible_collections.slipway.release.plugins.module_utils._balancer.connections import (
@@ -33,7 +31,6 @@ from ansible_collections.slipway.release.plugins.module_utils._balancer.drain im
     wait_drained,
 )
 from ansible_collections.slipway.release.plugins.module_utils._balancer.info import info
-from ansible_collections.slipway.release.plugins.module_utils._balancer.journal import Journal
 from ansible_collections.slipway.release.plugins.module_utils._balancer.ready import unready
 from ansible_collections.slipway.release.plugins.module_utils._balancer.state import State
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import StateError, SystemFailure
@@ -144,22 +141,6 @@ def test_silence_and_refusal_are_not_ready(config: BalancerConfig) -> None:
     assert "timed out" in complaints["blue-app1"]
     assert "refused" in complaints["green-app1"]
     assert unready(config, []) == {}
-
-
-def test_the_journal_heals_a_torn_line_and_rolls_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    journal = Journal(tmp_path)
-    journal.append("intent", 1, after={"x": 1})
-    with journal.path.open("a") as torn:
-        torn.write('{"half')
-    journal.append("outcome", 1)
-    lines = journal.path.read_text().splitlines()
-    assert [line[:6] for line in lines] == ['{"afte', '{"half', '{"at":']
-    assert json.loads(lines[2])["event"] == "outcome"
-    monkeypatch.setattr(journal_module, "LARGEST", 1)
-    journal.append("intent", 2)
-    journal.append("intent", 3)
-    assert json.loads((tmp_path / "journal.1.jsonl").read_text().splitlines()[-1])["token"] == 2
-    assert json.loads(journal.path.read_text())["token"] == 3
 
 
 def test_a_port_that_does_not_speak_http_is_an_error() -> None:

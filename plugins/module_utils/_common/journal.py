@@ -16,7 +16,7 @@ LARGEST = 4 * 1024 * 1024
 
 
 class Journal:
-    """The journal of one application on one balancer host.
+    """The journal of one application on one host.
 
     :param directory: where ``journal.jsonl`` is; when that grows beyond 4 MiB it becomes ``journal.1.jsonl``.
     """
