@@ -93,8 +93,16 @@ options:
   loss_budget:
     description:
       - Measure what the change of O(percents) loses, with requests through this balancer's own public port that are
-        never repeated. When more is lost than allowed, the traffic is moved back at once and the task fails.
-      - A meter that could not keep its schedule proves nothing; RV(loss) says so, and the traffic stays moved.
+        never repeated. Requests count that the change has met, those under way when it began among them. When more of
+        them are lost than allowed, everything is put back as it was at once and the task fails.
+      - What was lost before the change began was not lost by it, and neither is a bad answer that names, in the header
+        C(X-Slipway-Slot), a slot that gained nothing. Where requests were lost before the change already, or none was
+        answered, what is lost afterwards proves nothing.
+      - A meter that could not keep its schedule proves nothing either. RV(loss) says so, the task warns, and the
+        traffic stays moved. It stays as well with O(force=true).
+      - Every request is a user of its own where users are told apart by a cookie or a header. Where they are told apart
+        by their address the meter is a single user, who may be served by either slot. It then sees what the move does
+        to connections, but possibly no answer of the slot that gains traffic, unless that gets all of it.
       - Nothing is measured unless the percents change.
     type: dict
     suboptions:
@@ -115,11 +123,13 @@ options:
         type: int
         default: 2
       max_lost:
-        description: Number of lost requests that is still allowed.
+        description: Number of requests that the change may lose.
         type: int
         default: 0
   force:
-    description: Send traffic to instances without asking whether they are ready, and settle at any percents.
+    description:
+      - Send traffic to instances without asking whether they are ready, and settle at any percents.
+      - A change that exceeds its O(loss_budget) stays.
     type: bool
     default: false
   initial:
@@ -233,6 +243,8 @@ loss:
     - What the O(loss_budget) was spent on, with the RV(slipway.release.traffic_meter#module:verdict),
       RV(slipway.release.traffic_meter#module:reason) and RV(slipway.release.traffic_meter#module:summary) of a traffic
       meter.
+    - C(summary.around) has the counts of requests that had ended C(before) the change began, and of the others,
+      C(since).
     - Empty when nothing was measured.
   returned: always
   type: dict
@@ -254,6 +266,7 @@ from ansible_collections.slipway.release.plugins.module_utils._balancer.state im
 from ansible_collections.slipway.release.plugins.module_utils._balancer.switch import Change, Outcome, switch
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._common.fence import Fence
+from ansible_collections.slipway.release.plugins.module_utils._meter.verdict import PASS
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "app": {"type": "str", "required": True},
@@ -293,6 +306,9 @@ def main() -> None:
         run(module.params, module.check_mode, result)
     except SlipwayError as exc:
         module.fail_json(**{**result, **exc.as_result()})
+    loss = result.get("loss")
+    if loss and loss["verdict"] != PASS:
+        module.warn(f"the traffic stays moved, the verdict on what that lost is {loss['verdict']}: {loss['reason']}")
     module.exit_json(**result)
 
 

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .._common.errors import InputError, SlipwayError, StateError
 from .._meter.beside import MeterBeside
 from .._meter.options import Options
-from .._meter.verdict import FAIL, judge
-from .config import BalancerConfig
+from .._meter.verdict import FAIL, INSUFFICIENT, judge
+from .config import SLOTS, BalancerConfig
+from .state import State
 from .switch import Change, Outcome
 
 LONGEST_MOVE = 60
@@ -30,9 +31,9 @@ class LossBudget:
 
     :param path: what is asked for, any answer but 2xx is lost.
     :param rate: requests a second, half of them on kept connections.
-    :param before: seconds to measure before the move.
+    :param before: seconds to measure before the move; what is lost then was not lost by it.
     :param after: seconds to measure after it.
-    :param max_lost: lost requests that are still within the budget.
+    :param max_lost: requests lost by the move that are still within the budget.
     """
 
     path: str
@@ -53,14 +54,16 @@ class LossBudget:
         _require(self.max_lost >= 0, "max_lost", f"{self.max_lost} is negative", "use 0 or more")
 
     def options(self, config: BalancerConfig) -> Options:
-        """The meter's options for this balancer's public port."""
+        """The meter's options for this balancer's public port, as many users as the balancer can tell apart."""
         named = [name for name in config.server_names if name != "_"]
+        sticky = config.sticky
         return Options(
             url=f"http://127.0.0.1:{config.port}{self.path}",
             host=named[0] if named else "",
             rate=self.rate,
             duration=self.before + self.after + LONGEST_MOVE,
             timeout=TIMEOUT,
+            sticky=f"{sticky.by}:{sticky.name}" if sticky.name else "",
         )
 
 
@@ -70,19 +73,42 @@ def moved_within(
     """Move the traffic while the meter runs; the outcome, and the evidence.
 
     :param move: carries out a change.
-    :raises StateError: more was lost than the budget allows, and the traffic was moved back.
+    :raises StateError: more was lost than the budget allows, and the traffic was moved back; a forced move stays.
     """
     budget.check()
     with MeterBeside(budget.options(config)) as meter:
         time.sleep(budget.before)
+        began = time.monotonic()
         outcome = move(change)
         time.sleep(budget.after)
-        summary = meter.summary()
-    verdict, reason = judge(summary, budget.max_lost)
+        summary = meter.summary(began, _gave_up(outcome))
+    verdict, reason = judged(budget, summary)
     evidence = {"verdict": verdict, "reason": reason, "summary": summary}
-    if verdict == FAIL:
-        raise Exceeded(evidence, _moved_back(move, outcome))
+    if verdict == FAIL and not change.force:
+        raise Exceeded(evidence, _moved_back(move, change, outcome))
     return outcome, evidence
+
+
+def judged(budget: LossBudget, summary: Mapping[str, Any]) -> tuple[str, str]:
+    """Verdict and reason. Where requests were lost before the move began, none can be blamed on it.
+
+    :param summary: of the meter, with its counts ``around`` the move.
+    """
+    before, since = summary["around"]["before"], summary["around"]["since"]
+    if since["lost"] > budget.max_lost:
+        found = f"{since['lost']} of {since['sent']} requests were lost since the move began"
+        if before["lost"]:
+            return INSUFFICIENT, f"{found}, but {before['lost']} of {before['sent']} were lost before it already"
+        if budget.before and not before["ok"]:
+            return INSUFFICIENT, f"{found}, but none was answered before it either"
+    return judge({"total": {**summary["total"], **since}}, budget.max_lost)
+
+
+def _gave_up(outcome: Outcome) -> list[str]:
+    """Slots that did not gain traffic: a bad answer of theirs is their own."""
+    if outcome.before is None:
+        return []
+    return [slot for slot in SLOTS if outcome.after.percents[slot] <= outcome.before.percents[slot]]
 
 
 class Exceeded(StateError):
@@ -104,14 +130,27 @@ class Exceeded(StateError):
         return {**super().as_result(), "loss": self.evidence}
 
 
-def _moved_back(move: Callable[[Change], Outcome], outcome: Outcome) -> str:
+def _moved_back(move: Callable[[Change], Outcome], change: Change, outcome: Outcome) -> str:
     if outcome.before is None or outcome.before.percents == outcome.after.percents:
         return "the percents were as before"
     try:
-        move(Change(percents=outcome.before.percents))
+        move(back(change, outcome.before))
     except SlipwayError as exc:
         return f"the traffic could not be moved back: {exc.message()}"
     return "the traffic was moved back"
+
+
+def back(change: Change, before: State) -> Change:
+    """The change that undoes ``change``: percents, servers, stable slot, and what a lease returns the traffic to."""
+    were = {name: before.servers.get(name, "ready") for name in change.servers}
+    servers = {name: state for name, state in were.items() if state != change.servers[name]}
+    undone = Change(percents=before.percents, stable=before.stable, servers=servers)
+    if not change.lease_seconds:
+        return undone
+    if before.lease is None and before.percents[before.stable] == 100:
+        return replace(undone, settle=True)
+    return_to = before.lease.return_to if before.lease else before.percents
+    return replace(undone, lease_seconds=change.lease_seconds, return_to=return_to)
 
 
 def _require(holds: bool, name: str, complaint: str, remedy: str) -> None:

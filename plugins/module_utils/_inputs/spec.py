@@ -61,7 +61,7 @@ LOSS_BUDGET: dict[str, Any] = {
     },
     "before": {"type": "int", "default": 1, "units": "seconds", "description": "How long before the move, up to 60."},
     "after": {"type": "int", "default": 1, "units": "seconds", "description": "How long after the move, up to 60."},
-    "max_lost": {"type": "int", "default": 0, "units": "requests", "description": "How many may be lost."},
+    "max_lost": {"type": "int", "default": 0, "units": "requests", "description": "How many a move may lose."},
 }
 
 COMPONENT: dict[str, Any] = {
@@ -215,7 +215,7 @@ SPEC: dict[str, dict[str, Any]] = {
         "default": {},
         "options": LOSS_BUDGET,
         "description": "What a move of traffic may lose. It is measured through each balancer; what exceeds it moves "
-        "the traffic back.",
+        "the traffic back, unless C(slipway_force) is set or requests were lost before already. A rollback has none.",
     },
     "slipway_balancer": {
         "type": "str",

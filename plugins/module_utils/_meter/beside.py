@@ -13,6 +13,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any
@@ -36,13 +37,13 @@ class MeterBeside:
     def __init__(self, options: Options) -> None:
         target_of(options)
         self.options = options
-        self._answers, answer = _FORK.Pipe(duplex=False)
-        self._process = _FORK.Process(target=_measure, args=(options, answer, os.getpid()), daemon=True)
-        self._answer = answer
+        self._ours, self._theirs = _FORK.Pipe()
+        pipe = (self._theirs, self._ours)
+        self._process = _FORK.Process(target=_measure, args=(options, *pipe, os.getpid()), daemon=True)
 
     def __enter__(self) -> MeterBeside:
         self._process.start()
-        self._answer.close()
+        self._theirs.close()
         return self
 
     def __exit__(
@@ -50,19 +51,22 @@ class MeterBeside:
     ) -> None:
         self._process.kill()
         self._process.join()
-        self._answers.close()
+        self._ours.close()
 
-    def summary(self) -> dict[str, Any]:
-        """End the run, wait for the answers under way, and return what was counted.
+    def summary(self, moment: float, spared: Sequence[str] = ()) -> dict[str, Any]:
+        """End the run, wait for the answers under way, and return what was counted, in all and ``around`` a moment.
 
+        :param moment: on this process' monotonic clock, which the meter shares.
+        :param spared: see ``Recorder.around``.
         :raises SystemFailure: the meter ended without one.
         """
-        self._process.terminate()
-        if not self._answers.poll(self.options.timeout + END_SECONDS):
-            raise self._lost("does not end")
         try:
-            found: dict[str, Any] = self._answers.recv()
-        except EOFError as exc:
+            self._ours.send((moment, tuple(spared)))
+            self._process.terminate()
+            if not self._ours.poll(self.options.timeout + END_SECONDS):
+                raise self._lost("does not end")
+            found: dict[str, Any] = self._ours.recv()
+        except (EOFError, OSError) as exc:
             raise self._lost("ended without a summary") from exc
         return found
 
@@ -74,12 +78,18 @@ class MeterBeside:
         )
 
 
-def _measure(options: Options, answer: Connection, parent: int) -> None:
+def _measure(options: Options, pipe: Connection, others: Connection, parent: int) -> None:
+    others.close()
     meter = Meter(options)
     signal.signal(signal.SIGTERM, lambda *_event: meter.stop("asked"))
     threading.Thread(target=_end_with, args=(parent, meter), daemon=True).start()
-    answer.send(meter.run())
-    answer.close()
+    summary = meter.run()
+    try:
+        moment, spared = pipe.recv()
+    except EOFError:
+        return
+    pipe.send({**summary, "around": meter.recorder.around(moment, spared)})
+    pipe.close()
 
 
 def _end_with(parent: int, meter: Meter) -> None:

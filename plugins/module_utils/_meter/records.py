@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +122,33 @@ class Recorder:
             **self._changes(),
             "seconds": self._seconds(),
         }
+
+    def around(self, moment: float, spared: Container[str] = ()) -> dict[str, Any]:
+        """Two counts: of the requests that had ended ``before`` a moment, and of those that ended ``since`` then.
+
+        :param moment: on the loop's clock.
+        :param spared: slots whose own answers are not lost since then, whatever they are.
+        """
+        at_us = (moment - self._origin) * 1e6
+        slots = [slot for _version, slot, _instance in self._names()]
+        sides: dict[str, list[int]] = {"before": [], "since": []}
+        answered_elsewhere = 0
+        for at, outcome in enumerate(self._outcome):
+            met = self._intended[at] + self._took[at] >= at_us
+            if met and OUTCOMES[outcome] == STATUS and slots[self._identity[at]] in spared:
+                answered_elsewhere += 1
+            else:
+                sides["since" if met else "before"].append(at)
+        counted = {side: self._counts(chosen) for side, chosen in sides.items()}
+        counted["since"]["answered_elsewhere"] = answered_elsewhere
+        return counted
+
+    def _counts(self, chosen: Sequence[int]) -> dict[str, Any]:
+        outcomes = Counter(self._outcome[at] for at in chosen)
+        lost_by = {kind: outcomes[_OUTCOME_INDEX[kind]] for kind in LOST}
+        late = sum(self._waited[at] > LATE * 1e6 for at in chosen)
+        ok = outcomes[_OUTCOME_INDEX[OK]]
+        return {"sent": len(chosen), "ok": ok, "lost": sum(lost_by.values()), "lost_by": lost_by, "late": late}
 
     def _names(self) -> list[Identity]:
         return [(v.decode("latin-1"), s.decode("latin-1"), i.decode("latin-1")) for v, s, i in self._identities]

@@ -142,7 +142,9 @@ def _recorded_after(first: str, parts: Sequence[Step | Batch]) -> list[dict[str,
 
 
 def _loss_budget(inputs: Inputs, revision: dict[str, Any]) -> dict[str, Any] | None:
-    """What a move may lose; nothing when it is not measured."""
+    """What a move may lose; nothing when it is not measured. A rollback goes back to what has proven itself."""
+    if inputs.verb == "rollback":
+        return None
     ready = [item["health"]["ready"] for item in revision["components"] if item["kind"] == "http"]
     path = inputs.loss_budget["path"] or (ready[0] if ready else "")
     return {**inputs.loss_budget, "path": path} if inputs.loss_budget["rate"] and path else None

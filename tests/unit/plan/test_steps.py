@@ -82,6 +82,11 @@ def test_the_budget_of_a_move_is_whole_or_none(budget: dict[str, Any], expected:
     assert planned("1.1", fleet_of("1.0", None), loss_budget=budget)["loss_budget"] == expected
 
 
+def test_a_rollback_has_no_budget_that_could_undo_it() -> None:
+    live = fleet_of("1.0", "1.1", stable="green", history=(proven("1.0"), proven("1.1")))
+    assert plan(inputs_for(verb="rollback", rollback_to="previous"), None, live).plan["loss_budget"] is None
+
+
 @pytest.mark.parametrize(
     ("seconds", "lease", "lengths"),
     [
