@@ -103,14 +103,19 @@ class Measured:
 
 
 class Fleet:
-    """One application of the lab, behind one kind of balancer."""
+    """One application of the lab, behind one kind of balancer.
 
-    def __init__(self, lab: str, balancer: str, versions: Versions) -> None:
+    :param ansible: directory of the programs of the ansible-core to use.
+    """
+
+    def __init__(
+        self, lab: str, balancer: str, versions: Versions, ansible: Path = Path(sys.executable).parent
+    ) -> None:
         self.lab = lab
         self.balancer = balancer
         self.app = APPS[balancer]
         self.versions = versions
-        self.operator = Operator(REPOSITORY, lab, CACHE / "logs", ansible=Path(sys.executable).parent)
+        self.operator = Operator(REPOSITORY, lab, CACHE / "logs", ansible=ansible)
         record = json.loads((REPOSITORY / ".cache" / "lab" / lab / "lab.json").read_text(encoding="utf-8"))
         self.network = f"10.213.{record['octet']}"
         self.address = f"http://{self.network}.10:{LISTENERS[balancer]}"
