@@ -80,6 +80,7 @@ class ActionModule(ActionBase):
             "token": 0,
             "uuid": "",
             "resumed": bool(planned.resume),
+            "carried": planned.carried,
             "committed": [],
             "abandoned": planned.abandon,
             "artifact": shown(found.location) if found else "",

@@ -114,6 +114,11 @@ committed:
   elements: str
   returned: success, unless O(verb=validate)
   sample: []
+carried:
+  description: Slot percent that every balancer gives to the slot of a resumed deployment already.
+  type: int
+  returned: success, unless O(verb=validate)
+  sample: 0
 abandoned:
   description: Unfinished deployment that was closed because it had left nothing behind.
   type: str

@@ -43,6 +43,19 @@ def closed(state: dict[str, Any], plan: dict[str, Any], entry: dict[str, Any]) -
     }
 
 
+def taken_out(plan: dict[str, Any]) -> set[str]:
+    """Instances that the deployment of this plan drains or puts in quarantine at some time."""
+    return {name for name, wanted in _asked(plan) if wanted != "ready"}
+
+
+def _asked(plan: dict[str, Any]) -> list[tuple[str, str]]:
+    """Every instance that the plan names to the balancers, with the state asked for."""
+    parts = [*plan.get("servers", {}).values()]
+    for batch in plan.get("batches", []):
+        parts += [batch["out"]["servers"] if batch["out"] else {}, batch["into"]["servers"]]
+    return [asked for part in parts for asked in part.items()]
+
+
 def _active(state: dict[str, Any], plan: dict[str, Any], result: str) -> dict[str, Any] | None:
     if result == "active":
         return {"slot": plan["slot"], **plan["to"]}
@@ -53,13 +66,14 @@ def _active(state: dict[str, Any], plan: dict[str, Any], result: str) -> dict[st
 
 
 def _left_out(state: dict[str, Any], plan: dict[str, Any], result: str) -> list[str]:
-    """Instances in quarantine because their host was lost; those of hosts that are gone for good are forgotten."""
+    """Instances that deployments have taken out and not returned; those of hosts that are gone for good are forgotten.
+
+    One that failed may have returned them all: only the balancers know which they still keep out.
+    """
     hosts = {*plan["hosts"], *plan.get("lost", [])}
-    asked = {name: wanted for step in plan.get("servers", {}).values() for name, wanted in step.items()}
-    quarantined = {name for name, wanted in asked.items() if wanted == "quarantine"}
-    admitted = {name for name, wanted in asked.items() if wanted == "ready" and result == "active"}
+    admitted = {name for name, wanted in _asked(plan) if wanted == "ready" and result == "active"}
     known = {name for name in state["left_out"] if name.partition("-")[2] in hosts}
-    return sorted((known | quarantined) - admitted)
+    return sorted((known | taken_out(plan)) - admitted)
 
 
 def _proven(state: dict[str, Any], plan: dict[str, Any], entry: dict[str, Any]) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from typing import Any
 
 from .._common.errors import InputError, StateError
 from .._inputs.validate import Inputs
+from .._ledger.history import taken_out
 
 OTHER = {"blue": "green", "green": "blue"}
 HANDED_OVER = ("worker", "singleton", "scheduled")
@@ -66,7 +67,10 @@ class Application:
 
 @dataclass(frozen=True)
 class BalancerView:
-    """One balancer host."""
+    """One balancer host.
+
+    :param out: instances that are drained or in quarantine.
+    """
 
     name: str
     token: int
@@ -77,6 +81,7 @@ class BalancerView:
     consistent: bool
     open: bool
     instances: frozenset[str]
+    out: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -119,6 +124,17 @@ class Fleet:
         """Hosts that have pinned the UUID of another ledger, with that UUID."""
         hosts: list[Application | BalancerView] = [*self.applications, *self.balancers]
         return {host.name: host.pinned for host in hosts if host.pinned not in ("", self.ledger.uuid)}
+
+    @property
+    def left_out(self) -> set[str]:
+        """Instances that a deployment took out, and that some balancer still keeps out."""
+        unfinished = self.ledger.unfinished
+        by_deployments = {*self.ledger.left_out, *(taken_out(unfinished["plan"]) if unfinished else ())}
+        return {name for balancer in self.balancers for name in balancer.out & by_deployments}
+
+    def carried(self, slot: str) -> int:
+        """The percent that every balancer gives to ``slot``."""
+        return min(balancer.percents[slot] for balancer in self.balancers)
 
     def settled(self) -> bool:
         """Whether all balancers send everything to the same slot, with nothing under way."""
@@ -272,6 +288,7 @@ def _balancer(host: str, facts: Mapping[str, Any]) -> BalancerView:
         consistent=bool(facts["consistent"]),
         open=(facts.get("live") or {}).get("open", True),
         instances=frozenset(facts["instances"]),
+        out=frozenset(recorded.get("servers", {})),
     )
 
 

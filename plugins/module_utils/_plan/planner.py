@@ -32,6 +32,7 @@ class Planned:
     :param abandon: unfinished deployment that left nothing under way, to be closed before this plan begins.
     :param abandon_as: how that one is closed: ``active`` when all traffic had already settled on its revision.
     :param token_above: highest token that any host has seen.
+    :param carried: percent that every balancer gives to the plan's slot already.
     """
 
     plan: dict[str, Any]
@@ -40,6 +41,7 @@ class Planned:
     abandon: str = ""
     abandon_as: str = "abandoned"
     token_above: int = 0
+    carried: int = 0
 
 
 def plan(
@@ -59,7 +61,13 @@ def plan(
     unfinished = fleet.ledger.unfinished
     if unfinished and unfinished["plan"].get("request") == request:
         recorded = unfinished["plan"]
-        return Planned(recorded, digest(recorded), resume=unfinished["deployment"], token_above=fleet.highest_token)
+        return Planned(
+            recorded,
+            digest(recorded),
+            resume=unfinished["deployment"],
+            token_above=fleet.highest_token,
+            carried=fleet.carried(recorded["slot"]),
+        )
     refuse.unsettled_unfinished(fleet)
     refuse.unsettled_balancers(fleet)
     refuse.closed_balancers(fleet)
@@ -80,10 +88,13 @@ def _new_plan(
     document = fleet.document(active["revision"]) if active else None
     chosen = rollout(inputs.rollout)
     course = _with_everything(chosen.course(fleet, identifier), fleet, revision)
+    batches = chosen.batches(course, inputs) if course.changes else []
     if course.changes:
         refuse.schema_misfit(revision, document)
         refuse.ports(fleet, inputs.app, revision["components"], course.slot)
-        refuse.resources(fleet, revision["components"], course.place, course.slot, artifact_bytes)
+        refuse.full_disk(fleet, course.place, artifact_bytes)
+        if not batches:
+            refuse.lack_of_memory(fleet, revision["components"], course.place, course.slot)
     handover = consumers.handed_over(revision)
     retired = [name for name in consumers.handed_over(document) if name not in handover]
     to = {"revision": identifier, "version": revision["version"]}
@@ -103,12 +114,13 @@ def _new_plan(
         "to": to,
         "hosts": {host: {"place": needed} for host, needed in course.place.items()},
         "lost": fleet.lost,
-        "servers": left_out.servers(fleet, course),
+        "servers": left_out.servers(fleet, course, batches),
         "stops_on_failure": _stops_on_failure(course),
         "balancers": inputs.balancer_hosts,
         "percents": {"before": course.percents_before, "after": course.percents_after},
         "steps": _recorded_after("gate", chosen.steps(course, inputs)) if course.changes else [],
-        "batches": _recorded_after("place", chosen.batches(course, inputs)) if course.changes else [],
+        "batches": _recorded_after("place", batches),
+        "leaving": _leaving(fleet, course, revision) if batches else {},
         "loss_budget": _loss_budget(inputs, revision),
         "stages": chosen.stages(course, inputs, handover),
         "handover": handover,
@@ -150,6 +162,21 @@ def _loss_budget(inputs: Inputs, revision: dict[str, Any]) -> dict[str, Any] | N
     return {**inputs.loss_budget, "path": path} if inputs.loss_budget["rate"] and path else None
 
 
+def _leaving(fleet: Fleet, course: Course, revision: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Host to the http components that its batch stops and an undo starts again, as their own revision has them."""
+    held = {host.name: host.slots[course.stable_slot].revision for host in fleet.applications}
+    return {
+        host: [
+            {key: item[key] for key in ("name", "kind", "ports", "health")}
+            for item in (fleet.document(identifier) or revision)["components"]
+            if item["kind"] == "http"
+        ]
+        if identifier
+        else []
+        for host, identifier in held.items()
+    }
+
+
 def _stops_on_failure(course: Course) -> list[str]:
     """Hosts whose slot is stopped and marked when this fails: only what this deployment itself has started."""
     return [host for host, placed in course.place.items() if placed]
@@ -175,7 +202,10 @@ def _request(inputs: Inputs, revision: dict[str, Any] | None) -> str:
 
 def _course_asked(inputs: Inputs) -> dict[str, Any]:
     """What was asked of the rollout's course; nothing for the plain one, which earlier versions did not name either."""
-    asked: dict[str, Any] = {"canary": {"canary_steps": inputs.canary_steps}, "rolling": {"batches": inputs.batches}}
+    asked: dict[str, Any] = {
+        "canary": {"canary_steps": inputs.canary_steps},
+        "rolling": {"batches": inputs.batches, "batch_pause": inputs.batch_pause},
+    }
     return {**asked.get(inputs.rollout, {}), **({"bake": inputs.bake} if inputs.bake else {})}
 
 

@@ -33,11 +33,12 @@ def unsettled_unfinished(fleet: Fleet) -> None:
     unfinished = fleet.ledger.unfinished
     if unfinished and not fleet.settled():
         version = unfinished["plan"]["to"]["version"]
+        waiting = ", or wait until the balancers have returned to their stable slot by themselves"
         raise StateError(
             f"deployment {unfinished['deployment']} of {version} was left unfinished while traffic was moving",
             where=f"ledger on {fleet.ledger.name}",
-            remedy=f"run the same {unfinished['plan']['verb']} again to resume it, or wait until the balancers have "
-            "returned to their stable slot by themselves",
+            remedy=f"run the same {unfinished['plan']['verb']} again to resume it"
+            + ("" if unfinished["plan"].get("batches") else waiting),
         )
 
 
@@ -137,8 +138,8 @@ def ports(fleet: Fleet, app: str, components: list[dict[str, Any]], slot: str) -
                     )
 
 
-def resources(fleet: Fleet, components: list[dict[str, Any]], place: dict[str, bool], slot: str, size: int) -> None:
-    """A host has no room for a second slot."""
+def lack_of_memory(fleet: Fleet, components: list[dict[str, Any]], place: dict[str, bool], slot: str) -> None:
+    """A host cannot run two slots at once."""
     memory = sum(memory_bytes(item["memory_max"]) or 0 for item in components if item["kind"] == "http")
     for host in fleet.applications:
         if not place[host.name]:
@@ -148,10 +149,15 @@ def resources(fleet: Fleet, components: list[dict[str, Any]], place: dict[str, b
             raise StateError(
                 f"{available >> 20} MiB of memory are available, slot {slot} may need {memory >> 20} MiB",
                 where=host.name,
-                remedy="free memory on the host, or lower memory_max in slipway_components",
+                remedy="free memory on the host, lower memory_max in slipway_components, or use slipway_rollout rolling",
             )
+
+
+def full_disk(fleet: Fleet, place: dict[str, bool], size: int) -> None:
+    """A host cannot hold the release."""
+    for host in fleet.applications:
         free = host.free_bytes
-        if free is not None and free < size * SPACE_FACTOR:
+        if place[host.name] and free is not None and free < size * SPACE_FACTOR:
             raise StateError(
                 f"{free >> 20} MiB of disk are free, placing the release needs {size * SPACE_FACTOR >> 20} MiB",
                 where=host.name,

@@ -20,20 +20,23 @@ class Rolling(BlueGreen):
     """The spare slot takes over batch by batch; its share of the traffic is its share of the hosts that serve."""
 
     def batches(self, course: Course, inputs: Inputs) -> list[Batch]:
-        """The batches; none where nothing is to be switched.
+        """The batches; none where nothing is to be switched, or where a rollback has too few hosts for two of them.
 
         :raises InputError: the first batch would leave nobody to serve.
         """
         if course.slot == course.stable_slot:
             return []
         groups = _grouped(sorted(course.place), inputs.batches)
+        if len(groups) == 1 and inputs.verb == "rollback":
+            return []
         if len(groups) == 1:
             raise InputError(
                 f"one batch takes all of {', '.join(groups[0])}, and nobody would serve meanwhile",
                 where="slipway_batches",
                 remedy="begin with a smaller batch; with one host use slipway_rollout: blue_green, or simple",
             )
-        return [_batch(course, groups, number, inputs.batch_pause) for number in range(len(groups))]
+        pauses = [inputs.batch_pause] * (len(groups) - 1) + [inputs.bake]
+        return [_batch(course, groups, number, pause) for number, pause in enumerate(pauses)]
 
 
 class Simple(BlueGreen):
@@ -66,7 +69,10 @@ def _batch(course: Course, groups: list[list[str]], number: int, pause: int) -> 
         hosts=leaving,
         out={
             "percents": _percents(course, len(done), len(later)),
-            "servers": {f"{old}-{host}": "drain" for host in leaving},
+            "servers": {
+                **{f"{old}-{host}": "drain" for host in leaving},
+                **{f"{new}-{host}": "quarantine" for host in leaving},
+            },
             "drain": [f"{old}-{host}" for host in leaving],
         },
         into={
@@ -77,7 +83,7 @@ def _batch(course: Course, groups: list[list[str]], number: int, pause: int) -> 
                 **({f"{old}-{host}": "ready" for group in groups for host in group} if last else {}),
             },
         },
-        seconds=0 if last else pause,
+        seconds=pause,
     )
 
 

@@ -91,6 +91,7 @@ def _balancer(info: Mapping[str, Any]) -> dict[str, Any]:
         "usable": live.get("usable") or {},
         "consistent": answer.get("consistent", False),
         "lease": (answer.get("recorded") or {}).get("lease"),
+        "out": sorted((answer.get("recorded") or {}).get("servers", {})),
         "error": answer.get("error"),
     }
 
@@ -152,9 +153,10 @@ def _problems(made: Mapping[str, Any], live: Mapping[str, Mapping[str, Any]]) ->
         yield "the ledger host did not answer: what was deployed last is not known"
     elif made["ledger"]["unfinished"] and not (made["ledger"]["lease"] or {}).get("live"):
         yield f"deployment {made['ledger']['unfinished']} was left unfinished: run it again to resume it"
-    left_out = made["ledger"]["left_out"] if made["ledger"] else []
+    kept_out = {name for balancer in made["balancers"].values() for name in balancer["out"]}
+    left_out = sorted(kept_out.intersection(made["ledger"]["left_out"] if made["ledger"] else []))
     if left_out:
-        yield f"in quarantine since their host was lost, until a deployment places them: {', '.join(left_out)}"
+        yield f"taken out by a deployment, until another one places them: {', '.join(left_out)}"
     active = made["active"]
     if active:
         yield from _misplaced(made["instances"], active)

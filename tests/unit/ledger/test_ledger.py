@@ -409,5 +409,29 @@ def test_what_a_deployment_admits_is_forgotten_once_it_is_active(result: str, le
     assert left_out_after(state, result, servers={"switch": {"blue-app2": "ready"}, "settle": {}}) == left
 
 
+BATCHES = [
+    {
+        "out": {"servers": {"blue-app1": "drain", "green-app1": "quarantine"}},
+        "into": {"servers": {"green-app1": "ready", "green-app2": "quarantine"}},
+    },
+    {
+        "out": {"servers": {"blue-app2": "drain", "green-app2": "quarantine"}},
+        "into": {"servers": {"green-app2": "ready", "blue-app1": "ready", "blue-app2": "ready"}},
+    },
+]
+
+
+@pytest.mark.parametrize(
+    ("result", "left"),
+    [
+        ("active", []),
+        *((result, ["blue-app1", "blue-app2", "green-app1", "green-app2"]) for result in history.RESULTS[1:]),
+    ],
+)
+def test_what_batches_took_out_is_remembered_unless_they_all_came_to_their_end(result: str, left: list[str]) -> None:
+    assert left_out_after(history.empty(), result, batches=BATCHES) == left
+    assert left_out_after(history.empty(), "failed", batches=[{**BATCHES[0], "out": None}]) == ["green-app2"]
+
+
 def test_instances_of_a_host_that_is_gone_for_good_are_forgotten() -> None:
     assert left_out_after({**history.empty(), "left_out": ["blue-app9", "green-app1"]}, "active") == ["green-app1"]

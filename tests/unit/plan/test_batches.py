@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError
 from ansible_collections.slipway.release.plugins.module_utils._inputs.batches import sizes
+from ansible_collections.slipway.release.plugins.module_utils._plan.planner import plan
 from ansible_collections.slipway.release.plugins.module_utils._plan.rolling import Rolling
 from ansible_collections.slipway.release.plugins.module_utils._plan.rollout import Course
 
-from tests.unit.plan.made import inputs_for
+from tests.unit.plan import made
+from tests.unit.plan.made import WEB, inputs_for, proven
 from tests.unit.plan.test_steps import fleet_of, planned
 
 
@@ -38,11 +40,12 @@ def course(*hosts: str) -> Course:
 
 
 def test_each_host_leaves_before_its_new_instance_joins() -> None:
-    first, second = Rolling().batches(course("app1", "app2"), inputs_for(rollout="rolling", batch_pause=9))
+    inputs = inputs_for(rollout="rolling", batch_pause=9, bake=60)
+    first, second = Rolling().batches(course("app1", "app2"), inputs)
     assert (first.name, first.hosts, first.seconds) == ("batch 1 of 2", ["app1"], 9)
     assert first.out == {
         "percents": {"blue": 100, "green": 0},
-        "servers": {"blue-app1": "drain"},
+        "servers": {"blue-app1": "drain", "green-app1": "quarantine"},
         "drain": ["blue-app1"],
     }
     assert first.into == {
@@ -55,7 +58,7 @@ def test_each_host_leaves_before_its_new_instance_joins() -> None:
         "percents": {"blue": 0, "green": 100},
         "servers": {"green-app2": "ready", "blue-app1": "ready", "blue-app2": "ready"},
     }
-    assert second.seconds == 0, "what has all the traffic is watched by nobody but the settlement"
+    assert second.seconds == 60, "what has all the traffic is watched as with every other rollout"
 
 
 @pytest.mark.parametrize("sizes_of_batches", [["1"], ["2"], ["30%"], ["1", "100%"]])
@@ -101,4 +104,39 @@ def test_other_batches_are_another_request_but_only_for_rolling() -> None:
         return str(planned("1.1", fleet_of("1.0", None), **changes)["request"])
 
     assert request(rollout="rolling", batches=["1"]) != request(rollout="rolling", batches=["1", "1"])
-    assert request(batches=["1"]) == request(batches=["2"])
+    assert request(rollout="rolling") != request(rollout="rolling", batch_pause=9)
+    assert request(batches=["1"], batch_pause=9) == request(batches=["2"])
+
+
+def test_an_undo_returns_what_the_batches_took_out_of_the_new_slot() -> None:
+    live = fleet_of("1.0", None)
+    assert planned("1.1", live, rollout="rolling")["servers"]["undo"] == {"green-app1": "ready", "green-app2": "ready"}
+    assert planned("1.0", live, rollout="rolling")["servers"]["undo"] == {}
+
+
+def test_what_a_batch_stops_is_named_as_its_own_revision_names_it() -> None:
+    live = fleet_of("1.0", None)
+    live["app2"]["release"]["slots"]["blue"] = made.slot("blue", None)
+    renamed = {**WEB, "name": "front", "health": {"ready": "/ready"}}
+    leaving = planned("1.1", live, rollout="rolling", components=[renamed])["leaving"]
+    (web,) = leaving["app1"]
+    assert (web["name"], web["kind"], web["ports"]["blue"]) == ("web", "http", 8081)
+    assert web["health"]["ready"] == "/health/ready"
+    assert leaving["app2"] == [], "nothing is placed there"
+    assert planned("1.1", live)["leaving"] == {}
+
+
+def rolled_back(*lost: str) -> dict[str, Any]:
+    live = fleet_of("1.0", "1.1", stable="green", history=(proven("1.0"), proven("1.1")))
+    for host in ("app1", "app2"):
+        live[host]["release"]["slots"]["blue"]["running"] = False
+    live.update({host: {"unreachable": True} for host in lost})
+    return plan(inputs_for(verb="rollback", rollback_to="previous", rollout="rolling"), None, live).plan
+
+
+def test_a_rollback_with_one_host_left_starts_what_was_stopped_and_moves_all_traffic_at_once() -> None:
+    alone = rolled_back("app2")
+    assert (alone["batches"], [step["percents"] for step in alone["steps"]]) == ([], [{"blue": 100, "green": 0}])
+    assert alone["hosts"] == {"app1": {"place": True}}, "its old instance does not run"
+    assert [stage["name"] for stage in alone["stages"]][:3] == ["place", "gate", "smoke"]
+    assert len(rolled_back()["batches"]) == 2

@@ -419,6 +419,12 @@ def test_memory_of_a_slot_that_is_replaced_is_not_counted_twice() -> None:
     assert deploy("1.1", live).plan["changes"]
 
 
+def test_a_host_with_memory_for_one_instance_can_be_rolled() -> None:
+    live = fleet_of("1.0", None)
+    no_memory(live)
+    assert deploy("1.1", live, rollout="rolling").plan["changes"]
+
+
 def test_a_revision_that_shares_no_schema_version_with_the_active_one_is_refused() -> None:
     active = proven("1.0")
     active["document"]["schema_range"] = {"min": 3, "max": 4}
@@ -450,10 +456,12 @@ def test_the_same_request_resumes_the_recorded_plan_however_far_it_came() -> Non
     for host in APPLICATIONS:
         live[host]["release"]["slots"]["green"] = slot("green", "1.1")
     split(live)
+    live["lb1"]["balancer"]["recorded"]["percents"] = {"blue": 70, "green": 30}
     armed(live)
     again = deploy("1.1", live, reason="second try")
     assert (again.resume, again.abandon) == ("d1", "")
     assert (again.plan, again.digest) == (recorded.plan, recorded.digest)
+    assert again.carried == 10, "what every balancer gives to the new slot already"
 
 
 @pytest.mark.parametrize("changes", [{"config": {"A": "b"}}, {"skip": ["smoke"], "reason": "x"}])
@@ -464,7 +472,16 @@ def test_other_inputs_do_not_resume_and_are_refused_while_traffic_is_split(chang
     with pytest.raises(SlipwayError) as refused:
         deploy("1.1", live, **changes)
     assert "d1 of 1.1 was left unfinished" in refused.value.what
-    assert "run the same deploy again" in refused.value.remedy
+    assert "run the same deploy again to resume it, or wait" in refused.value.remedy
+
+
+def test_a_rolling_that_was_left_unfinished_does_not_return_by_itself() -> None:
+    live = fleet_of("1.0", None)
+    leave_unfinished(live, deploy("1.1", live, rollout="rolling"))
+    split(live)
+    with pytest.raises(SlipwayError) as refused:
+        deploy("1.2", live)
+    assert refused.value.remedy == "run the same deploy again to resume it"
 
 
 def test_other_inputs_close_what_was_left_when_the_traffic_is_settled() -> None:
@@ -516,7 +533,11 @@ def test_a_rollback_goes_on_without_a_lost_application_host_which_stays_out_of_r
     lost(live, "app2")
     made = rollback(live).plan
     assert (made["lost"], made["hosts"], made["to"]) == (["app2"], {"app1": {"place": False}}, named("1.0"))
-    assert made["servers"] == {"switch": {"green-app2": "quarantine"}, "settle": {"blue-app2": "quarantine"}}
+    assert made["servers"] == {
+        "switch": {"green-app2": "quarantine"},
+        "settle": {"blue-app2": "quarantine"},
+        "undo": {},
+    }
     assert "what app2 runs (it cannot be reached)" in made["unknown"]
     assert made["starts"] == made["restarts"] == {"app1": ["mailer"]}
 
@@ -563,12 +584,18 @@ def test_a_singleton_that_a_lost_host_may_run_is_not_started_elsewhere(running: 
 
 def come_back(live: Live) -> None:
     live["db1"]["ledger"]["state"]["left_out"] = ["blue-app2", "green-app2"]
+    take_out(live, **{"blue-app2": "quarantine", "green-app2": "quarantine"})
+
+
+def take_out(live: Live, **servers: str) -> None:
+    for host in BALANCERS:
+        live[host]["balancer"]["recorded"]["servers"] = dict(servers)
 
 
 def test_a_host_that_comes_back_is_admitted_in_the_slot_that_is_gated_and_nowhere_else() -> None:
     live = fleet_of("1.0", None)
     come_back(live)
-    assert deploy("1.1", live).plan["servers"] == {"switch": {"green-app2": "ready"}, "settle": {}}
+    assert deploy("1.1", live).plan["servers"]["switch"] == {"green-app2": "ready"}
 
 
 def test_the_active_version_again_admits_a_host_that_comes_back() -> None:
@@ -576,15 +603,32 @@ def test_the_active_version_again_admits_a_host_that_comes_back() -> None:
     come_back(live)
     made = deploy("1.0", live).plan
     assert (made["slot"], made["stable_slot"], made["changes"]) == ("blue", "blue", True)
-    assert made["servers"] == {"switch": {"blue-app2": "ready"}, "settle": {}}
+    assert made["servers"]["switch"] == {"blue-app2": "ready"}
+
+
+def test_what_came_back_already_is_no_change() -> None:
+    live = fleet_of("1.0", None)
+    come_back(live)
+    take_out(live)
+    assert not deploy("1.0", live).plan["changes"]
+    take_out(live, **{"blue-app2": "drain"})
+    live["lb2"]["balancer"]["recorded"]["servers"] = {}
+    assert deploy("1.0", live).plan["servers"]["switch"] == {"blue-app2": "ready"}, "one balancer is enough"
+
+
+def test_what_a_deployment_left_unfinished_took_out_is_admitted_in_the_slot_that_is_gated() -> None:
+    live = fleet_of("1.0", None)
+    leave_unfinished(live, deploy("1.1", live, rollout="rolling"))
+    take_out(live, **{"blue-app1": "drain", "green-app2": "quarantine"})
+    planned = deploy("1.2", live)
+    assert (planned.abandon, planned.plan["servers"]["switch"]) == ("d1", {"green-app2": "ready"})
 
 
 def test_a_quarantine_that_an_operator_asked_for_stays() -> None:
     live = fleet_of("1.0", None)
-    for host in BALANCERS:
-        live[host]["balancer"]["recorded"]["servers"] = {"blue-app2": "quarantine"}
+    take_out(live, **{"blue-app2": "quarantine"})
     assert not deploy("1.0", live).plan["changes"]
-    assert deploy("1.1", live).plan["servers"] == {"switch": {}, "settle": {}}
+    assert deploy("1.1", live).plan["servers"] == {"switch": {}, "settle": {}, "undo": {}}
 
 
 def test_the_promised_rollback_target_is_kept_on_every_host() -> None:

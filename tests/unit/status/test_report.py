@@ -24,9 +24,10 @@ LIVE = {
     "usable": {"blue": ["blue-app1"], "green": ["green-app1"]},
     "open": True,
 }
+BALANCER = {"live": LIVE, "recorded": {"lease": None}, "consistent": True}
 FLEET = {
     "app1": {"release": {"slots": SLOTS, "revisions": REVISIONS}},
-    "lb1": {"balancer": {"live": LIVE, "recorded": {"lease": None}, "consistent": True}},
+    "lb1": {"balancer": BALANCER},
     "db1": {
         "ledger": {
             "uuid": "u",
@@ -149,11 +150,13 @@ def test_what_runs_beside_the_http_components_is_judged_too(hosts, problems):
     assert report("shop", beside(*hosts))["problems"] == problems
 
 
-def test_what_a_lost_host_has_in_quarantine_is_named():
+def test_what_a_deployment_took_out_and_a_balancer_keeps_out_is_named():
     ledger = copy.deepcopy(FLEET["db1"]["ledger"])
-    ledger["state"]["left_out"] = ["blue-app1", "green-app1"]
-    made = report("shop", fleet(db1={"ledger": ledger}))
-    assert any("until a deployment places them: blue-app1, green-app1" in found for found in made["problems"])
+    ledger["state"]["left_out"] = ["blue-app1", "green-app1", "green-app2"]
+    recorded = {"lease": None, "servers": {"blue-app1": "quarantine", "green-app1": "drain", "blue-app2": "drain"}}
+    made = report("shop", fleet(db1={"ledger": ledger}, lb1={"balancer": {**BALANCER, "recorded": recorded}}))
+    assert made["problems"] == ["taken out by a deployment, until another one places them: blue-app1, green-app1"]
+    assert report("shop", fleet(db1={"ledger": ledger}))["problems"] == []
 
 
 def test_before_the_first_deployment_it_says_so():
