@@ -44,6 +44,7 @@ GIT = re.compile(r"git\+[^\s#]+#[^\s#]+")
 ROLLBACK_WORDS = ("previous", "latest_good")
 A_DAY = 86400
 LONGEST_PAUSE = 7 * A_DAY
+IN_BATCHES = ("rolling", "simple")
 BALANCER_PORTS = ("slipway_agent_port", "slipway_status_port", "slipway_balancer_port", "slipway_preview_port")
 
 
@@ -355,7 +356,10 @@ def durations(values: dict[str, Any], context: Context) -> Iterator[InputError]:
 
 
 def lease(values: dict[str, Any], context: Context) -> Iterator[InputError]:
-    """The lease is renewed between tasks, so it must outlast the longest of them."""
+    """The lease is renewed between tasks, so it must outlast the longest of them.
+
+    In a batch it is renewed once a third of it is gone, so that the longest task must fit into the rest.
+    """
     deadlines = {
         "slipway_ready_deadline": values["slipway_ready_deadline"],
         "slipway_drain_deadline": values["slipway_drain_deadline"],
@@ -365,11 +369,12 @@ def lease(values: dict[str, Any], context: Context) -> Iterator[InputError]:
         },
     }
     name, longest = max(deadlines.items(), key=lambda item: item[1])
-    if 0 < values["slipway_lease_seconds"] <= longest:
+    least = longest * 3 // 2 if values["slipway_rollout"] in IN_BATCHES else longest
+    if 0 < values["slipway_lease_seconds"] <= least:
         yield problem(
             f"{values['slipway_lease_seconds']} s do not outlast {name}, which is {longest} s",
             "slipway_lease_seconds",
-            f"give more than {longest} seconds",
+            f"give more than {least} seconds",
         )
 
 
@@ -413,7 +418,7 @@ def analysis(values: dict[str, Any], context: Context) -> Iterator[InputError]:
 
 def _watched(values: dict[str, Any]) -> list[int]:
     if values["slipway_rollout"] == "rolling":
-        return [values["slipway_batch_pause"]]
+        return [values["slipway_batch_pause"], values["slipway_bake"]]
     pauses = [step["pause"] for step in values["slipway_canary_steps"]]
     return [values["slipway_bake"], *(pauses if values["slipway_rollout"] == "canary" else [])]
 
@@ -547,7 +552,16 @@ RULES = (
         ),
         durations,
     ),
-    Rule(("slipway_lease_seconds", "slipway_drain_deadline", "slipway_ready_deadline", "slipway_components"), lease),
+    Rule(
+        (
+            "slipway_lease_seconds",
+            "slipway_drain_deadline",
+            "slipway_ready_deadline",
+            "slipway_components",
+            "slipway_rollout",
+        ),
+        lease,
+    ),
     Rule(("slipway_canary_steps",), canary_steps),
     Rule(("slipway_batches",), batches),
     Rule(

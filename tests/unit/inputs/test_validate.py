@@ -207,6 +207,18 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
     ("lease a word", {"slipway_lease_seconds": "long"}, "slipway_lease_seconds", "seconds"),
     ("lease below the ready deadline", {"slipway_lease_seconds": 150}, "slipway_lease_seconds", "more than 150"),
     ("lease below a stop timeout", components(stop_timeout=300), "slipway_lease_seconds", "more than 300"),
+    (
+        "lease without room for a renewal",
+        {"slipway_lease_seconds": 225, "slipway_rollout": "rolling"},
+        "slipway_lease_seconds",
+        "more than 225",
+    ),
+    (
+        "lease and an odd stop timeout",
+        {**components(stop_timeout=211), "slipway_lease_seconds": 316, "slipway_rollout": "simple"},
+        "slipway_lease_seconds",
+        "more than 316",
+    ),
     ("lease negative", {"slipway_lease_seconds": -1}, "slipway_lease_seconds", "at least 1"),
     ("drain deadline negative", {"slipway_drain_deadline": -1}, "slipway_drain_deadline", "0 or more"),
     ("ready deadline too short", {"slipway_ready_deadline": 2}, "slipway_ready_deadline", "raise it"),
