@@ -335,7 +335,7 @@ options:
       position:
         description:
           - For V(haproxy) and V(nginx_log), the position that an earlier analysis returned, to measure on from there
-            without a gap.
+            without a gap. What was counted before still counts.
         type: dict
   deadline:
     description:
@@ -346,7 +346,7 @@ options:
   slice_seconds:
     description:
       - Seconds after which the call ends although metrics are undecided, so that a lease can be renewed. A later call
-        goes on with them, with the same O(metrics) and O(earlier).
+        goes on with them, with the same O(metrics) and O(earlier), and judges the requests of all slices together.
       - V(0) measures to the end.
     type: int
     default: 0
@@ -610,7 +610,9 @@ metrics:
       type: int
       sample: 0
     position:
-      description: Where a later analysis goes on, as O(metrics[].position); empty for sources that have no such place.
+      description:
+        - Where a later analysis goes on, and with which counts, as O(metrics[].position). Empty for sources that have
+          no such place.
       type: dict
       sample: {}
 """

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ COUNTERS = {
 FAULTS = [name for name in COUNTERS.values() if name not in CLASSES]
 
 Row = tuple[str, str]
+Counts = dict[Row, Counter[str]]
 
 
 @dataclass(frozen=True)
@@ -66,13 +67,35 @@ class WorkerReading:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it."""
-        rows = [[*row, {name: count for name, count in found.items() if count}] for row, found in self.counters.items()]
-        return {"uptime": self.uptime, "rows": rows}
+        return {"uptime": self.uptime, "rows": _write_rows(self.counters)}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> WorkerReading:
         """The reverse of ``to_dict``."""
-        return cls(content["uptime"], {(row[0], row[1]): Counter(row[2]) for row in content["rows"]}, {})
+        return cls(int(content["uptime"]), _read_rows(content["rows"]), {})
+
+
+@dataclass
+class Totals:
+    """What was counted since the start.
+
+    :param rows: of each backend and of each of its servers.
+    :param history: for a window, when it was read and what was counted until then, oldest first; seconds since 1970.
+    """
+
+    rows: Counts = field(default_factory=dict)
+    history: list[tuple[float, Counts]] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        history = [[int(wall * 1000), _write_rows(rows)] for wall, rows in self.history]
+        return {"rows": _write_rows(self.rows), "history": history}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Totals:
+        """The reverse of ``to_dict``."""
+        history = [(wall_ms / 1000, _read_rows(rows)) for wall_ms, rows in content["history"]]
+        return cls(_read_rows(content["rows"]), history)
 
 
 class HAProxyStatistics(Source):
@@ -80,7 +103,7 @@ class HAProxyStatistics(Source):
 
     :param window: seconds that a measurement covers; 0 for all since the start.
     :param least: fewer requests than these are no data.
-    :param before: the last readings of an earlier analysis.
+    :param before: the last readings of an earlier analysis, and what it has counted.
     """
 
     capabilities = Capabilities(differences=True, resumable=True)
@@ -94,7 +117,7 @@ class HAProxyStatistics(Source):
         master_socket: str = MASTER_SOCKET,
         window: int = 0,
         least: int = 1,
-        before: Mapping[int, WorkerReading] | None = None,
+        before: tuple[Mapping[int, WorkerReading], Totals] | None = None,
     ) -> None:
         self.app = app
         self.sides = sides
@@ -102,10 +125,9 @@ class HAProxyStatistics(Source):
         self.master_socket = master_socket
         self.window = window
         self.least = least
-        self._workers = dict(before or {})
+        self._workers = dict(before[0]) if before else {}
+        self._totals = before[1] if before else Totals()
         self._resumed = before is not None
-        self._totals: dict[Row, Counter[str]] = {}
-        self._history: list[tuple[float, dict[Row, Counter[str]]]] = [(0.0, {})]
 
     @classmethod
     def from_options(cls, options: Options, sides: Sides) -> HAProxyStatistics:
@@ -131,7 +153,7 @@ class HAProxyStatistics(Source):
 
     def begin(self, moment: Moment) -> None:
         self._workers = self._asked(moment)
-        self._history = [(moment.elapsed, {})]
+        self._totals = Totals(history=[(moment.wall, {})])
 
     def measure(self, moment: Moment) -> Reading:
         now = self._asked(moment)
@@ -140,31 +162,34 @@ class HAProxyStatistics(Source):
         for process, found in now.items():
             for row in found.counters:
                 counted = found.since(self._workers.get(process), row)
-                self._totals[row] = self._totals.get(row, Counter()) + counted
+                self._totals.rows[row] = self._totals.rows.get(row, Counter()) + counted
                 recent[process, row] = _answers(counted)
         self._workers = now
-        self._history.append((moment.elapsed, dict(self._totals)))
-        covered = self._in_window(moment.elapsed)
+        covered = self._in_window(moment.wall)
         means = _means(now, recent)
         sides = {side: self._side(slots, covered, means) for side, slots in self._slots().items()}
         note = f"a worker that a reload replaced has ended, its last requests are not counted: {gone}" if gone else ""
         return reading(sides, self.least, note)
 
     def position(self) -> dict[str, Any]:
-        return {"workers": {str(process): found.to_dict() for process, found in self._workers.items()}}
+        workers = {str(process): found.to_dict() for process, found in self._workers.items()}
+        return {"workers": workers, "totals": self._totals.to_dict()}
 
     def _slots(self) -> dict[str, tuple[str, ...]]:
         if not self.sides.slots:
             return {RESULT: SLOTS}
         return {side: (slot,) for side, slot in self.sides.slots.items()}
 
-    def _in_window(self, elapsed: float) -> dict[Row, Counter[str]]:
+    def _in_window(self, wall: float) -> Counts:
         """What was counted since the reading that is nearest to the start of the window, or since the first."""
-        then: Mapping[Row, Counter[str]] = {}
-        if self.window:
-            start = elapsed - self.window
-            then = min(self._history[:-1], key=lambda entry: abs(entry[0] - start))[1]
-        return {row: count - then.get(row, Counter()) for row, count in self._totals.items()}
+        rows, history = self._totals.rows, self._totals.history
+        if not self.window:
+            return dict(rows)
+        start = wall - self.window
+        nearest = min(range(len(history)), key=lambda at: abs(history[at][0] - start), default=0)
+        then: Mapping[Row, Counter[str]] = history[nearest][1] if history else {}
+        self._totals.history = [*history[nearest:], (wall, dict(rows))]
+        return {row: count - then.get(row, Counter()) for row, count in rows.items()}
 
     def _side(
         self, slots: tuple[str, ...], counted: Mapping[Row, Counter[str]], means: Mapping[Row, tuple[int, float]]
@@ -239,12 +264,25 @@ def _means(now: Mapping[int, WorkerReading], recent: Mapping[tuple[int, Row], in
     return found
 
 
-def _position_of(options: Options) -> dict[int, WorkerReading] | None:
-    """Read ``position``."""
+def _write_rows(counters: Mapping[Row, Counter[str]]) -> list[Any]:
+    return [[*row, {name: count for name, count in found.items() if count}] for row, found in counters.items()]
+
+
+def _read_rows(content: Sequence[Any]) -> Counts:
+    return {
+        (str(proxy), str(server)): Counter({str(name): int(count) for name, count in found.items()})
+        for proxy, server, found in content
+    }
+
+
+def _position_of(options: Options) -> tuple[dict[int, WorkerReading], Totals] | None:
+    """Read ``position``; one without workers is of an analysis that had not begun to read."""
     given = options.mapping("position")
     if not given:
         return None
     try:
-        return {int(process): WorkerReading.from_dict(content) for process, content in given["workers"].items()}
+        workers = {int(process): WorkerReading.from_dict(content) for process, content in given["workers"].items()}
+        totals = Totals.from_dict(given["totals"])
+        return (workers, totals) if workers else None
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as exc:
         raise options.refuse("position", "is none of this source", "give what an earlier analysis returned") from exc

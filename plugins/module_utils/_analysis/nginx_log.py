@@ -3,15 +3,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Source: the access log that slipway's nginx writes, a JSON object a line, read on from where it ended.
 
-Reads the log; touches nothing. Every request is counted, so quantiles are exact.
+Reads the log; touches nothing. Every request is counted, so quantiles are exact: nginx writes whole milliseconds, of
+which there are few different ones, so how often each was seen is all that has to be kept, and that is what a later
+analysis is given to go on with.
 """
 
 from __future__ import annotations
 
 import json
-from array import array
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,48 +43,92 @@ class Request:
 
 
 @dataclass
-class Samples:
-    """The requests of one slot, packed."""
+class Tally:
+    """What was counted of some requests: classes of status, and milliseconds by how often they were seen."""
 
-    times: array[float] = field(default_factory=lambda: array("d"))
-    statuses: array[int] = field(default_factory=lambda: array("H"))
-    request_ms: array[float] = field(default_factory=lambda: array("d"))
-    upstream_ms: array[float] = field(default_factory=lambda: array("d"))
-    tries: array[int] = field(default_factory=lambda: array("H"))
+    statuses: Counter[str] = field(default_factory=Counter)
+    retried: int = 0
+    request_ms: Counter[float] = field(default_factory=Counter)
+    upstream_ms: Counter[float] = field(default_factory=Counter)
 
     def add(self, request: Request) -> None:
         """One more."""
-        self.times.append(request.time)
-        self.statuses.append(request.status)
-        self.request_ms.append(request.request_ms)
-        self.upstream_ms.append(request.upstream_ms)
-        self.tries.append(request.tries)
+        self.statuses[class_of(request.status)] += 1
+        self.retried += request.tries > 1
+        self.request_ms[request.request_ms] += 1
+        if request.upstream_ms >= 0:
+            self.upstream_ms[request.upstream_ms] += 1
 
-    def since(self, time: float) -> Samples:
-        """Those that ended at a time or later."""
-        kept = [index for index, ended in enumerate(self.times) if ended >= time]
-        return Samples(
-            array("d", [self.times[index] for index in kept]),
-            array("H", [self.statuses[index] for index in kept]),
-            array("d", [self.request_ms[index] for index in kept]),
-            array("d", [self.upstream_ms[index] for index in kept]),
-            array("H", [self.tries[index] for index in kept]),
-        )
+    def merge(self, other: Tally) -> None:
+        """Those of another one too."""
+        self.statuses.update(other.statuses)
+        self.retried += other.retried
+        self.request_ms.update(other.request_ms)
+        self.upstream_ms.update(other.upstream_ms)
 
     def figures(self) -> dict[str, Any]:
         """Requests, errors, classes of status, and latencies."""
         return {
-            **figures(Counter(class_of(status) for status in self.statuses)),
-            "retried": sum(tries > 1 for tries in self.tries),
+            **figures(self.statuses),
+            "retried": self.retried,
             "latency_ms": quantiles(self.request_ms),
-            "upstream_ms": quantiles([taken for taken in self.upstream_ms if taken >= 0]),
+            "upstream_ms": quantiles(self.upstream_ms),
         }
+
+    def to_list(self) -> list[Any]:
+        """As JSON has it."""
+        milliseconds = [sorted(counted.items()) for counted in (self.request_ms, self.upstream_ms)]
+        return [dict(self.statuses), self.retried, *([list(item) for item in items] for items in milliseconds)]
+
+    @classmethod
+    def from_list(cls, content: Sequence[Any]) -> Tally:
+        """The reverse of ``to_list``."""
+        statuses, retried, request_ms, upstream_ms = content
+        milliseconds = (Counter({float(ms): int(count) for ms, count in items}) for items in (request_ms, upstream_ms))
+        return cls(Counter({str(name): int(count) for name, count in statuses.items()}), int(retried), *milliseconds)
+
+
+class Samples:
+    """The requests of one slot, in one tally, or with a window in one for each second.
+
+    :param window: seconds that are kept; 0 for all.
+    """
+
+    def __init__(self, window: int, tallies: Mapping[int, Tally] | None = None) -> None:
+        self.window = window
+        self._tallies = dict(tallies or {})
+
+    def add(self, request: Request) -> None:
+        """One more."""
+        second = int(request.time) if self.window else 0
+        if second not in self._tallies:
+            self._tallies[second] = Tally()
+        self._tallies[second].add(request)
+
+    def figures(self, wall: float) -> dict[str, Any]:
+        """Those of the window before a time; what is older is forgotten."""
+        if self.window:
+            start = int(wall - self.window)
+            self._tallies = {second: tally for second, tally in self._tallies.items() if second >= start}
+        whole = Tally()
+        for tally in self._tallies.values():
+            whole.merge(tally)
+        return whole.figures()
+
+    def to_list(self) -> list[Any]:
+        """As JSON has it."""
+        return [[second, tally.to_list()] for second, tally in self._tallies.items()]
+
+    @classmethod
+    def from_list(cls, window: int, content: Sequence[Any]) -> Samples:
+        """The reverse of ``to_list``."""
+        return cls(window, {int(second): Tally.from_list(tally) for second, tally in content})
 
 
 class NginxLog(Source):
     """The figures of the slots of one application at this host's nginx.
 
-    :param window: seconds that a measurement covers; 0 for all since the start.
+    :param window: seconds that a measurement covers, to the second; 0 for all since the start.
     :param least: fewer requests than these are no data.
     :param position: where an earlier analysis has stopped; empty for the end of the log.
     """
@@ -98,7 +143,9 @@ class NginxLog(Source):
         self.window = window
         self.least = least
         self._follower = Follower(path)
-        self._samples = {slot: Samples() for slot in sides.slots.values() or [RESULT]}
+        counted = position["samples"] if position else {}
+        slots = sides.slots.values() or [RESULT]
+        self._samples = {slot: Samples.from_list(window, counted.get(slot, [])) for slot in slots}
         self._since = position["since_ms"] / 1000 if position else 0.0
         self._read_ms = position["read_ms"] if position else 0
         self._resume_at = list(position["files"]) if position else []
@@ -140,7 +187,9 @@ class NginxLog(Source):
 
     def position(self) -> dict[str, Any]:
         since = int(self._since * 1000)
-        return {"files": self._follower.places(), "since_ms": since, "read_ms": self._read_ms}
+        samples = {slot: found.to_list() for slot, found in self._samples.items()}
+        files = self._resume_at or self._follower.places()
+        return {"files": files, "since_ms": since, "read_ms": self._read_ms, "samples": samples}
 
     def _resume(self) -> str:
         places, self._resume_at = self._resume_at, []
@@ -165,10 +214,8 @@ class NginxLog(Source):
         return True
 
     def _sides(self, wall: float) -> dict[str, dict[str, Any]]:
-        if self.window:
-            self._samples = {slot: found.since(wall - self.window) for slot, found in self._samples.items()}
         slots = self.sides.slots or {RESULT: RESULT}
-        return {side: self._samples[slot].figures() for side, slot in slots.items()}
+        return {side: self._samples[slot].figures(wall) for side, slot in slots.items()}
 
 
 def parse(line: bytes) -> Request:
@@ -210,6 +257,10 @@ def _position_of(options: Options) -> dict[str, Any] | None:
             }
             for one in given["files"]
         ]
-        return {"files": files, "since_ms": int(given["since_ms"]), "read_ms": int(given["read_ms"])}
-    except (KeyError, TypeError, ValueError) as exc:
+        samples = dict(given["samples"])
+        for content in samples.values():
+            Samples.from_list(0, content)
+        found = {"since_ms": int(given["since_ms"]), "read_ms": int(given["read_ms"])}
+        return {"files": files, "samples": samples, **found}
+    except (KeyError, TypeError, ValueError, AttributeError) as exc:
         raise options.refuse("position", "is none of this source", "give what an earlier analysis returned") from exc

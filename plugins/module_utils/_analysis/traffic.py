@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Mapping
+from itertools import accumulate
 from typing import Any
 
 from .model import Reading
@@ -31,13 +33,21 @@ def class_of(status: int) -> str:
     return f"{status // 100}xx" if 100 <= status <= 599 else "other"
 
 
-def quantiles(values: Sequence[float]) -> dict[str, float] | None:
-    """Mean and exact quantiles by the nearest-rank method; ``None`` of nothing."""
-    if not values:
+def quantiles(counted: Mapping[float, int]) -> dict[str, float] | None:
+    """Mean and exact quantiles by the nearest-rank method; ``None`` of nothing.
+
+    :param counted: value to how often it was seen.
+    """
+    if not counted:
         return None
-    ordered = sorted(values)
-    found = {name: ordered[max(0, -(-len(ordered) * per_mille // 1000) - 1)] for name, per_mille in QUANTILES.items()}
-    return {"mean": round(sum(ordered) / len(ordered), 3), **found}
+    ordered = sorted(counted)
+    up_to = list(accumulate(counted[value] for value in ordered))
+    whole = up_to[-1]
+    found = {
+        name: ordered[bisect_left(up_to, max(1, -(-whole * per_mille // 1000)))]
+        for name, per_mille in QUANTILES.items()
+    }
+    return {"mean": round(sum(value * count for value, count in counted.items()) / whole, 3), **found}
 
 
 def reading(sides: Mapping[str, dict[str, Any]], least: int, note: str) -> Reading:

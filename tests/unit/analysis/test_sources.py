@@ -316,7 +316,33 @@ class TestHAProxy:
             success_condition="canary.errors == 0",
         )
         assert later.resumed()
-        assert later.measure(moment()).values["canary"]["requests"] == 7
+        assert later.measure(moment()).values["canary"]["requests"] == 17
+
+    def test_a_window_goes_on_in_a_later_analysis(self, haproxy: RuntimeApi) -> None:
+        clock = FakeClock()
+        source = self.source(haproxy, GREEN, window=60)
+        source.begin(moment(clock))
+        found = []
+        for count in (10, 20, 30, 40):
+            clock.wait(30)
+            haproxy.worker.count("green", good=count)
+            found.append(source.measure(moment(clock)).values["canary"]["requests"])
+            source = source_of(
+                type="haproxy",
+                app="shop",
+                socket=str(haproxy.socket),
+                master_socket=str(haproxy.master),
+                slots={"canary": "green"},
+                window=60,
+                position=json.loads(json.dumps(source.position())),
+                success_condition="canary.errors == 0",
+            )
+        assert found == [10, 30, 50, 70]
+        assert len(source.position()["totals"]["history"]) <= 3
+
+    def test_an_analysis_that_has_not_begun_is_begun_by_the_next(self, haproxy: RuntimeApi) -> None:
+        position = json.loads(json.dumps(self.source(haproxy).position()))
+        assert not source_of(type="haproxy", app="shop", position=position).resumed()
 
     def test_without_a_master_socket_the_one_worker_is_asked(self, haproxy: RuntimeApi) -> None:
         source = HAProxyStatistics("shop", GREEN, socket=str(haproxy.socket), master_socket="/no/such/socket")
@@ -496,7 +522,39 @@ class TestNginxLog:
         log.rotate()
         log.requests(good=1)
         reading = self.later(log, source.position())
-        assert (reading.values["canary"]["requests"], reading.note) == (3, "")
+        assert (reading.values["canary"]["requests"], reading.note) == (6, "")
+
+    def test_a_later_analysis_has_the_latencies_of_all_its_requests(self, log: Log) -> None:
+        source = self.begun(log)
+        log.write(b"".join(log.line(seconds=number / 1000) for number in range(51, 101)))
+        log.write(log.line(status=502, seconds=0.2, upstream_response_time="0.100, 0.050"))
+        before = self.canary(source, log)
+        log.write(b"".join(log.line(seconds=number / 1000) for number in range(1, 50)))
+        canary = self.later(log, source.position()).values["canary"]
+        assert (before["requests"], canary["requests"], canary["errors"], canary["retried"]) == (51, 100, 1, 1)
+        expected = {"mean": 52, "p50": 51, "p90": 91, "p95": 96, "p99": 100, "max": 200}
+        assert canary["latency_ms"] == expected
+        assert canary["upstream_ms"]["max"] == 150
+
+    def test_an_analysis_that_read_nothing_hands_on_where_it_would_have(self, log: Log) -> None:
+        source = self.begun(log)
+        log.requests(good=3)
+        position = json.loads(json.dumps(source.position()))
+        idle = source_of(type="nginx_log", log=str(log.path), slots={"canary": "green"}, position=position)
+        log.requests(good=1)
+        assert self.later(log, idle.position()).values["canary"]["requests"] == 4
+
+    def test_a_window_goes_on_in_a_later_analysis(self, log: Log) -> None:
+        source = self.begun(log, window=60)
+        found = []
+        for count in (1, 2, 4, 8):
+            log.clock.wait(30)
+            log.requests(good=count)
+            log.clock.wait(1)
+            found.append(self.canary(source, log)["requests"])
+            position = json.loads(json.dumps(source.position()))
+            source = NginxLog(log.path, GREEN, window=60, position=position)
+        assert found == [1, 3, 6, 12]
 
     def test_a_later_analysis_says_when_a_file_is_gone(self, log: Log) -> None:
         source = self.begun(log)
@@ -505,7 +563,7 @@ class TestNginxLog:
         log.rotate(".1.gz")
         log.requests(good=1)
         reading = self.later(log, source.position())
-        assert reading.values["canary"]["requests"] == 1
+        assert reading.values["canary"]["requests"] == 4
         assert "gone or compressed" in reading.note
 
     def test_a_position_is_refused_when_it_is_none(self) -> None:
