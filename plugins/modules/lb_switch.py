@@ -128,7 +128,8 @@ options:
         default: 0
   force:
     description:
-      - Send traffic to instances without asking whether they are ready, and settle at any percents.
+      - Send traffic to instances without asking whether they are ready, take the last ready one out, and settle at any
+        percents.
       - A change that exceeds its O(loss_budget) stays.
     type: bool
     default: false
@@ -145,6 +146,7 @@ notes:
   - An instance counts as ready when it answers its readiness path with 2xx to this balancer, now.
   - Every instance of a slot that gains traffic must be ready. For the stable slot one is enough, the others are taken
     out, so that the traffic can always return to it.
+  - The last ready instance of a slot with traffic is not taken out.
 """
 
 EXAMPLES = r"""

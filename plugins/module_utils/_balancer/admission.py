@@ -1,11 +1,14 @@
 # Copyright: (c) 2026, The slipway.release developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which instances must be ready before a change, and what becomes of those that are not. Touches nothing."""
+"""Which instances must be ready before a change, and what becomes of those that are not. Touches nothing.
+
+No change leads traffic to an instance that is not ready, and none takes the last ready one out of a slot with traffic.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Container
 from dataclasses import dataclass
 
 from .._common.errors import StateError
@@ -83,3 +86,38 @@ def admission(
         named=frozenset(named),
         stable=recorded.stable,
     )
+
+
+@dataclass(frozen=True)
+class Departure:
+    """Instances that are taken out of a slot which keeps traffic, and those that stay in it."""
+
+    slot: str
+    leaving: tuple[str, ...]
+    staying: tuple[str, ...]
+
+    def refuse(self, complaints: Container[str]) -> None:
+        """Refuse to take the last ready instance out.
+
+        :param complaints: the instances that are not ready.
+        :raises StateError: one that leaves is ready, and none that stays.
+        """
+        ready = [name for name in self.leaving if name not in complaints]
+        if ready and all(name in complaints for name in self.staying):
+            raise StateError(
+                f"{', '.join(ready)} would leave slot {self.slot} with traffic and nobody ready: "
+                f"{', '.join(self.staying)} not ready, as seen from this balancer",
+                where="servers",
+                remedy="repair one of those that stay, or move the traffic first; 'force' takes it out all the same",
+            )
+
+
+def departures(config: BalancerConfig, recorded: State, wanted: State) -> list[Departure]:
+    """What leaves the slots that have traffic afterwards."""
+    found = []
+    for slot in SLOTS:
+        staying = wanted.admitted(config, slot)
+        leaving = tuple(name for name in recorded.admitted(config, slot) if name not in staying)
+        if wanted.percents[slot] and leaving and staying:
+            found.append(Departure(slot, leaving, staying))
+    return found

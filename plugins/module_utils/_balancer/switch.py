@@ -16,7 +16,7 @@ from .._common import clock
 from .._common.errors import InputError, SlipwayError, StateError, SystemFailure
 from .._common.fence import Fence
 from .._common.journal import Journal
-from .admission import admission
+from .admission import admission, departures
 from .base import Balancer, Live
 from .config import SLOTS, BalancerConfig
 from .drain import refuse_endless
@@ -124,7 +124,7 @@ def switch(
     :param fence: in ``balancer.directory``, with the token of the deployment, or 0 for the host's agent.
     :param check: find out everything and change nothing.
     :raises StaleTokenError: a newer deployment has acted on this host.
-    :raises StateError: an instance that would gain traffic is not ready, or no server would be left.
+    :raises StateError: an instance that would gain traffic is not ready, or no ready server would be left.
     :raises SystemFailure: the balancer does not run, or does not do what was asked.
     """
     change.check(balancer.config, fence.token)
@@ -206,11 +206,16 @@ class _Switch:
             return wanted
         admitted = admission(self.config, recorded, self.live, wanted, self.change.servers)
         asked = [name for name in admitted.asked if name not in self.change.down]
-        complaints = self.surroundings.unready(self.config, asked)
-        admitted.refuse(complaints)
+        leaving = departures(self.config, recorded, wanted)
+        others = {name for departure in leaving for name in departure.leaving + departure.staying}.difference(asked)
+        complaints = self.surroundings.unready(self.config, [*asked, *sorted(others)])
+        unready_asked = {name: complaint for name, complaint in complaints.items() if name in asked}
+        admitted.refuse(unready_asked)
+        for departure in leaving:
+            departure.refuse(complaints)
         down = set(wanted.down) - set(asked)
         if not self.balancer.capabilities.native_health:
-            down |= set(complaints)
+            down |= set(unready_asked)
         return replace(wanted, down=tuple(down))
 
     def _act(self, after: State) -> None:

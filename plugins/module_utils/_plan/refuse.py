@@ -149,7 +149,7 @@ def lack_of_memory(fleet: Fleet, components: list[dict[str, Any]], place: dict[s
             raise StateError(
                 f"{available >> 20} MiB of memory are available, slot {slot} may need {memory >> 20} MiB",
                 where=host.name,
-                remedy="free memory on the host, lower memory_max in slipway_components, or use slipway_rollout rolling",
+                remedy="free memory, lower memory_max in slipway_components, or use slipway_rollout rolling",
             )
 
 

@@ -86,6 +86,13 @@ def test_the_last_server_of_a_slot_with_traffic_is_not_taken_out(host: Host) -> 
     assert ask()[0] == 200
 
 
+def test_the_last_ready_server_is_not_taken_out(host: Host, instances: dict[str, Instance]) -> None:
+    instances["blue-app2"].kill()
+    with pytest.raises(StateError, match="blue-app1 would leave slot blue with traffic and nobody ready"):
+        host.switch(servers={"blue-app1": "drain"})
+    assert ask()[0] == 200
+
+
 def test_a_server_that_its_configuration_disables_takes_part_when_it_is_asked_to(own: Host) -> None:
     """HAProxy keeps the bit for "maintenance by configuration" when the server is ready again."""
     line = f"server blue-app1 {CONFIG.servers['blue']['app1']}"

@@ -76,6 +76,16 @@ def test_a_server_that_failed_for_a_moment_is_not_shut_out(host: Host, instances
         instances[dead].start()
 
 
+def test_the_last_ready_server_is_not_taken_out(host: Host, instances: dict[str, Instance]) -> None:
+    instances["blue-app2"].end()
+    with pytest.raises(StateError, match="blue-app1 would leave slot blue with traffic and nobody ready"):
+        host.switch(servers={"blue-app1": "drain"})
+    assert "blue-app1" in host.routes()
+    instances["blue-app2"].start()
+    host.switch(servers={"blue-app1": "drain"})
+    assert "blue-app1" not in host.routes()
+
+
 def test_a_slot_of_dead_servers_is_refused_by_name(host: Host, instances: dict[str, Instance]) -> None:
     instances["green-app2"].end()
     with pytest.raises(StateError, match=r"green-app2 \(127.0.0.1:9084: ConnectionRefusedError"):

@@ -165,7 +165,6 @@ def test_the_stable_slot_takes_traffic_back_with_one_ready_instance(bench: Bench
 
 def test_a_server_returned_by_name_must_be_ready(bench: Bench) -> None:
     bench(servers={"blue-app1": "drain"})
-    assert bench.asked == []
     bench.dead = {"blue-app1"}
     with pytest.raises(StateError, match="blue-app1"):
         bench(servers={"blue-app1": "ready"})
@@ -207,6 +206,24 @@ def test_the_last_server_of_a_slot_with_traffic_cannot_be_taken_out(bench: Bench
     names = bench.balancer.config.instances("blue")
     with pytest.raises(StateError, match="without any server"):
         bench(servers=dict.fromkeys(names, "quarantine"), force=True)
+
+
+@pytest.mark.parametrize("asked", ["drain", "quarantine"])
+def test_the_last_ready_server_of_a_slot_with_traffic_is_not_taken_out(bench: Bench, asked: str) -> None:
+    bench.dead = {"blue-app2", "blue-app3"}
+    with pytest.raises(StateError, match="blue-app1 would leave slot blue with traffic and nobody ready") as refused:
+        bench(servers={"blue-app1": asked}, percents=HALF)
+    assert "blue-app2, blue-app3 not ready" in refused.value.what
+    assert bench.balancer.applied == 0
+    assert bench(servers={"blue-app1": asked}, force=True).after.servers == {"blue-app1": asked}
+
+
+def test_a_server_is_taken_out_when_one_that_stays_is_ready_or_none_is_lost(bench: Bench) -> None:
+    bench.dead = {"blue-app2"}
+    assert bench(servers={"blue-app1": "drain"}).after.down == (), "what stays is the watch's to judge"
+    bench.dead = {"blue-app2", "blue-app3"}
+    assert bench(servers={"blue-app2": "drain"}).changed, "it was not ready itself"
+    assert bench(servers={"blue-app3": "drain"}, percents=GREEN).changed, "the slot has no traffic afterwards"
 
 
 def test_a_lease_is_armed_and_armed_again(bench: Bench) -> None:
