@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs ``ansible-test sanity`` on every ansible-core of the development environments, without containers.
 
-Works on a copy of the tree below ``.cache/sanity``, where ansible-test finds the directory names it insists on, and
-with a home directory of its own there.
+Works on copies of the tree below ``.cache/sanity``, where ansible-test finds the directory names it insists on, and
+with home directories of their own there.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 from tools.environments import CACHE, TOP, Environment, ready_environments, search_path
+from tools.side_by_side import failures
 
 WORK = CACHE / "sanity"
-HOME = WORK / "home"
 BOOTSTRAP = "import ensurepip\nensurepip.bootstrap(default_pip=True)\n"
 
 
@@ -33,7 +34,7 @@ def main() -> int:
     if not environments:
         print("sanity: no development environment; run 'make setup'")
         return 1
-    failed = [environment.name for environment in environments if run(environment, arguments) != 0]
+    failed = failures(environments, lambda environment, output: run(environment, arguments, output))
     if failed:
         print(f"sanity: FAILED on {' and '.join(failed)}")
         return 1
@@ -41,15 +42,15 @@ def main() -> int:
     return 0
 
 
-def run(environment: Environment, arguments: list[str]) -> int:
+def run(environment: Environment, arguments: list[str], output: IO[bytes]) -> int:
     """Run ansible-test of one environment on a fresh copy of the tree."""
-    print(f"sanity: ansible-core {environment.core}", flush=True)
+    home = WORK / environment.name / "home"
     collection = WORK / environment.name / "ansible_collections" / "slipway" / "release"
     copy_tree(collection)
-    write_home(environment)
+    write_home(home, environment)
     command = [str(environment.bin / "ansible-test"), "sanity", "--requirements", "--color", "no", *arguments]
-    variables = {**os.environ, "HOME": str(HOME), "PATH": search_path(environment.bin)}
-    return subprocess.run(command, cwd=collection, env=variables, check=False).returncode
+    variables = {**os.environ, "HOME": str(home), "PATH": search_path(environment.bin)}
+    return subprocess.run(command, cwd=collection, env=variables, stdout=output, stderr=output, check=False).returncode
 
 
 def copy_tree(destination: Path) -> None:
@@ -69,13 +70,13 @@ def copy_tree(destination: Path) -> None:
     subprocess.run(["git", "init", "--quiet", destination], check=True)
 
 
-def write_home(environment: Environment) -> None:
+def write_home(home: Path, environment: Environment) -> None:
     """Give ansible-test a home with this machine's pip settings and a bootstrap of pip that downloads nothing."""
-    cache = HOME / ".ansible" / "test" / "cache"
+    cache = home / ".ansible" / "test" / "cache"
     cache.mkdir(parents=True, exist_ok=True)
     version = pip_version(environment)
     (cache / f"get_pip_{version.replace('.', '_')}.py").write_text(BOOTSTRAP, encoding="ascii")
-    settings = HOME / ".config" / "pip" / "pip.conf"
+    settings = home / ".config" / "pip" / "pip.conf"
     settings.parent.mkdir(parents=True, exist_ok=True)
     settings.touch(mode=0o600)
     settings.write_text(pip_settings(environment), encoding="utf-8")

@@ -8,27 +8,28 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from typing import IO
 
 from tools.environments import COLLECTIONS, TOP, Environment, ready_environments, search_path
+from tools.side_by_side import failures
 
 NOTHING_COLLECTED = 5
 
 
 def main(arguments: list[str]) -> int:
-    """Run them all, the second environment also when the first fails."""
+    """Run them all, whichever of them fails."""
     environments = ready_environments()
     if not environments:
         print("unit: no development environment; run 'make setup'")
         return 1
-    failed = [environment.name for environment in environments if run(environment, arguments) != 0]
+    failed = failures(environments, lambda environment, output: run(environment, arguments, output))
     if failed:
         print(f"unit: FAILED on {' and '.join(failed)}")
     return 1 if failed else 0
 
 
-def run(environment: Environment, arguments: list[str]) -> int:
+def run(environment: Environment, arguments: list[str], output: IO[bytes]) -> int:
     """Run pytest of one environment."""
-    print(f"unit: ansible-core {environment.core}", flush=True)
     variables = {
         **os.environ,
         "PATH": search_path(environment.bin),
@@ -36,7 +37,7 @@ def run(environment: Environment, arguments: list[str]) -> int:
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     command = [str(environment.bin / "python"), "-m", "pytest", *(arguments or ["tests/unit"])]
-    code = subprocess.run(command, cwd=TOP, env=variables, check=False).returncode
+    code = subprocess.run(command, cwd=TOP, env=variables, stdout=output, stderr=output, check=False).returncode
     return 0 if arguments and code == NOTHING_COLLECTED else code
 
 
