@@ -337,16 +337,27 @@ options:
           - For V(haproxy) and V(nginx_log), the position that an earlier analysis returned, to measure on from there
             without a gap. What was counted before still counts.
         type: dict
+      skip:
+        description: Why the metric is not measured. It is one of RV(left_out) then, and does not decide.
+        type: str
   deadline:
     description:
       - Seconds from the first metric on, after which metrics that are not decided are V(insufficient).
       - V(0) is no deadline; the counts and timeouts of the metrics end the analysis then.
     type: int
     default: 0
+  duration:
+    description:
+      - Seconds that the metrics take at least. What is decided early is waited out, unless a metric has failed or could
+        not be measured.
+      - V(0) ends the call as soon as everything is decided.
+    type: int
+    default: 0
   slice_seconds:
     description:
       - Seconds after which the call ends although metrics are undecided, so that a lease can be renewed. A later call
         goes on with them, with the same O(metrics) and O(earlier), and judges the requests of all slices together.
+      - The call takes these seconds when everything is decided too, as with O(duration).
       - V(0) measures to the end.
     type: int
     default: 0
@@ -535,8 +546,14 @@ on_course:
   returned: always, unless the options are refused
   type: bool
   sample: true
+left_out:
+  description: The metrics that were not measured, each with its C(name) and the C(reason), O(metrics[].skip).
+  returned: always, unless the options are refused
+  type: list
+  elements: dict
+  sample: [{name: errors, reason: "it compares with the stable side, which has no traffic at 100 %"}]
 metrics:
-  description: The finding of every metric, in the order of the option; the evidence of the analysis.
+  description: The finding of every other metric, in the order of the option; the evidence of the analysis.
   returned: always, unless the options are refused
   type: list
   elements: dict
@@ -637,6 +654,7 @@ ARGUMENTS = {
     "checks": {"type": "list", "elements": "dict", "options": CHECK},
     "metrics": {"type": "list", "elements": "dict", "options": METRIC},
     "deadline": {"type": "int", "default": 0},
+    "duration": {"type": "int", "default": 0},
     "slice_seconds": {"type": "int", "default": 0},
     "earlier": {"type": "list", "elements": "dict", "default": []},
     "fail_fast": {"type": "bool", "default": False},
@@ -646,7 +664,8 @@ ARGUMENTS = {
 
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Parse, ask, measure, and put the result together."""
-    raw_checks, raw_metrics = module.params["checks"] or [], module.params["metrics"] or []
+    raw_checks = module.params["checks"] or []
+    raw_metrics, left_out = metric_spec.without_skipped(module.params["metrics"] or [])
     continued.check(module.params["earlier"], raw_metrics)
     raw_metrics = continued.with_positions(raw_metrics, module.params["earlier"])
     module.no_log_values.update(credentials(raw_checks) | metric_spec.credentials(raw_metrics))
@@ -661,6 +680,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         "elapsed_ms": int((time.monotonic() - began) * 1000),
         "checks": as_results(findings),
         "metrics": analysis.as_results(measured),
+        "left_out": left_out,
         "on_course": all(finding.verdict == PASS for finding in findings) and analysis.on_course(measured),
     }
 
@@ -678,6 +698,7 @@ def _measured(module: AnsibleModule, checked: list[Finding], metrics: list[Metri
     return analysis.Analysis(
         metrics,
         deadline=module.params["deadline"],
+        duration=module.params["duration"],
         slice_seconds=module.params["slice_seconds"],
         earlier=module.params["earlier"],
     ).run()

@@ -43,4 +43,5 @@ METRIC: dict[str, Any] = {
     "window": {"type": "int"},
     "least_requests": {"type": "int"},
     "position": {"type": "dict"},
+    "skip": {"type": "str"},
 }

@@ -85,6 +85,15 @@ class Condition:
             raise NotApplicable(f"'{self.text}' needs a number that is too large") from exc
 
 
+def names_in(text: str) -> frozenset[str]:
+    """The names that a condition uses; none of a text that cannot be read."""
+    try:
+        root = ast.parse(" ".join(text.strip().splitlines()), mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return frozenset()
+    return frozenset(node.id for node in ast.walk(root) if isinstance(node, ast.Name))
+
+
 class _Checker:
     """Parses one condition and refuses everything that the language does not have."""
 

@@ -77,6 +77,7 @@ class Analysis:
 
     :param metrics: what to measure.
     :param deadline: seconds after which what is undecided stays so; 0 for no such end.
+    :param duration: seconds that it takes at least, unless something speaks against going on.
     :param slice_seconds: seconds after which a later analysis goes on; 0 for none.
     :param earlier: what the analysis before returned as its metrics, when this one goes on.
     """
@@ -87,26 +88,32 @@ class Analysis:
         *,
         clock: Clock | None = None,
         deadline: int = 0,
+        duration: int = 0,
         slice_seconds: int = 0,
         earlier: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         self.clock = clock or Clock()
         self.deadline = deadline
+        self.duration = max(duration, slice_seconds)
         self.slice_seconds = slice_seconds
         found = {one["name"]: one for one in earlier}
         self._tracks = [_track(metric, found.get(metric.name)) for metric in metrics]
 
     def run(self) -> list[MetricFinding]:
-        """Measure every metric until it is decided."""
+        """Measure every metric until it is decided, and wait for what is left of the time."""
         while open_tracks := [track for track in self._tracks if not track.judge.verdict]:
             due = min(track.due for track in open_tracks)
             if self.slice_seconds and due >= self.slice_seconds:
-                self.clock.wait(max(0.0, self.slice_seconds - self.clock.elapsed()))
                 break
             if self.deadline and max(due, self.clock.elapsed()) >= self.deadline:
                 self._expire(open_tracks)
             else:
                 self._round(open_tracks, due)
+        if on_course(self._findings()):
+            self.clock.wait(max(0.0, self.duration - self.clock.elapsed()))
+        return self._findings()
+
+    def _findings(self) -> list[MetricFinding]:
         return [_finding(track, self.clock.elapsed()) for track in self._tracks]
 
     def _round(self, open_tracks: list[_Track], due: float) -> None:

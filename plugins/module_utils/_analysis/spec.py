@@ -45,6 +45,12 @@ def parse(raw: list[dict[str, Any]]) -> list[Metric]:
     return metrics
 
 
+def without_skipped(raw: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
+    """The metrics that are measured, and the others with the reason."""
+    skipped = [{"name": str(metric.get("name")), "reason": metric["skip"]} for metric in raw if metric.get("skip")]
+    return [metric for metric in raw if not metric.get("skip")], skipped
+
+
 def credentials(raw: list[dict[str, Any]]) -> set[str]:
     """Values of headers that look like credentials, so that not even the refusal of them shows one."""
     return {

@@ -19,7 +19,7 @@ from .._analysis.arguments import METRIC
 from .._analysis.factory import SOURCES
 from .._balancer.config import PATH, STICKY_NAME
 from .._checks.build import smoke_checks as built_checks
-from .._checks.metrics import step_metrics
+from .._checks.metrics import needed, step_metrics
 from .._common.errors import InputError
 from .._gate.arguments import CHECK
 from .._gate.spec import parse
@@ -404,11 +404,12 @@ def batches(values: dict[str, Any], context: Context) -> Iterator[InputError]:
 
 
 def analysis(values: dict[str, Any], context: Context) -> Iterator[InputError]:
-    """Each metric is what the module takes once the rollout has added what it knows, and some step is watched."""
+    """Each metric is what the module takes once the rollout has added what it knows, and fits the steps it decides."""
     metrics = values["slipway_analysis"]
+    watched = _watched(values, context.verb)
     for index, metric in enumerate(metrics):
-        yield from _metric(f"slipway_analysis[{index}]", metric)
-    if metrics and not any(_watched(values)):
+        yield from _metric(f"slipway_analysis[{index}]", metric, watched)
+    if metrics and not watched and context.verb != "rollback":
         yield problem(
             "no step is watched, so nothing would be measured",
             "slipway_analysis",
@@ -416,28 +417,61 @@ def analysis(values: dict[str, Any], context: Context) -> Iterator[InputError]:
         )
 
 
-def _watched(values: dict[str, Any]) -> list[int]:
-    if values["slipway_rollout"] == "rolling":
-        return [values["slipway_batch_pause"], values["slipway_bake"]]
-    pauses = [step["pause"] for step in values["slipway_canary_steps"]]
-    return [values["slipway_bake"], *(pauses if values["slipway_rollout"] == "canary" else [])]
+def _watched(values: dict[str, Any], verb: str) -> dict[str, int]:
+    """The variables that say how long steps are watched, with their seconds; a rollback has no steps of a canary."""
+    rollout = values["slipway_rollout"]
+    names = ["slipway_bake", "slipway_batch_pause"] if rollout == "rolling" else ["slipway_bake"]
+    lengths = {name: values[name] for name in names}
+    if rollout == "canary" and verb != "rollback":
+        steps = enumerate(values["slipway_canary_steps"])
+        lengths.update({f"slipway_canary_steps[{index}].pause": step["pause"] for index, step in steps})
+    return {name: seconds for name, seconds in lengths.items() if seconds > 0}
 
 
-def _metric(where: str, metric: Mapping[str, Any]) -> Iterator[InputError]:
+def _metric(where: str, metric: Mapping[str, Any], watched: Mapping[str, int]) -> Iterator[InputError]:
     if not metric.get("type"):
         yield problem("it is not set", f"{where}.type", f"use one of {', '.join(SOURCES)}")
         return
     try:
-        built = step_metrics([metric], {"app": "app", "slot": "green", "stable_slot": "blue"}, A_DAY)[0]
+        built = _in_step(metric, A_DAY)
         unknown = sorted(set(built) - set(METRIC))
         if unknown:
             yield problem("a metric has no such field", f"{where}.{unknown[0]}", f"remove {unknown[0]}, or correct it")
             return
         metric_spec.parse([convert_options(METRIC, {**built, "count": metric.get("count", 1)})])
+        yield from _fits(where, metric, watched)
     except (Unconvertible, ValueError) as exc:
         yield problem(str(exc), where, "see the metrics of module health_gate for what it takes")
     except InputError as exc:
         yield problem(exc.what, exc.where.replace("metrics[0]", where), exc.remedy)
+
+
+def _in_step(metric: Mapping[str, Any], seconds: int) -> dict[str, Any]:
+    plan = {"app": "app", "slot": "green", "stable_slot": "blue"}
+    return step_metrics([metric], plan, seconds, {"blue": 90, "green": 10})[0]
+
+
+def _fits(where: str, metric: Mapping[str, Any], watched: Mapping[str, int]) -> Iterator[InputError]:
+    """What a metric needs must fit into every step that it is to decide, or it would be undecided there."""
+    if not watched:
+        return
+    name, seconds = min(watched.items(), key=lambda item: item[1])
+    need = needed(_in_step(metric, seconds))
+    if need > seconds:
+        fitting = ", leave count out" if "count" in metric else ""
+        yield problem(
+            f"it is decided after {need} s, and {name} is {seconds} s",
+            where,
+            f"lower its interval or initial_delay{fitting}, or set {name} to at least {need}",
+        )
+    longest, most = max(watched.items(), key=lambda item: item[1])
+    count = int(_in_step(metric, most).get("count", 1))
+    if count > metric_spec.MOST_MEASUREMENTS:
+        yield problem(
+            f"it would be measured {count} times in the {most} s of {longest}",
+            f"{where}.interval",
+            f"raise it to at least {-(-most // metric_spec.MOST_MEASUREMENTS)} seconds",
+        )
 
 
 def loss_budget(values: dict[str, Any], context: Context) -> Iterator[InputError]:

@@ -11,10 +11,13 @@ from __future__ import annotations
 from typing import Any
 
 SLICES_OF_A_LEASE = 3
+MOST_GRACE = 30
 
 
 def watch_slices(seconds: int, lease_seconds: int) -> list[dict[str, Any]]:
     """The slices in order, each at most a third of a lease; none for no time.
+
+    The last one has a deadline: what could not be measured may be asked for again, but not for as long as a lease.
 
     :param seconds: how long to watch in all.
     :param lease_seconds: length of the lease.
@@ -22,5 +25,9 @@ def watch_slices(seconds: int, lease_seconds: int) -> list[dict[str, Any]]:
     longest = max(1, lease_seconds // SLICES_OF_A_LEASE)
     lengths = [longest] * (seconds // longest) + [seconds % longest]
     kept = [length for length in lengths if length]
-    last = len(kept) - 1
-    return [{"seconds": length, "first": number == 0, "last": number == last} for number, length in enumerate(kept)]
+    return [_slice(length, number == 0, number == len(kept) - 1, longest) for number, length in enumerate(kept)]
+
+
+def _slice(seconds: int, first: bool, last: bool, longest: int) -> dict[str, Any]:
+    deadline = seconds + min(longest, MOST_GRACE) if last else 0
+    return {"seconds": seconds, "first": first, "last": last, "deadline": deadline}

@@ -14,6 +14,7 @@ import pytest
 from ansible_collections.slipway.release.plugins.module_utils._analysis import earlier as continued
 from ansible_collections.slipway.release.plugins.module_utils._analysis.model import Limits
 from ansible_collections.slipway.release.plugins.module_utils._analysis.run import Analysis, as_results, on_course
+from ansible_collections.slipway.release.plugins.module_utils._analysis.spec import without_skipped
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError
 
 from .conftest import BROKEN, FakeClock, scripted
@@ -61,6 +62,50 @@ def test_the_interval_goes_on_over_the_end_of_a_slice() -> None:
     found = as_results(first.run())
     assert first.clock.elapsed() == 100
     assert (found[0]["due_in_ms"], found[0]["reason"]) == (20_000, "not decided yet: 2 of 3 measurements were made")
+
+
+@pytest.mark.parametrize("ends", [{"slice_seconds": 600}, {"duration": 600}, {"duration": 600, "deadline": 660}])
+def test_what_is_decided_early_is_waited_out(ends: dict[str, int]) -> None:
+    analysis = Analysis([scripted(1, 1, success="result == 1")], clock=FakeClock(), **ends)
+    (finding,) = analysis.run()
+    assert (finding.verdict, finding.due_in, analysis.clock.elapsed()) == ("pass", None, 600)
+
+
+@pytest.mark.parametrize("bad", [9, None])
+def test_what_speaks_against_going_on_is_not_waited_out(bad: Any) -> None:
+    analysis = Analysis([scripted(1, bad, 1, success="result == 1")], clock=FakeClock(), duration=600)
+    analysis.run()
+    assert analysis.clock.elapsed() == 60
+
+
+def test_what_was_decided_in_an_earlier_slice_is_waited_out_too() -> None:
+    metric = scripted(1, success="result == 1")
+    found = as_results(Analysis([metric], clock=FakeClock(), slice_seconds=100).run())
+    later = Analysis([metric], clock=FakeClock(), duration=50, deadline=80, earlier=json.loads(json.dumps(found)))
+    assert (later.run()[0].verdict, later.clock.elapsed()) == ("pass", 50)
+
+
+def test_without_metrics_the_time_passes_all_the_same() -> None:
+    analysis = Analysis([], clock=FakeClock(), duration=50)
+    assert (analysis.run(), analysis.clock.elapsed()) == ([], 50)
+
+
+def test_the_last_measurement_may_fall_on_the_end_and_may_be_late_but_not_for_ever() -> None:
+    def last(*script: Any) -> tuple[str, float]:
+        metric = scripted(*script, success="result == 1", differences=True, schedule={"interval": 60, "count": 2})
+        analysis = Analysis([metric], clock=FakeClock(), duration=120, deadline=180)
+        return analysis.run()[0].verdict, analysis.clock.elapsed()
+
+    assert last(1, 1) == ("pass", 120)
+    assert last(1, BROKEN, 1) == ("pass", 130)
+    metric = scripted(1, success="result == 1", schedule={"interval": 100, "count": 3})
+    analysis = Analysis([metric], clock=FakeClock(), duration=120, deadline=180)
+    assert (analysis.run()[0].verdict, analysis.clock.elapsed()) == ("insufficient", 180)
+
+
+def test_what_is_skipped_is_not_measured_and_is_told() -> None:
+    raw = [{"name": "a", "type": "sql", "skip": None}, {"name": "b", "type": "sql", "skip": "no stable side"}]
+    assert without_skipped(raw) == ([raw[0]], [{"name": "b", "reason": "no stable side"}])
 
 
 def test_what_is_undecided_is_on_course_and_what_failed_is_not() -> None:

@@ -8,14 +8,20 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.slipway.release.plugins.module_utils._checks.metrics import step_metrics
+from ansible_collections.slipway.release.plugins.module_utils._checks.metrics import needed, step_metrics
 
 PLAN = {"app": "shop", "slot": "green", "stable_slot": "blue"}
 SLOTS = {"stable": "blue", "canary": "green"}
 
 
-def of(metric: dict[str, Any], seconds: int = 100, **plan: Any) -> dict[str, Any]:
-    return step_metrics([{"name": "one", **metric}], {**PLAN, **plan}, seconds)[0]
+SHARED = {"blue": 90, "green": 10}
+WHOLE = {"blue": 0, "green": 100}
+
+
+def of(
+    metric: dict[str, Any], seconds: int = 100, percents: dict[str, int] | None = None, **plan: Any
+) -> dict[str, Any]:
+    return step_metrics([{"name": "one", **metric}], {**PLAN, **plan}, seconds, percents or SHARED)[0]
 
 
 @pytest.mark.parametrize("kind", ["haproxy", "nginx_log"])
@@ -24,8 +30,54 @@ def test_traffic_is_compared_between_the_slots_of_the_plan(kind: str) -> None:
     assert made == {"name": "one", "type": kind, "interval": 30, "count": 3, "app": "shop", "slots": SLOTS}
 
 
-def test_a_slot_that_is_refilled_has_nothing_to_be_compared_with() -> None:
-    assert "slots" not in of({"type": "haproxy", "interval": 30}, slot="blue")
+@pytest.mark.parametrize(("percents", "slot"), [(WHOLE, "green"), ({"blue": 100, "green": 0}, "blue")])
+def test_a_slot_with_all_the_traffic_is_the_canary(percents: dict[str, int], slot: str) -> None:
+    made = of({"type": "haproxy", "interval": 30, "failure_condition": "canary.error_rate > 5"}, percents=percents)
+    assert (made["slots"], "skip" in made) == ({"canary": slot}, False)
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        {"failure_condition": "canary.error_rate > stable.error_rate + 5"},
+        {
+            "failure_condition": "canary.error_rate > 50",
+            "success_condition": "canary.latency_ms.p99 <= stable.latency_ms.p99",
+        },
+    ],
+)
+@pytest.mark.parametrize("slots", [{}, {"slots": SLOTS}])
+def test_what_names_the_stable_side_is_left_out_where_that_has_no_traffic(
+    conditions: dict[str, str], slots: dict[str, Any]
+) -> None:
+    metric = {"type": "nginx_log", "interval": 30, **conditions, **slots}
+    assert of(metric, percents=WHOLE)["skip"] == "it compares with the stable side, which has no traffic at 100 %"
+    assert "skip" not in of(metric)
+
+
+def test_a_stable_side_that_no_condition_names_does_not_make_a_metric_wait_for_its_traffic() -> None:
+    metric = {"type": "nginx_log", "interval": 30, "slots": SLOTS, "failure_condition": "canary.errors > 'stable'"}
+    assert of(metric, percents=WHOLE)["slots"] == {"canary": "green"}
+
+
+def test_other_sources_are_left_out_too_when_they_compare() -> None:
+    metric = {"type": "prometheus", "slots": SLOTS, "success_condition": "canary <= stable"}
+    assert "skip" in of(metric, percents=WHOLE)
+    assert "skip" not in of({"type": "prometheus", "success_condition": "result < 5"}, percents=WHOLE)
+
+
+@pytest.mark.parametrize(
+    ("metric", "seconds"),
+    [
+        ({"type": "nginx_log", "interval": 60, "count": 10}, 600),
+        ({"type": "nginx_log", "interval": 60, "initial_delay": 30, "count": 2}, 150),
+        ({"type": "sql", "interval": 60, "count": 10}, 540),
+        ({"type": "sql"}, 0),
+        ({"type": "sql", "initial_delay": 20}, 20),
+    ],
+)
+def test_how_long_it_takes_until_a_metric_is_decided(metric: dict[str, Any], seconds: int) -> None:
+    assert needed(metric) == seconds
 
 
 def test_other_sources_know_no_slots() -> None:

@@ -66,6 +66,14 @@ ERRORS = {
     "interval": 10,
     "failure_condition": "canary.error_rate > stable.error_rate + 5",
 }
+CANARY = {
+    "slipway_rollout": "canary",
+    "slipway_canary_steps": [
+        {"percent": 5, "pause": 0},
+        {"percent": 10, "pause": 60},
+        {"percent": 50, "pause": 600},
+    ],
+}
 CASES: list[tuple[str, dict[str, Any], str, str]] = [
     ("app missing", {"slipway_app": None}, "slipway_app", "set slipway_app"),
     ("app malformed", {"slipway_app": "Shop_1"}, "slipway_app", "lower-case"),
@@ -126,6 +134,30 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
         {"slipway_bake": 60, "slipway_analysis": [{**ERRORS, "interval": "often"}]},
         "slipway_analysis[0]",
         "health_gate",
+    ),
+    (
+        "a metric that the bake is too short for",
+        {"slipway_bake": 9, "slipway_analysis": [ERRORS]},
+        "slipway_analysis[0]",
+        "set slipway_bake to at least 10",
+    ),
+    (
+        "a count that only one of the steps is long enough for",
+        {**CANARY, "slipway_analysis": [{**ERRORS, "count": 7}]},
+        "slipway_analysis[0]",
+        "leave count out, or set slipway_canary_steps[1].pause to at least 70",
+    ),
+    (
+        "a batch that is shorter than a metric",
+        {"slipway_rollout": "rolling", "slipway_batch_pause": 5, "slipway_analysis": [ERRORS]},
+        "slipway_analysis[0]",
+        "set slipway_batch_pause to at least 10",
+    ),
+    (
+        "a metric that is measured too often",
+        {"slipway_bake": 86400, "slipway_analysis": [ERRORS]},
+        "slipway_analysis[0].interval",
+        "raise it to at least 60",
     ),
     ("a negative bake", {"slipway_bake": -1}, "slipway_bake", "use 0 to"),
     ("a meter that is a flood", {"slipway_loss_budget": {"rate": 5000}}, "slipway_loss_budget.rate", "use 0 to 1000"),
@@ -387,3 +419,13 @@ def test_every_variable_is_documented(name: str) -> None:
 
     assert name.startswith("slipway_")
     _every_option(name, SPEC[name], judge)
+
+
+@pytest.mark.parametrize("count", [{}, {"count": 6}])
+def test_a_metric_that_fits_every_watched_step_is_accepted(tmp_path: Path, count: dict[str, int]) -> None:
+    assert accepted(tmp_path, **CANARY, slipway_analysis=[{**ERRORS, **count}]).canary_steps[1]["pause"] == 60
+
+
+def test_a_rollback_is_not_refused_for_what_its_canary_would_have_measured(tmp_path: Path) -> None:
+    variables = {**good(tmp_path), **CANARY, "slipway_analysis": [{**ERRORS, "count": 100}]}
+    assert validate(variables, GROUPS, verb="rollback", base=tmp_path).analysis

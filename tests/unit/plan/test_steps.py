@@ -102,3 +102,10 @@ def test_a_slice_is_at_most_a_third_of_a_lease(seconds: int, lease: int, lengths
     assert [part["seconds"] for part in slices] == lengths
     assert [part["first"] for part in slices] == [True] * bool(lengths) + [False] * (len(lengths) - 1)
     assert [part["last"] for part in slices] == [False] * (len(lengths) - 1) + [True] * bool(lengths)
+    assert [part["deadline"] for part in slices[:-1]] == [0] * (len(slices) - 1 if slices else 0)
+
+
+@pytest.mark.parametrize(("lease", "grace"), [(900, 30), (300, 30), (60, 20), (6, 2)])
+def test_the_last_slice_ends_soon_after_its_time_and_before_the_lease(lease: int, grace: int) -> None:
+    last = watch_slices(250, lease)[-1]
+    assert last["deadline"] - last["seconds"] == grace
