@@ -18,6 +18,13 @@ def instance_checks(
     return build.instance_checks(plan, addresses, build.Patience(interval, successes, deadline))
 
 
+def leaving_checks(
+    plan: Mapping[str, Any], addresses: Mapping[str, str], *, interval: int, successes: int, deadline: int
+) -> list[dict[str, Any]]:
+    """Readiness of what the plan's batches stop in the stable slot."""
+    return build.leaving_checks(plan, addresses, build.Patience(interval, successes, deadline))
+
+
 def listener_checks(
     plan: Mapping[str, Any], port: int, host_header: str, *, interval: int, successes: int, deadline: int
 ) -> list[dict[str, Any]]:
@@ -37,6 +44,7 @@ class FilterModule:
         """Filter name to function."""
         return {
             "instance_checks": instance_checks,
+            "leaving_checks": leaving_checks,
             "listener_checks": listener_checks,
             "smoke_checks": smoke_checks,
         }

@@ -32,14 +32,21 @@ def instance_checks(plan: Mapping[str, Any], addresses: Mapping[str, str], patie
     :param addresses: application host to the address under which the one who checks reaches it.
     """
     return [
-        {
-            "name": f"{component['name']} on {host}",
-            "type": "http",
-            "url": f"http://{address}:{component['ports'][plan['slot']]}{component['health']['ready']}",
-            **patience.fields(),
-        }
+        _instance_check(component, plan["slot"], host, address, patience)
         for host, address in addresses.items()
         for component in _http_components(plan)
+    ]
+
+
+def leaving_checks(plan: Mapping[str, Any], addresses: Mapping[str, str], patience: Patience) -> list[dict[str, Any]]:
+    """Readiness of what the plan's batches stop in the stable slot, as its own revision has it.
+
+    :param addresses: application host to the address under which the one who checks reaches it.
+    """
+    return [
+        _instance_check(component, plan["stable_slot"], host, address, patience)
+        for host, address in addresses.items()
+        for component in plan["leaving"][host]
     ]
 
 
@@ -69,6 +76,17 @@ def smoke_checks(checks: Sequence[Mapping[str, Any]], port: int, host_header: st
         }
         for number, check in enumerate(checks, start=1)
     ]
+
+
+def _instance_check(
+    component: Mapping[str, Any], slot: str, host: str, address: str, patience: Patience
+) -> dict[str, Any]:
+    return {
+        "name": f"{component['name']} on {host}",
+        "type": "http",
+        "url": f"http://{address}:{component['ports'][slot]}{component['health']['ready']}",
+        **patience.fields(),
+    }
 
 
 def _host(header: str) -> dict[str, str]:

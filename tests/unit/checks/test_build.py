@@ -8,6 +8,7 @@ from __future__ import annotations
 from ansible_collections.slipway.release.plugins.module_utils._checks.build import (
     Patience,
     instance_checks,
+    leaving_checks,
     listener_checks,
     smoke_checks,
 )
@@ -36,6 +37,13 @@ def test_each_host_is_asked_at_its_address_on_the_port_of_the_slot():
         "http://10.0.0.22:8082/health/ready",
     ]
     assert all(check["successes"] == 3 and check["deadline"] == 60 for check in checks)
+
+
+def test_what_leaves_is_asked_where_its_own_revision_answers():
+    old = {"name": "front", "kind": "http", "ports": {"blue": 7081, "green": 7082}, "health": {"ready": "/ready"}}
+    plan = {**PLAN, "stable_slot": "blue", "leaving": {"app1": [old], "app2": [], "app3": [old]}}
+    (check,) = leaving_checks(plan, {"app1": "10.0.0.21", "app2": "10.0.0.22"}, PATIENCE)
+    assert (check["name"], check["url"]) == ("front on app1", "http://10.0.0.21:7081/ready")
 
 
 def test_no_host_gives_no_check_so_that_the_gate_is_insufficient():
