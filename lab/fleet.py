@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import access, machine, network, root
+from . import access, limits, machine, network, root
 from .commands import require
 from .errors import LabError
 from .plan import (
@@ -115,6 +115,7 @@ def up(name: str, host_names: Iterable[str] = DEFAULT_HOSTS) -> Plan:
     with locked(name):
         plan = claim(name, wanted)
         public_key = access.write(plan, base)
+        limits.require_inotify(sum(machine.leader(host) is None for host in plan.hosts))
         in_parallel(plan.hosts, lambda host: run_machine(plan, host, base, public_key))
     return plan
 
@@ -153,6 +154,7 @@ def start(name: str, host_name: str) -> None:
     with locked(name):
         plan = load(name)
         base = ensure_root()
+        limits.require_inotify(1)
         run_machine(plan, plan.host(host_name), base, access.write(plan, base))
 
 
