@@ -13,22 +13,23 @@ export ANSIBLE_HOME := $(CURDIR)/.cache/ansible
 
 NEWEST_BIN = $(firstword $(wildcard .cache/venv-newest/bin .cache/venv-oldest/bin))
 IN_ENVIRONMENT = PATH="$(CURDIR)/$(NEWEST_BIN):$$PATH" ANSIBLE_CONFIG="$(CURDIR)/ansible.cfg"
-TEST_STEPS = setup lint sanity unit lab-up integration molecule
+SCENARIO ?= blue_green_haproxy blue_green_nginx canary_haproxy rolling_nginx
+TEST_STEPS = setup lint sanity unit lab-up integration
 
-.PHONY: help setup demo test test-all lint format sanity unit integration system molecule exhaustive bench docs pins \
-	lab-up lab-down lab-ssh clean
+.PHONY: help setup demo test test-all lint format sanity unit integration system molecule molecule-all exhaustive bench \
+	docs pins lab-up lab-down lab-ssh clean
 
 help: ## show the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: setup ## deploy, refuse and roll back a sample application under live traffic
 	@$(IN_ENVIRONMENT) demo/run
 
 test: ## everything a change must pass
-	@SLIPWAY_LAB=test $(PYTHON) -m tools.steps $(TEST_STEPS) --finally lab-down
+	@SLIPWAY_LAB=test $(PYTHON) -m tools.steps $(TEST_STEPS) molecule --finally lab-down
 
 test-all: ## the same, faults of whole deployments, and many more rounds of each promise
-	@SLIPWAY_LAB=test $(PYTHON) -m tools.steps $(TEST_STEPS) system exhaustive --finally lab-down
+	@SLIPWAY_LAB=test $(PYTHON) -m tools.steps $(TEST_STEPS) molecule-all system exhaustive --finally lab-down
 
 setup: ## install missing packages and make the development environments
 	@$(PYTHON) -m tools.setup
@@ -51,9 +52,13 @@ integration: setup ## run the integration tests in a lab machine (AREA=... for o
 system: setup ## run the tests of whole deployments on a lab of their own (AREA=... for some)
 	@$(PYTHON) -m tools.system $(PYTEST)
 
-molecule: setup ## run the molecule scenarios (SCENARIO=... for one)
+molecule: setup ## run a molecule scenario for every balancer and rollout (SCENARIO="..." for others)
 	@$(IN_ENVIRONMENT) molecule reset > /dev/null 2>&1
-	@$(IN_ENVIRONMENT) molecule test $(if $(SCENARIO),--scenario-name $(SCENARIO),--all)
+	@$(IN_ENVIRONMENT) molecule test $(addprefix --scenario-name=,$(SCENARIO))
+
+molecule-all: setup ## run every molecule scenario
+	@$(IN_ENVIRONMENT) molecule reset > /dev/null 2>&1
+	@$(IN_ENVIRONMENT) molecule test --all
 
 exhaustive: setup ## run the tests that are marked exhaustive
 	@$(PYTHON) -m tools.unit tests/unit -m exhaustive
