@@ -276,8 +276,8 @@ SPEC: dict[str, dict[str, Any]] = {
         "type": "int",
         "default": 300,
         "units": "seconds",
-        "description": "How long a deployment stays in charge without a sign of life; longer than every deadline, and with "
-        "C(rolling) and C(simple) longer than one and a half times every deadline.",
+        "description": "How long a deployment stays in charge without a sign of life; longer than every deadline, and "
+        "with C(rolling) and C(simple) longer than one and a half times every deadline.",
     },
     "slipway_drain_deadline": {
         "type": "int",
