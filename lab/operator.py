@@ -114,12 +114,14 @@ class Operator:
             command += ["-e", f"{name}={value}"]
         return Running(playbook, command, log, cwd=self.repository, env=self._environment())
 
-    def act(self, host: str, module: str, arguments: Mapping[str, Any]) -> None:
+    def act(self, host: str, module: str, arguments: Mapping[str, Any], inventory: Path | None = None) -> None:
         """Run one module on a machine as root.
 
+        :param inventory: another one than the lab's, for a machine that is not in that.
         :raises RuntimeError: it failed.
         """
-        command = [str(self.ansible / "ansible"), host, "-i", str(self.repository / "inventories" / "lab"), "--become"]
+        machines = str(inventory or self.repository / "inventories" / "lab")
+        command = [str(self.ansible / "ansible"), host, "-i", machines, "--become"]
         command += ["-m", module, "-a", json.dumps(dict(arguments))]
         done = subprocess.run(
             command, cwd=self.repository, env=self._environment(), capture_output=True, text=True, check=False

@@ -20,7 +20,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._inputs.reading import PREFIX
 from ansible_collections.slipway.release.plugins.module_utils._inputs.validate import Inputs, validate
-from ansible_collections.slipway.release.plugins.module_utils._plan.foretold import set_up
+from ansible_collections.slipway.release.plugins.module_utils._plan.foretold import joined, set_up
 from ansible_collections.slipway.release.plugins.module_utils._plan.planner import Planned, plan
 from ansible_collections.slipway.release.plugins.module_utils._release.artifact import ResolvedArtifact, resolve
 from ansible_collections.slipway.release.plugins.module_utils._release.fetch import shown
@@ -30,6 +30,7 @@ ARGUMENTS = {
     "verb": {"type": "str", "required": True, "choices": ["deploy", "rollback", "validate"]},
     "purpose": {"type": "str", "choices": ["deploy", "rollback"]},
     "live": {"type": "dict"},
+    "set_up": {"type": "bool", "default": False},
 }
 FOR_DEPLOY = ("slipway_version", "slipway_artifact", "slipway_artifact_sha256")
 
@@ -61,6 +62,8 @@ class ActionModule(ActionBase):
         unknown: list[str] = []
         if self._task.check_mode:
             live, unknown = set_up(inputs, live)
+            if options["set_up"] and not unknown:
+                live, unknown = joined(inputs, live)
         planned = plan(
             inputs,
             _revision(inputs, found) if found else None,

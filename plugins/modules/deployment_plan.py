@@ -32,6 +32,12 @@ options:
   live:
     description: Host name to the result of M(slipway.release.host_info) there. Required unless O(verb=validate).
     type: dict
+  set_up:
+    description:
+      - Whether the play has set hosts up before. In check mode it has not, and the plan is made as if every balancer
+        of the inventory knew every application host, and a new one did what its peers do.
+    type: bool
+    default: false
 attributes:
   check_mode:
     description: Can run in check mode and return the plan without beginning it.

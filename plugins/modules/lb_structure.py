@@ -18,6 +18,8 @@ description:
   - When that fails the old files are put back and loaded again, so that a later reload or boot is safe.
   - Loads only when a file differs or the running balancer answers with another digest, so a run that was killed is
     completed by the next one. Traffic is moved with M(slipway.release.lb_switch), which needs no load.
+  - Refuses to forget a peer in O(config.agent.peers) whose agent answers that it is open, since nobody would switch it
+    any more. Stop its keepalived, if there is one, and close it with O(slipway.release.lb_switch#module:open=false).
 author:
   - The slipway.release developers (@slipway)
 attributes:
@@ -206,6 +208,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.release.plugins.module_utils._agent.departed import refuse_serving
 from ansible_collections.slipway.release.plugins.module_utils._balancer.config import DIRECTORY, BalancerConfig
 from ansible_collections.slipway.release.plugins.module_utils._balancer.factory import service
 from ansible_collections.slipway.release.plugins.module_utils._balancer.structure import Structure, install
@@ -268,8 +271,11 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Install, and describe what was done."""
     given = {name: value for name, value in params["config"].items() if value is not None}
     config = BalancerConfig.from_dict(given, where="config")
+    recorded = DIRECTORY / f"{config.app}.json"
+    if recorded.exists():
+        refuse_serving(BalancerConfig.load(config.app), config)
     files = {Path(item["path"]): item["content"] for item in params["files"]}
-    files[DIRECTORY / f"{config.app}.json"] = json.dumps(config.to_dict(), indent=1, sort_keys=True) + "\n"
+    files[recorded] = json.dumps(config.to_dict(), indent=1, sort_keys=True) + "\n"
     structure = Structure(files, tuple(Path(path) for path in params["absent"]))
     done = install(service(config), structure, check=check_mode, deadline=params["deadline"])
     return {

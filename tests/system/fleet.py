@@ -140,9 +140,9 @@ class Fleet:
         self.require_active(version)
         return done
 
-    def act(self, host: str, module: str, **arguments: Any) -> None:
+    def act(self, host: str, module: str, inventory: Path | None = None, **arguments: Any) -> None:
         """Run one module of the collection on a machine, as an operator does by hand."""
-        self.operator.act(host, f"slipway.release.{module}", {"app": self.app, **arguments})
+        self.operator.act(host, f"slipway.release.{module}", {"app": self.app, **arguments}, inventory)
 
     # What is so
 
@@ -224,7 +224,7 @@ class Fleet:
 
     def own_address(self, balancer: str) -> str:
         """The application on one balancer's own address."""
-        return f"http://{self.network}.{11 + BALANCERS.index(balancer)}:{LISTENERS[self.balancer]}"
+        return f"http://{self.network}.{10 + int(balancer[-1])}:{LISTENERS[self.balancer]}"
 
     @contextmanager
     def traffic(self, rate: int = RATE, address: str = "") -> Iterator[Measured]:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The slipway.release developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What check mode takes a fresh fleet for: its balancers as site.yml would have set them up. Touches nothing."""
+"""What check mode takes a fleet for that site.yml would have set up, or would have added hosts to. Touches nothing."""
 
 from __future__ import annotations
 
@@ -13,14 +13,32 @@ from .fleet import OTHER
 
 
 def set_up(inputs: Inputs, live: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """The live state with every balancer set up, and what is not known because none is.
+    """The live state of a fresh fleet with every balancer set up, and what is not known because none is.
 
     A fleet in which anything was ever deployed, or any balancer set up, is left as it is: there a balancer without a
     state is a fault.
     """
     if not _is_fresh(inputs, live):
         return dict(live), []
-    balancers = {host: {**live[host], "balancer": _balancer(inputs)} for host in inputs.balancer_hosts}
+    return _with_balancers(live, dict.fromkeys(inputs.balancer_hosts, _balancer(inputs)))
+
+
+def joined(inputs: Inputs, live: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The live state of a fleet that serves, with every balancer set up as its peers are and every host registered."""
+    answers = {host: (live.get(host) or {}).get("balancer") or {} for host in inputs.balancer_hosts}
+    peers = {host: answer for host, answer in answers.items() if answer.get("recorded")}
+    if not peers:
+        return dict(live), []
+    instances = _balancer(inputs)["instances"]
+    known = {host: {**answer, "instances": instances} for host, answer in peers.items()}
+    peer = {**next(iter(known.values())), "token": 0, "ledger": ""}
+    newcomers = {host: peer for host in answers if host not in peers and not live[host].get("unreachable")}
+    found, unknown = _with_balancers(live, newcomers)
+    return {**found, **{host: {**live[host], "balancer": answer} for host, answer in known.items()}}, unknown
+
+
+def _with_balancers(live: Mapping[str, Any], found: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    balancers = {host: {**live[host], "balancer": answer} for host, answer in found.items()}
     return {**live, **balancers}, [f"what {host} does (site.yml has not set it up yet)" for host in balancers]
 
 

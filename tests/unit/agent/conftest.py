@@ -9,18 +9,21 @@ import dataclasses
 import http.server
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.slipway.release.plugins.module_utils._agent.log import Log
+from ansible_collections.slipway.release.plugins.module_utils._agent.report import Report
+from ansible_collections.slipway.release.plugins.module_utils._agent.server import StateServer
 from ansible_collections.slipway.release.plugins.module_utils._balancer.base import Balancer, Capabilities, Live
 from ansible_collections.slipway.release.plugins.module_utils._balancer.config import SLOTS, Agent, BalancerConfig
 from ansible_collections.slipway.release.plugins.module_utils._balancer.state import Lease, State, whole
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import StateError, SystemFailure
 from ansible_collections.slipway.release.plugins.module_utils._common.files import read_state, write_state
 
+Offer = Callable[[Report], str]
 SERVERS = {slot: {f"app{n}": f"127.0.0.1:{port + n}" for n in (1, 2, 3)} for slot, port in (("blue", 1), ("green", 5))}
 CONFIG = BalancerConfig(app="shop", kind="nginx", servers=SERVERS)
 
@@ -135,6 +138,28 @@ def serve_status() -> Iterator[dict[str, int]]:
         return server.server_port
 
     yield {str(status): start(status) for status in (200, 503)}
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def report(content: State | None, *, is_open: bool = True, left_ms: int = 0, barred: int = 0) -> Report:
+    """A peer with this state."""
+    return Report("shop", "its boot", is_open, content, left_ms, barred, peers=("127.0.0.1:8470",))
+
+
+@pytest.fixture
+def offer() -> Iterator[Offer]:
+    """Serve reports as peers do; gives the address of each."""
+    servers = []
+
+    def start(content: Report) -> str:
+        server = StateServer("127.0.0.1", 0, content.to_dict)
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        servers.append(server)
+        return f"127.0.0.1:{server.server_address[1]}"
+
+    yield start
     for server in servers:
         server.shutdown()
         server.server_close()

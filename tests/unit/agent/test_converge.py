@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,39 +14,15 @@ from ansible_collections.slipway.release.plugins.module_utils._agent.lease impor
 from ansible_collections.slipway.release.plugins.module_utils._agent.log import Log
 from ansible_collections.slipway.release.plugins.module_utils._agent.peers import Peers
 from ansible_collections.slipway.release.plugins.module_utils._agent.report import Report
-from ansible_collections.slipway.release.plugins.module_utils._agent.server import StateServer
 from ansible_collections.slipway.release.plugins.module_utils._balancer.state import State
 from ansible_collections.slipway.release.plugins.module_utils._balancer.switch import Surroundings
 from ansible_collections.slipway.release.plugins.module_utils._common import clock
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import StaleTokenError, SystemFailure
 from ansible_collections.slipway.release.plugins.module_utils._common.fence import Fence
 
-from .conftest import FakeBalancer, configured, lease, state
+from .conftest import FakeBalancer, Offer, configured, lease, report, state
 
-Offer = Callable[[Report], str]
 READY = Surroundings(unready=lambda _config, _names: {})
-
-
-def report(content: State | None, *, is_open: bool = True, left_ms: int = 0, barred: int = 0) -> Report:
-    """A peer with this state."""
-    return Report("shop", "its boot", is_open, content, left_ms, barred, peers=("127.0.0.1:8470",))
-
-
-@pytest.fixture
-def offer() -> Iterator[Offer]:
-    """Serve reports as peers do; gives the address of each."""
-    servers = []
-
-    def start(content: Report) -> str:
-        server = StateServer("127.0.0.1", 0, content.to_dict)
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        servers.append(server)
-        return f"127.0.0.1:{server.server_address[1]}"
-
-    yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
 
 
 def convergence(balancer: FakeBalancer, *peers: str, patience: int = 60) -> Convergence:

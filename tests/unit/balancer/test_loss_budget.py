@@ -130,7 +130,9 @@ def test_what_the_active_slot_loses_already_is_not_blamed_on_the_move(fleet: Fle
     fleet.bad_slot = "blue"
     budget = replace(QUICK, before=1)
     _outcome, loss = fleet.spend(budget)
-    assert (loss["verdict"], loss["summary"]["around"]["before"]["ok"]) == ("pass", 0)
+    assert loss["summary"]["around"]["before"]["ok"] == 0
+    # Insufficient where an answer of the old revision came after the move had begun.
+    assert loss["verdict"] in ("pass", "insufficient")
     assert fleet.moves == [{"blue": 0, "green": 100}]
 
 

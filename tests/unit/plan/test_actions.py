@@ -346,3 +346,30 @@ def test_a_check_of_a_fleet_that_is_not_fresh_refuses_a_balancer_without_a_state
     live = fresh_fleet()
     change(live)
     assert planning(check_mode=True, live=live).run(variables)["error"]["where"] == "lb1"
+
+
+def fleet_with_newcomers() -> dict[str, Any]:
+    """One that serves: lb2 was never set up, and lb1 does not know app3 yet."""
+    live = fleet_of(None, None)
+    live["lb2"]["balancer"] = {"error": "this host is no balancer of application 'shop'"}
+    known = live["lb1"]["balancer"]["instances"]
+    live["lb1"]["balancer"]["instances"] = {name: it for name, it in known.items() if not name.endswith("app3")}
+    return live
+
+
+def test_a_check_of_site_plans_with_the_hosts_that_it_would_have_set_up(variables: dict[str, Any]) -> None:
+    stand = Stand(
+        "deployment_plan", {"verb": "deploy", "live": fleet_with_newcomers(), "set_up": True}, check_mode=True
+    )
+    shown = stand.run(variables)
+    assert shown["plan"]["unknown"] == ["what lb2 does (site.yml has not set it up yet)"]
+    assert shown["digest"] == planning(live=fleet_of(None, None)).run(variables)["digest"]
+
+
+@pytest.mark.parametrize("options", [{"set_up": True}, {}])
+def test_a_run_takes_no_host_for_set_up_and_deploy_none_in_check_mode(
+    variables: dict[str, Any], options: dict[str, Any]
+) -> None:
+    arguments = {"verb": "deploy", "live": fleet_with_newcomers(), **options}
+    stand = Stand("deployment_plan", arguments, check_mode=not options)
+    assert stand.run(variables)["error"]["where"] == "lb2"
