@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 MESSAGE = re.compile(r"^    msg: (?:[|>]-?\n)?((?:.*\n)(?: {8}.*\n)*)", re.MULTILINE)
 
 
@@ -35,7 +37,8 @@ class PlaybookRun:
     def reason(self) -> str:
         """The last message of a failed task, on one line; empty after a success."""
         found = MESSAGE.findall(self.output()) if self.code else []
-        return " ".join(found[-1].split()) if found else ""
+        text = " ".join(found[-1].split()) if found else ""
+        return str(yaml.safe_load(text)) if text[:1] in ("'", '"') else text
 
 
 class Running:
