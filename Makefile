@@ -13,6 +13,9 @@ export ANSIBLE_HOME := $(CURDIR)/.cache/ansible
 
 NEWEST_BIN = $(firstword $(wildcard .cache/venv-newest/bin .cache/venv-oldest/bin))
 IN_ENVIRONMENT = PATH="$(CURDIR)/$(NEWEST_BIN):$$PATH" ANSIBLE_CONFIG="$(CURDIR)/ansible.cfg"
+CHECKOUT := $(shell printf %s '$(CURDIR)' | sha256sum | head -c 4)
+TEST_LAB := test-$(CHECKOUT)
+SYSTEM_LAB := system-$(CHECKOUT)
 SCENARIO ?= blue_green_haproxy blue_green_nginx canary_haproxy rolling_nginx
 TEST_STEPS = setup lint sanity unit lab-up integration
 
@@ -26,10 +29,10 @@ demo: setup ## deploy, refuse and roll back a sample application under live traf
 	@$(IN_ENVIRONMENT) demo/run
 
 test: ## everything a change must pass
-	@SLIPWAY_LAB=test $(PYTHON) -m tools.steps $(TEST_STEPS) molecule --finally lab-down
+	@SLIPWAY_LAB=$(TEST_LAB) $(PYTHON) -m tools.steps $(TEST_STEPS) molecule --finally lab-down
 
 test-all: ## the same, faults of whole deployments, and many more rounds of each promise
-	@SLIPWAY_LAB=test $(PYTHON) -m tools.steps $(TEST_STEPS) molecule-all system exhaustive --finally lab-down
+	@SLIPWAY_LAB=$(TEST_LAB) $(PYTHON) -m tools.steps $(TEST_STEPS) molecule-all system exhaustive --finally lab-down
 
 setup: ## install missing packages and make the development environments
 	@$(PYTHON) -m tools.setup
@@ -50,7 +53,7 @@ integration: setup ## run the integration tests in a lab machine (AREA=... for o
 	@$(PYTHON) -m tools.integration $(PYTEST)
 
 system: setup ## run the tests of whole deployments on a lab of their own (AREA=... for some)
-	@$(PYTHON) -m tools.system $(PYTEST)
+	@SLIPWAY_LAB=$(SYSTEM_LAB) $(PYTHON) -m tools.system $(PYTEST)
 
 molecule: setup ## run a molecule scenario for every balancer and rollout (SCENARIO="..." for others)
 	@$(IN_ENVIRONMENT) molecule reset > /dev/null 2>&1
@@ -63,7 +66,7 @@ molecule-all: setup ## run every molecule scenario
 exhaustive: setup ## run the tests that are marked exhaustive
 	@$(PYTHON) -m tools.unit tests/unit -m exhaustive
 	@$(PYTHON) -m tools.integration -m exhaustive
-	@$(PYTHON) -m tools.system -m exhaustive
+	@SLIPWAY_LAB=$(SYSTEM_LAB) $(PYTHON) -m tools.system -m exhaustive
 
 bench: setup ## measure, side by side with the floor (BENCH="--only judge" for one)
 	@$(IN_ENVIRONMENT) PYTHONPATH=.cache/collections python -m benchmarks $(BENCH)

@@ -4,7 +4,7 @@
 """Runs the system tests: whole deployments under live traffic, on a lab of their own; arguments go to pytest.
 
 ``AREA`` names one or more of them, separated by commas: ``killed`` is ``tests/system/test_killed.py``. Brings the lab
-``system`` up and takes it down again.
+that ``SLIPWAY_LAB`` names up and takes it down again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from pathlib import Path
 
 from tools.environments import COLLECTIONS, TOP, linters, ready_environments, search_path
 
-LAB = "system"
 TESTS = TOP / "tests" / "system"
 
 
@@ -46,13 +45,13 @@ def main(arguments: list[str]) -> int:
         "PATH": search_path(environment.bin),
         "PYTHONPATH": os.pathsep.join([str(COLLECTIONS), str(TOP)]),
         "PYTHONDONTWRITEBYTECODE": "1",
-        "SLIPWAY_LAB": LAB,
+        "SLIPWAY_LAB": os.environ.get("SLIPWAY_LAB", "system"),
     }
     command = [str(environment.bin / "python"), "-m", "pytest", *files, "--durations=10", *arguments]
     try:
         return subprocess.run(command, cwd=TOP, env=variables, check=False).returncode
     finally:
-        subprocess.run([sys.executable, "-m", "lab", "down", "--name", LAB], cwd=TOP, check=False)
+        subprocess.run([sys.executable, "-m", "lab", "down", "--name", variables["SLIPWAY_LAB"]], cwd=TOP, check=False)
 
 
 if __name__ == "__main__":
