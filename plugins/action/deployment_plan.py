@@ -20,6 +20,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._inputs.reading import PREFIX
 from ansible_collections.slipway.release.plugins.module_utils._inputs.validate import Inputs, validate
+from ansible_collections.slipway.release.plugins.module_utils._plan.abort import abort
 from ansible_collections.slipway.release.plugins.module_utils._plan.foretold import joined, set_up
 from ansible_collections.slipway.release.plugins.module_utils._plan.planner import Planned, plan
 from ansible_collections.slipway.release.plugins.module_utils._release.artifact import ResolvedArtifact, resolve
@@ -27,8 +28,8 @@ from ansible_collections.slipway.release.plugins.module_utils._release.fetch imp
 from ansible_collections.slipway.release.plugins.module_utils._release.revision import build
 
 ARGUMENTS = {
-    "verb": {"type": "str", "required": True, "choices": ["deploy", "rollback", "validate"]},
-    "purpose": {"type": "str", "choices": ["deploy", "rollback"]},
+    "verb": {"type": "str", "required": True, "choices": ["deploy", "rollback", "abort", "validate"]},
+    "purpose": {"type": "str", "choices": ["deploy", "rollback", "abort", "release_lease"]},
     "live": {"type": "dict"},
     "set_up": {"type": "bool", "default": False},
 }
@@ -58,18 +59,7 @@ class ActionModule(ActionBase):
             return {"changed": False, "warnings": inputs.warnings}
         self._require_delegation(inputs)
         found = self._artifact(inputs)
-        live = options["live"] or {}
-        unknown: list[str] = []
-        if self._task.check_mode:
-            live, unknown = set_up(inputs, live)
-            if options["set_up"] and not unknown:
-                live, unknown = joined(inputs, live)
-        planned = plan(
-            inputs,
-            _revision(inputs, found) if found else None,
-            live,
-            artifact_bytes=found.path.stat().st_size if found and found.path else 0,
-        )
+        planned, unknown = self._planned(inputs, found, options)
         result = {
             "changed": planned.plan["changes"],
             "plan": {
@@ -78,7 +68,7 @@ class ActionModule(ActionBase):
                 "unknown": planned.plan["unknown"] + unknown,
             },
             "digest": planned.digest,
-            "summary": _summary(planned),
+            "summary": _summary(inputs, planned),
             "deployment": "",
             "token": 0,
             "uuid": "",
@@ -94,6 +84,26 @@ class ActionModule(ActionBase):
         if self._task.check_mode or not planned.plan["changes"]:
             return result
         return {**result, **self._begin(inputs, planned, task_vars)}
+
+    def _planned(
+        self, inputs: Inputs, found: ResolvedArtifact | None, options: dict[str, Any]
+    ) -> tuple[Planned, list[str]]:
+        """The plan, and what check mode cannot know."""
+        live = options["live"] or {}
+        unknown: list[str] = []
+        if inputs.verb == "abort":
+            return abort(inputs, live), unknown
+        if self._task.check_mode:
+            live, unknown = set_up(inputs, live)
+            if options["set_up"] and not unknown:
+                live, unknown = joined(inputs, live)
+        planned = plan(
+            inputs,
+            _revision(inputs, found) if found else None,
+            live,
+            artifact_bytes=found.path.stat().st_size if found and found.path else 0,
+        )
+        return planned, unknown
 
     def _inputs(self, verb: str, task_vars: dict[str, Any]) -> Inputs:
         variables, undefined = {}, {}
@@ -131,6 +141,8 @@ class ActionModule(ActionBase):
                 "abandon": planned.abandon,
                 "abandon_as": planned.abandon_as,
                 "token_above": planned.token_above,
+                "token_seen": planned.token_seen,
+                "take_over": inputs.reason if inputs.verb == "abort" else "",
             },
             task_vars=task_vars,
         )
@@ -187,8 +199,13 @@ def _active_already(inputs: Inputs, planned: Planned) -> list[str]:
     return [f"slipway_rollback_to: {inputs.rollback_to} is active already, nothing is rolled back{other}"]
 
 
-def _summary(planned: Planned) -> str:
+def _summary(inputs: Inputs, planned: Planned) -> str:
     made = planned.plan
+    if inputs.verb == "abort":
+        return (
+            f"{made['app']}: abort deployment {planned.resume} of {made['to']['version']}, "
+            f"all traffic returns to slot {made['stable_slot']}"
+        )
     active = f"{made['from']['version']} in {made['stable_slot']}" if made["from"] else "nothing"
     target = f"{made['to']['version']} (revision {made['to']['revision']}) in {made['slot']}"
     what = f"{made['verb']} {target} over {active}" if made["changes"] else f"nothing to do, {target} is active"

@@ -21,14 +21,16 @@ options:
   verb:
     description:
       - V(deploy) makes C(slipway_version) active, V(rollback) returns to C(slipway_rollback_to).
+      - V(abort) takes up the deployment that is under way or was left unfinished, with its recorded plan, and takes its
+        lease even while it is live.
       - V(validate) judges the variables and stops there; it needs no delegation and connects nowhere.
     type: str
     required: true
-    choices: [deploy, rollback, validate]
+    choices: [deploy, rollback, abort, validate]
   purpose:
     description: What O(verb=validate) validates for. Left out, a version and an artifact may be missing.
     type: str
-    choices: [deploy, rollback]
+    choices: [deploy, rollback, abort, release_lease]
   live:
     description: Host name to the result of M(slipway.release.host_info) there. Required unless O(verb=validate).
     type: dict

@@ -54,6 +54,15 @@ options:
     description: Highest token that any host has seen; the new one is higher.
     type: int
     default: 0
+  token_seen:
+    description: Token of this ledger when the plan was made. V(begin) refuses a plan that is older than the last
+      deployment; not judged when omitted.
+    type: int
+  take_over:
+    description: Why V(begin) ends a live lease of the unfinished deployment with this very plan, and takes it up. Its
+      former holder can change nothing from then on.
+    type: str
+    default: ""
   deployment:
     description: Deployment to act for. Required by V(renew), V(commit) and V(finish).
     type: str
@@ -175,6 +184,8 @@ ARGUMENTS: dict[str, Any] = {
     "abandon": {"type": "str", "default": ""},
     "abandon_as": {"type": "str", "choices": ["abandoned", "active"], "default": "abandoned"},
     "token_above": {"type": "int", "default": 0, "no_log": False},
+    "token_seen": {"type": "int", "no_log": False},
+    "take_over": {"type": "str", "default": ""},
     "deployment": {"type": "str"},
     "token": {"type": "int", "default": 0, "no_log": False},
     "stage": {"type": "str"},
@@ -203,6 +214,8 @@ def run(ledger: Ledger, options: dict[str, Any]) -> Answer:
             abandon=options["abandon"],
             abandon_as=options["abandon_as"],
             token_above=options["token_above"],
+            token_seen=options["token_seen"],
+            take_over=options["take_over"],
         )
     if command == "renew":
         return ledger.renew(deployment, token)

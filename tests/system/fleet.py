@@ -45,8 +45,10 @@ GATING = "Slots | Gate the instances on their own host"
 BEFORE_SWITCH = "Gate | Gate every instance from every balancer, and the preview address"
 AFTER_SWITCH = "Step | Gate the public address"
 TAKING_OVER = "Handover | Start in the slot that takes over"
+WATCHING = "Watch | Wait"
+STOPPING = "Batch | Stop the old slot"
 ENDING = "Settle | Record the outcome and release the lease"
-TASKS = (DRAINING, PLACING, GATING, BEFORE_SWITCH, AFTER_SWITCH, TAKING_OVER, ENDING)
+TASKS = (DRAINING, PLACING, GATING, BEFORE_SWITCH, AFTER_SWITCH, WATCHING, STOPPING, TAKING_OVER, ENDING)
 RATE = 150
 # Above the longest deadline of the lab's inventory, and soon over when a test leaves one behind.
 LEASE_SECONDS = "90"

@@ -21,7 +21,7 @@ def test_of_two_controllers_exactly_one_acts(nginx: Fleet, round_number: int) ->
     assert len(winners) == 1, [run.reason() for run in ended]
     (loser,) = (run for run in ended if run.code)
     assert "holds the lease for" in loser.reason()
-    assert "wait until it has ended" in loser.reason()
+    assert "wait for its end" in loser.reason()
     assert len(nginx.ledger()["plans"]) == before + 1
     nginx.require_active(winners[0])
 

@@ -41,6 +41,8 @@ SERVER_NAME = re.compile(
 URL = re.compile(r"https?://[!-.0-~]+/[!-~]*")
 GIT = re.compile(r"git\+[^\s#]+#[^\s#]+")
 
+BACKWARDS = ("rollback", "abort", "release_lease")
+REASONED = ("abort", "release_lease")
 ROLLBACK_WORDS = ("previous", "latest_good")
 A_DAY = 86400
 LONGEST_PAUSE = 7 * A_DAY
@@ -409,7 +411,7 @@ def analysis(values: dict[str, Any], context: Context) -> Iterator[InputError]:
     watched = _watched(values, context.verb)
     for index, metric in enumerate(metrics):
         yield from _metric(f"slipway_analysis[{index}]", metric, watched)
-    if metrics and not watched and context.verb != "rollback":
+    if metrics and not watched and context.verb not in BACKWARDS:
         yield problem(
             "no step is watched, so nothing would be measured",
             "slipway_analysis",
@@ -422,7 +424,7 @@ def _watched(values: dict[str, Any], verb: str) -> dict[str, int]:
     rollout = values["slipway_rollout"]
     names = ["slipway_bake", "slipway_batch_pause"] if rollout == "rolling" else ["slipway_bake"]
     lengths = {name: values[name] for name in names}
-    if rollout == "canary" and verb != "rollback":
+    if rollout == "canary" and verb not in BACKWARDS:
         steps = enumerate(values["slipway_canary_steps"])
         lengths.update({f"slipway_canary_steps[{index}].pause": step["pause"] for index, step in steps})
     return {name: seconds for name, seconds in lengths.items() if seconds > 0}
@@ -512,6 +514,8 @@ def reasons(values: dict[str, Any], context: Context) -> Iterator[InputError]:
     for name in ("slipway_adopt_ledger", "slipway_force", "slipway_skip"):
         if values[name] and not reason.strip():
             yield problem(f"{name} needs a reason", "slipway_reason", f"say why, or remove {name}")
+    if context.verb in REASONED and not reason.strip():
+        yield problem(f"{context.verb}.yml needs a reason", "slipway_reason", "say why, it is recorded")
     if len(reason) > 500 or "\n" in reason:
         yield problem("it is longer than a line of 500 characters", "slipway_reason", "shorten it")
 

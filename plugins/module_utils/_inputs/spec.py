@@ -334,7 +334,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "slipway_reason": {
         "type": "str",
         "default": "",
-        "description": "Why something is forced or skipped; recorded in the ledger.",
+        "description": "Why something is forced, skipped, aborted or released; recorded in the ledger.",
     },
     "slipway_smoke_checks": {
         "type": "list",

@@ -75,6 +75,8 @@ class Ledger:
         abandon: str = "",
         abandon_as: str = "abandoned",
         token_above: int = 0,
+        token_seen: int | None = None,
+        take_over: str = "",
     ) -> Answer:
         """Take the lease for ``plan``: a new deployment, or the unfinished one with this very plan.
 
@@ -83,18 +85,24 @@ class Ledger:
         :param abandon: unfinished deployment that the planner has found to have left nothing behind.
         :param abandon_as: ``active`` when the planner has found all traffic settled on its revision.
         :param token_above: highest token that any host has seen.
+        :param token_seen: this ledger's token when the plan was made; ``None`` when nobody knows.
+        :param take_over: why the lease of the unfinished deployment with this very plan ends now, though it is live.
         :raises LeaseError: another deployment is alive.
-        :raises StateError: another deployment was left unfinished, or the directory is on a network file system.
+        :raises StateError: another deployment was left unfinished or has begun since the plan was made, or the
+            directory is on a network file system.
         """
         _require_json(plan, "plan")
         refuse_network(self.storage.directory)
         with self.storage.locked():
             records = self._records()
-            self._refuse_live_lease(records)
+            self._refuse_outdated(records, token_seen)
+            resumes = records.open is not None and records.open["digest"] == digest(plan)
+            if not (resumes and take_over):
+                self._refuse_live_lease(records)
             token = max(records.token, token_above) + 1
             uuid = self.storage.ensure_uuid()
-            if records.open and records.open["digest"] == digest(plan):
-                return self._resume(records, token, holder, seconds, uuid)
+            if resumes:
+                return self._resume(records, token, holder, seconds, uuid, take_over)
             self._close_abandoned(records, abandon, abandon_as)
             return self._start(plan, records, token, holder, seconds, uuid)
 
@@ -209,10 +217,10 @@ class Ledger:
             opened, lease = None, None
         return _Records(max(recorded.get("token", 0), state["token"]), opened, lease, state)
 
-    def _resume(self, records: _Records, token: int, holder: str, seconds: int, uuid: str) -> Answer:
+    def _resume(self, records: _Records, token: int, holder: str, seconds: int, uuid: str, take_over: str) -> Answer:
         opened = records.open or {}
         lease = Lease.granted(token, opened["deployment"], holder, seconds, self.time)
-        self._event(lease, "intent", "resume", evidence={"committed": opened["committed"]})
+        self._event(lease, "intent", "resume", reason=take_over, evidence={"committed": opened["committed"]})
         self._write_lease(token, opened, lease)
         return Answer(True, lease.deployment, token, uuid, resumed=True, committed=list(opened["committed"]))
 
@@ -277,6 +285,14 @@ class Ledger:
             self._write_lease(records.token, None, None)
         return Answer(False, deployment, token)
 
+    def _refuse_outdated(self, records: _Records, token_seen: int | None) -> None:
+        if token_seen is not None and records.token != token_seen:
+            raise StateError(
+                f"a deployment has begun since the plan was made: the token was {token_seen}, it is {records.token}",
+                where=str(self.storage.directory),
+                remedy="nothing was changed; run it again, it plans anew",
+            )
+
     def _refuse_live_lease(self, records: _Records) -> None:
         lease = records.lease
         if lease is None or not lease.live(self.time):
@@ -285,7 +301,7 @@ class Ledger:
             f"deployment {lease.deployment} of {lease.holder} holds the lease for "
             f"{-(-lease.remaining_ms(self.time) // 1000)} more seconds",
             where=str(self.storage.directory),
-            remedy="wait until it has ended; if its controller is gone, run again after that time",
+            remedy="wait for its end, or end it with abort.yml; with its controller gone, run again after that time",
         )
 
     def _lease_of(self, records: _Records, deployment: str, token: int) -> Lease:

@@ -4,6 +4,7 @@
 """What the hosts answered, as typed views; a host that answered with an error ends the planning.
 
 A host that cannot be reached ends it too, but for an application host in a rollback: that one is lost, and left out.
+An abort goes on without every host but the ledger's and one balancer, since it only gives back.
 
 Touches nothing.
 """
@@ -189,7 +190,7 @@ def read_fleet(inputs: Inputs, live: Mapping[str, Any]) -> Fleet:
     lost = _lost(inputs, live)
     needed = {
         "release": [host for host in inputs.application_hosts if host not in lost],
-        "balancer": inputs.balancer_hosts,
+        "balancer": _giving_back(inputs, live) or inputs.balancer_hosts,
         "ledger": [inputs.ledger_host],
     }
     _refuse_unreachable(needed, live)
@@ -215,7 +216,14 @@ def _refuse_limited(needed: list[str], live: Mapping[str, Any]) -> None:
 def _lost(inputs: Inputs, live: Mapping[str, Any]) -> list[str]:
     """Application hosts that a rollback goes on without; a rollback without any host is none."""
     lost = [host for host in inputs.application_hosts if live[host].get("unreachable")]
+    if inputs.verb == "abort":
+        return lost
     return lost if inputs.verb == "rollback" and len(lost) < len(inputs.application_hosts) else []
+
+
+def _giving_back(inputs: Inputs, live: Mapping[str, Any]) -> list[str]:
+    """Balancers that an abort asks to give back: those that can be reached; the others do it when their lease ends."""
+    return [host for host in inputs.balancer_hosts if inputs.verb == "abort" and not live[host].get("unreachable")]
 
 
 def _refuse_unreachable(needed: Mapping[str, list[str]], live: Mapping[str, Any]) -> None:

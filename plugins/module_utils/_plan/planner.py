@@ -32,6 +32,7 @@ class Planned:
     :param abandon: unfinished deployment that left nothing under way, to be closed before this plan begins.
     :param abandon_as: how that one is closed: ``active`` when all traffic had already settled on its revision.
     :param token_above: highest token that any host has seen.
+    :param token_seen: token of the ledger that this was planned on.
     :param carried: percent that every balancer gives to the plan's slot already.
     """
 
@@ -41,6 +42,7 @@ class Planned:
     abandon: str = ""
     abandon_as: str = "abandoned"
     token_above: int = 0
+    token_seen: int = 0
     carried: int = 0
 
 
@@ -66,6 +68,7 @@ def plan(
             digest(recorded),
             resume=unfinished["deployment"],
             token_above=fleet.highest_token,
+            token_seen=fleet.ledger.token,
             carried=fleet.carried(recorded["slot"]),
         )
     refuse.unsettled_unfinished(fleet)
@@ -75,7 +78,14 @@ def plan(
     made = _new_plan(inputs, revision, fleet, request, artifact_bytes)
     abandon = unfinished["deployment"] if unfinished else ""
     abandon_as = "active" if unfinished and fleet.settled_on(unfinished["plan"]) else "abandoned"
-    return Planned(made, digest(made), abandon=abandon, abandon_as=abandon_as, token_above=fleet.highest_token)
+    return Planned(
+        made,
+        digest(made),
+        abandon=abandon,
+        abandon_as=abandon_as,
+        token_above=fleet.highest_token,
+        token_seen=fleet.ledger.token,
+    )
 
 
 def _new_plan(

@@ -24,7 +24,7 @@ def live_lease(fleet: Fleet) -> None:
             f"deployment {lease['deployment']} of {lease['holder']} holds the lease for "
             f"{lease['remaining_seconds']} more seconds",
             where=f"ledger on {fleet.ledger.name}",
-            remedy="wait until it has ended; if its controller is gone, run again after that time",
+            remedy="wait for its end, or end it with abort.yml; with its controller gone, run again after that time",
         )
 
 
@@ -37,7 +37,7 @@ def unsettled_unfinished(fleet: Fleet) -> None:
         raise StateError(
             f"deployment {unfinished['deployment']} of {version} was left unfinished while traffic was moving",
             where=f"ledger on {fleet.ledger.name}",
-            remedy=f"run the same {unfinished['plan']['verb']} again to resume it"
+            remedy=f"run the same {unfinished['plan']['verb']} again to resume it, or end it with abort.yml"
             + ("" if unfinished["plan"].get("batches") else waiting),
         )
 

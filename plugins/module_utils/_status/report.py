@@ -152,7 +152,8 @@ def _problems(made: Mapping[str, Any], live: Mapping[str, Mapping[str, Any]]) ->
     if made["ledger"] is None:
         yield "the ledger host did not answer: what was deployed last is not known"
     elif made["ledger"]["unfinished"] and not (made["ledger"]["lease"] or {}).get("live"):
-        yield f"deployment {made['ledger']['unfinished']} was left unfinished: run it again to resume it"
+        unfinished = made["ledger"]["unfinished"]
+        yield f"deployment {unfinished} was left unfinished: run it again to resume it, or abort.yml to go back"
     kept_out = {name for balancer in made["balancers"].values() for name in balancer["out"]}
     left_out = sorted(kept_out.intersection(made["ledger"]["left_out"] if made["ledger"] else []))
     if left_out:

@@ -60,6 +60,33 @@ def test_the_same_plan_resumes_after_expiry_with_a_higher_token(ledger: Ledger, 
     assert [event["action"] for event in ledger.storage.events(first.deployment)] == ["begin", "commit", "resume"]
 
 
+def test_with_a_reason_the_live_lease_of_the_same_plan_is_taken_over(ledger: Ledger, clock: SetClock) -> None:
+    first = ledger.begin(plan_of("1.0"), "ann@pc", 60)
+    taken = ledger.begin(plan_of("1.0"), "bob@pc", 60, take_over="users report errors")
+    assert (taken.deployment, taken.token, taken.resumed) == (first.deployment, 2, True)
+    last = ledger.storage.events(first.deployment)[-1]
+    assert (last["action"], last["reason"], last["holder"]) == ("resume", "users report errors", "bob@pc")
+    with pytest.raises(StaleTokenError):
+        ledger.commit(first.deployment, 1, "gate", {})
+
+
+def test_another_plan_never_takes_a_live_lease_over(ledger: Ledger) -> None:
+    ledger.begin(plan_of("1.0"), "ann@pc", 60)
+    with pytest.raises(LeaseError):
+        ledger.begin(plan_of("1.1"), "bob@pc", 60, take_over="users report errors")
+
+
+@pytest.mark.parametrize("wanted", ["1.0", "1.1"])
+def test_a_controller_that_stood_still_since_it_planned_begins_nothing(ledger: Ledger, wanted: str) -> None:
+    seen = ledger.info()["token"]
+    other = ledger.begin(plan_of("1.0"), "ann@pc", 60, token_seen=seen)
+    ledger.finish(other.deployment, other.token, "active")
+    with pytest.raises(StateError, match="has begun since the plan was made"):
+        ledger.begin(plan_of(wanted), "bob@pc", 60, token_seen=seen)
+    assert ledger.info()["token"] == other.token
+    assert ledger.begin(plan_of(wanted), "bob@pc", 60, token_seen=other.token).token == other.token + 1
+
+
 def test_another_plan_needs_the_unfinished_deployment_named(ledger: Ledger, clock: SetClock) -> None:
     first = ledger.begin(plan_of("1.0"), "ann@pc", 60)
     clock.pass_seconds(60)

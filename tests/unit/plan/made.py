@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.slipway.release.plugins.module_utils._inputs.validate import Inputs, validate
+from ansible_collections.slipway.release.plugins.module_utils._plan.planner import Planned
 from ansible_collections.slipway.release.plugins.module_utils._release.revision import build, revision_id
 
 APPLICATIONS = ("app1", "app2")
@@ -161,4 +162,32 @@ def fleet_of(
         **{host: application(blue, green, kept, stable) for host in APPLICATIONS},
         **{host: balancer(stable) for host in BALANCERS},
         "db1": ledger(*history),
+    }
+
+
+def split(live: dict[str, Any]) -> None:
+    """Each balancer gives the spare slot a tenth."""
+    for host in BALANCERS:
+        live[host]["balancer"]["recorded"]["percents"] = {"blue": 90, "green": 10}
+
+
+def live_lease(live: dict[str, Any]) -> None:
+    """A deployment holds the lease."""
+    live["db1"]["ledger"]["lease"] = {
+        "token": 4,
+        "deployment": "20261121T073000Z-4be1c2",
+        "holder": "ann@pc",
+        "live": True,
+        "remaining_seconds": 44,
+    }
+
+
+def leave_unfinished(live: dict[str, Any], planned: Planned) -> None:
+    """The plan has begun and has not ended."""
+    live["db1"]["ledger"]["unfinished"] = {
+        "deployment": "d1",
+        "digest": planned.digest,
+        "began": "2026-11-21T07:30:00Z",
+        "committed": ["place"],
+        "plan": planned.plan,
     }

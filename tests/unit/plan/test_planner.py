@@ -33,8 +33,11 @@ from tests.unit.plan.made import (
     fleet_of,
     identifier,
     inputs_for,
+    leave_unfinished,
+    live_lease,
     proven,
     slot,
+    split,
 )
 
 Live = dict[str, Any]
@@ -280,11 +283,6 @@ def disagree(live: Live) -> None:
     live["lb2"]["balancer"]["recorded"].update(stable="green", percents={"blue": 0, "green": 100})
 
 
-def split(live: Live) -> None:
-    for host in BALANCERS:
-        live[host]["balancer"]["recorded"]["percents"] = {"blue": 90, "green": 10}
-
-
 def armed(live: Live) -> None:
     live["lb1"]["balancer"]["recorded"]["lease"] = {"token": 4}
 
@@ -339,16 +337,6 @@ def other_ledger(live: Live) -> None:
 def new_ledger(live: Live) -> None:
     live["app1"]["release"]["ledger"] = "u"
     live["db1"]["ledger"]["uuid"] = ""
-
-
-def live_lease(live: Live) -> None:
-    live["db1"]["ledger"]["lease"] = {
-        "token": 4,
-        "deployment": "20261121T073000Z-4be1c2",
-        "holder": "ann@pc",
-        "live": True,
-        "remaining_seconds": 44,
-    }
 
 
 REFUSALS: list[tuple[Callable[[Live], None], str, str, str]] = [
@@ -439,16 +427,6 @@ def test_a_revision_that_shares_no_schema_version_with_the_active_one_is_refused
 # -- a deployment that was left unfinished --------------------------------------------------------------------------
 
 
-def leave_unfinished(live: Live, planned: Planned) -> None:
-    live["db1"]["ledger"]["unfinished"] = {
-        "deployment": "d1",
-        "digest": planned.digest,
-        "began": "2026-11-21T07:30:00Z",
-        "committed": ["place"],
-        "plan": planned.plan,
-    }
-
-
 def test_the_same_request_resumes_the_recorded_plan_however_far_it_came() -> None:
     live = fleet_of("1.0", None)
     recorded = deploy("1.1", live)
@@ -472,7 +450,7 @@ def test_other_inputs_do_not_resume_and_are_refused_while_traffic_is_split(chang
     with pytest.raises(SlipwayError) as refused:
         deploy("1.1", live, **changes)
     assert "d1 of 1.1 was left unfinished" in refused.value.what
-    assert "run the same deploy again to resume it, or wait" in refused.value.remedy
+    assert "run the same deploy again to resume it, or end it with abort.yml, or wait" in refused.value.remedy
 
 
 def test_a_rolling_that_was_left_unfinished_does_not_return_by_itself() -> None:
@@ -481,7 +459,7 @@ def test_a_rolling_that_was_left_unfinished_does_not_return_by_itself() -> None:
     split(live)
     with pytest.raises(SlipwayError) as refused:
         deploy("1.2", live)
-    assert refused.value.remedy == "run the same deploy again to resume it"
+    assert refused.value.remedy == "run the same deploy again to resume it, or end it with abort.yml"
 
 
 def test_other_inputs_close_what_was_left_when_the_traffic_is_settled() -> None:
