@@ -113,8 +113,7 @@ class Operator:
         ]
         if "-i" not in flags:
             command += ["-i", str(self.repository / "inventories" / "lab")]
-        for name, value in variables.items():
-            command += ["-e", f"{name}={value}"]
+        command += ["-e", json.dumps(dict(variables))]
         return Running(playbook, command, log, cwd=self.repository, env=self._environment())
 
     def act(self, host: str, module: str, arguments: Mapping[str, Any], inventory: Path | None = None) -> None:
