@@ -80,7 +80,7 @@ class ActionModule(ActionBase):
             "warnings": inputs.warnings + _active_already(inputs, planned),
         }
         if self._task.diff:
-            result["diff"] = _difference(planned)
+            result["diff"] = _difference(inputs, planned)
         if self._task.check_mode or not planned.plan["changes"]:
             return result
         return {**result, **self._begin(inputs, planned, task_vars)}
@@ -142,6 +142,7 @@ class ActionModule(ActionBase):
                 "abandon_as": planned.abandon_as,
                 "token_above": planned.token_above,
                 "token_seen": planned.token_seen,
+                "resume": planned.resume,
                 "take_over": inputs.reason if inputs.verb == "abort" else "",
             },
             task_vars=task_vars,
@@ -212,9 +213,19 @@ def _summary(inputs: Inputs, planned: Planned) -> str:
     return f"{made['app']}: {what}; plan digest {planned.digest}"
 
 
-def _difference(planned: Planned) -> dict[str, str]:
+def _difference(inputs: Inputs, planned: Planned) -> dict[str, str]:
     made = planned.plan
     before = {"slot": made["stable_slot"], "to": made["from"], "percents": made["percents"]["before"]}
+    if inputs.verb == "abort":
+        return {
+            "before_header": f"deployment {planned.resume} of {made['app']}",
+            "after_header": f"what it returns to, in {made['app']}",
+            "before": yaml.safe_dump(
+                {"slot": made["slot"], "to": made["to"], "percents": made["percents"]["after"]},
+                default_flow_style=False,
+            ),
+            "after": yaml.safe_dump(before, default_flow_style=False),
+        }
     return {
         "before_header": f"active revision of {made['app']}",
         "after_header": f"plan to {made['verb']} {made['app']}, digest {planned.digest}",

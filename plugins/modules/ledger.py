@@ -58,9 +58,14 @@ options:
     description: Token of this ledger when the plan was made. V(begin) refuses a plan that is older than the last
       deployment; not judged when omitted.
     type: int
+  resume:
+    description: Unfinished deployment that the planner found to have this very plan; V(begin) refuses when it has ended
+      meanwhile.
+    type: str
+    default: ""
   take_over:
-    description: Why V(begin) ends a live lease of the unfinished deployment with this very plan, and takes it up. Its
-      former holder can change nothing from then on.
+    description: Why V(begin) ends a live lease of O(resume), and takes it up. Its former holder can change nothing from
+      then on.
     type: str
     default: ""
   deployment:
@@ -185,6 +190,7 @@ ARGUMENTS: dict[str, Any] = {
     "abandon_as": {"type": "str", "choices": ["abandoned", "active"], "default": "abandoned"},
     "token_above": {"type": "int", "default": 0, "no_log": False},
     "token_seen": {"type": "int", "no_log": False},
+    "resume": {"type": "str", "default": ""},
     "take_over": {"type": "str", "default": ""},
     "deployment": {"type": "str"},
     "token": {"type": "int", "default": 0, "no_log": False},
@@ -215,6 +221,7 @@ def run(ledger: Ledger, options: dict[str, Any]) -> Answer:
             abandon_as=options["abandon_as"],
             token_above=options["token_above"],
             token_seen=options["token_seen"],
+            resume=options["resume"],
             take_over=options["take_over"],
         )
     if command == "renew":

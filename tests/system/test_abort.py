@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.system.fleet import APPLICATION, BALANCERS, LEDGER, OTHER, STOPPING, WATCHING, Fleet
+from tests.system.fleet import APPLICATION, BALANCERS, LEDGER, OTHER, PLACING, STOPPING, WATCHING, Fleet
 
 REASON = "users report errors"
 HALF_FOR_LONG = '{"slipway_rollout": "canary", "slipway_canary_steps": [{"percent": 50, "pause": 600}]}'
@@ -41,11 +41,11 @@ def test_a_canary_whose_controller_lives_is_ended_by_another(fleet: Fleet) -> No
         require_returned(fleet, before, deployment)
         first = run.finish()
     assert first.code != 0
-    assert "stale" in first.log.read_text(encoding="utf-8")
+    assert "Another run has taken over" in first.reason()
     measured.require_none_lost()
     assert measured.versions() == {before["version"], version}
     require_returned(fleet, before, deployment)
-    fleet.deploy(fleet.versions.fresh())
+    fleet.deploy(version)
 
 
 def test_a_rolling_whose_controller_was_killed_in_a_batch_returns_every_host(fleet: Fleet) -> None:
@@ -61,6 +61,25 @@ def test_a_rolling_whose_controller_was_killed_in_a_batch_returns_every_host(fle
     measured.require_none_lost()
     require_returned(fleet, before, deployment)
     fleet.deploy(fleet.versions.fresh())
+
+
+def test_one_whose_slots_are_being_filled_is_ended_and_a_lost_host_is_named(nginx: Fleet) -> None:
+    before, version = nginx.active(), nginx.versions.fresh()
+    with nginx.traffic() as measured:
+        run = nginx.start("deploy", version=version)
+        run.wait_for(PLACING)
+        run.kill()
+        deployment = nginx.ledger()["unfinished"]["deployment"]
+        nginx.poweroff("app3")
+        incomplete = nginx.run("abort", reason=REASON)
+        assert incomplete.code != 0
+        assert "app3" in incomplete.reason()
+        assert "Run abort.yml again" in incomplete.reason()
+        nginx.recover()
+        ended = nginx.run("abort", reason=REASON)
+    assert ended.code == 0, ended.reason()
+    assert measured.versions() == {before["version"]}
+    require_returned(nginx, before, deployment)
 
 
 def test_without_a_deployment_there_is_nothing_to_abort(nginx: Fleet) -> None:

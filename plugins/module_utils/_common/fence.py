@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The fence of one host: a local lock, the ledger it obeys, the highest fencing token it has seen and has barred.
 
-Touches ``lock``, ``ledger``, ``token`` and ``barred`` in the directory of the fence. Every mutation of a host happens
-inside ``Fence.held`` and calls ``Fence.check`` immediately before it acts.
+Touches ``lock``, ``ledger``, ``token``, ``announced`` and ``barred`` in the directory of the fence. Every mutation of
+a host happens inside ``Fence.held`` and calls ``Fence.check`` immediately before it acts. Who has to wait for the lock
+announces its token, so that a long-running holder that it replaces stops at its next check.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Fence:
 
     def seen(self) -> int:
         """The highest token this host has seen; 0 before the first."""
-        return self._read("token")
+        return max(self._read("token"), self._read("announced"))
 
     def barred(self) -> int:
         """The highest token whose deployment this host no longer obeys; 0 before the first."""
@@ -60,7 +61,7 @@ class Fence:
 
     def learn(self, token: int) -> None:
         """Obey nothing below ``token``, which another host has seen; called with the lock held."""
-        if token > self.seen():
+        if token > self._read("token"):
             self._write("token", token)
 
     def check(self) -> None:
@@ -95,7 +96,9 @@ class Fence:
         self.directory.mkdir(mode=0o755, parents=True, exist_ok=True)
         descriptor = os.open(self.directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            self._lock(descriptor, timeout)
+            if not self._locked(descriptor):
+                self._announce()
+                self._lock(descriptor, timeout)
             self.check()
             self.learn(self.token)
             self._pin()
@@ -132,17 +135,25 @@ class Fence:
     def _write(self, name: str, token: int) -> None:
         write_atomic(self.directory / name, f"{token}\n".encode("ascii"))
 
+    def _announce(self) -> None:
+        self.check()
+        if self.token > self.seen():
+            self._write("announced", self.token)
+
     def _lock(self, descriptor: int, timeout: float) -> None:
         deadline = time.monotonic() + timeout
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    raise StateError(
-                        f"another writer has kept the lock for {timeout:g} s",
-                        where=str(self.directory / "lock"),
-                        remedy="see who holds it with 'fuser', then run again",
-                    ) from None
-                time.sleep(0.02)
+        while not self._locked(descriptor):
+            if time.monotonic() >= deadline:
+                raise StateError(
+                    f"another writer has kept the lock for {timeout:g} s",
+                    where=str(self.directory / "lock"),
+                    remedy="see who holds it with 'fuser', then run again",
+                )
+            time.sleep(0.02)
+
+    def _locked(self, descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True

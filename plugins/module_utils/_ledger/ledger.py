@@ -76,6 +76,7 @@ class Ledger:
         abandon_as: str = "abandoned",
         token_above: int = 0,
         token_seen: int | None = None,
+        resume: str = "",
         take_over: str = "",
     ) -> Answer:
         """Take the lease for ``plan``: a new deployment, or the unfinished one with this very plan.
@@ -86,7 +87,8 @@ class Ledger:
         :param abandon_as: ``active`` when the planner has found all traffic settled on its revision.
         :param token_above: highest token that any host has seen.
         :param token_seen: this ledger's token when the plan was made; ``None`` when nobody knows.
-        :param take_over: why the lease of the unfinished deployment with this very plan ends now, though it is live.
+        :param resume: unfinished deployment that the planner has found to have this plan; no other one begins then.
+        :param take_over: why the lease of ``resume`` ends now, though it is live.
         :raises LeaseError: another deployment is alive.
         :raises StateError: another deployment was left unfinished or has begun since the plan was made, or the
             directory is on a network file system.
@@ -95,10 +97,10 @@ class Ledger:
         refuse_network(self.storage.directory)
         with self.storage.locked():
             records = self._records()
-            self._refuse_outdated(records, token_seen)
             resumes = records.open is not None and records.open["digest"] == digest(plan)
             if not (resumes and take_over):
                 self._refuse_live_lease(records)
+            self._refuse_outdated(records, token_seen, resume)
             token = max(records.token, token_above) + 1
             uuid = self.storage.ensure_uuid()
             if resumes:
@@ -285,7 +287,13 @@ class Ledger:
             self._write_lease(records.token, None, None)
         return Answer(False, deployment, token)
 
-    def _refuse_outdated(self, records: _Records, token_seen: int | None) -> None:
+    def _refuse_outdated(self, records: _Records, token_seen: int | None, resume: str) -> None:
+        if resume and (records.open is None or records.open["deployment"] != resume):
+            raise StateError(
+                f"deployment {resume} has ended meanwhile",
+                where=str(self.storage.directory),
+                remedy="nothing was changed; look at it with status.yml",
+            )
         if token_seen is not None and records.token != token_seen:
             raise StateError(
                 f"a deployment has begun since the plan was made: the token was {token_seen}, it is {records.token}",
@@ -301,7 +309,7 @@ class Ledger:
             f"deployment {lease.deployment} of {lease.holder} holds the lease for "
             f"{-(-lease.remaining_ms(self.time) // 1000)} more seconds",
             where=str(self.storage.directory),
-            remedy="wait for its end, or end it with abort.yml; with its controller gone, run again after that time",
+            remedy="wait for its end, or end it with abort.yml; with its controller gone, see release_lease.yml",
         )
 
     def _lease_of(self, records: _Records, deployment: str, token: int) -> Lease:

@@ -23,12 +23,14 @@ def abort(inputs: Inputs, live: Mapping[str, Any]) -> Planned:
     """The unfinished deployment, whether its controller lives or not; hosts that are lost do not keep it from ending.
 
     :param live: host name to what ``host_info`` returned there, or ``{"unreachable": true}``.
-    :raises StateError: there is none, or all traffic has settled on its revision.
+    :raises StateError: there is none, all traffic has settled on its revision, or the inventory lacks its hosts.
     """
     fleet = read_fleet(inputs, live)
     refuse.other_ledger(fleet, inputs)
     unfinished = _unfinished(fleet)
     recorded = unfinished["plan"]
+    _refuse_settled(fleet, unfinished)
+    _refuse_missing(inputs, recorded)
     return Planned(
         recorded,
         digest(recorded),
@@ -40,19 +42,34 @@ def abort(inputs: Inputs, live: Mapping[str, Any]) -> Planned:
 
 
 def _unfinished(fleet: Fleet) -> dict[str, Any]:
-    where = f"ledger on {fleet.ledger.name}"
     unfinished = fleet.ledger.unfinished
     if unfinished is None:
         raise StateError(
             "no deployment is under way or was left unfinished",
-            where=where,
+            where=f"ledger on {fleet.ledger.name}",
             remedy="there is nothing to abort; rollback.yml leads back from what is active",
         )
-    if fleet.settled_on(unfinished["plan"]):
-        raise StateError(
-            f"all traffic has settled on {unfinished['plan']['to']['version']}, "
-            f"deployment {unfinished['deployment']} only lacks its last record",
-            where=where,
-            remedy="rollback.yml leads back from it",
-        )
     return unfinished
+
+
+def _refuse_settled(fleet: Fleet, unfinished: Mapping[str, Any]) -> None:
+    plan = unfinished["plan"]
+    everybody_answered = {balancer.name for balancer in fleet.balancers} >= set(plan["balancers"])
+    if everybody_answered and fleet.applications and fleet.serves(plan):
+        raise StateError(
+            f"all traffic has settled on {plan['to']['version']}, "
+            f"deployment {unfinished['deployment']} only lacks its last record",
+            where=f"ledger on {fleet.ledger.name}",
+            remedy="rollback.yml leads back from it once its lease has ended; release_lease.yml ends that at once",
+        )
+
+
+def _refuse_missing(inputs: Inputs, plan: Mapping[str, Any]) -> None:
+    known = {*inputs.application_hosts, *inputs.balancer_hosts}
+    missing = sorted({*plan["hosts"], *plan["balancers"]} - known)
+    if missing:
+        raise StateError(
+            f"the deployment to abort also has {', '.join(missing)}",
+            where="inventory",
+            remedy="put them back in to abort it, lost or not; take them out afterwards",
+        )

@@ -4,7 +4,8 @@
 """What the hosts answered, as typed views; a host that answered with an error ends the planning.
 
 A host that cannot be reached ends it too, but for an application host in a rollback: that one is lost, and left out.
-An abort goes on without every host but the ledger's and one balancer, since it only gives back.
+An abort only gives back, so it goes on without every host that cannot be reached or read, but the ledger's and one
+balancer.
 
 Touches nothing.
 """
@@ -149,11 +150,14 @@ class Fleet:
         )
 
     def settled_on(self, plan: Mapping[str, Any]) -> bool:
-        """Whether all traffic is settled on the slot that ``plan`` fills, and its revision runs there on every host."""
+        """Whether the deployment of ``plan`` has moved all traffic to its slot, where its revision serves."""
+        return plan["slot"] != plan["stable_slot"] and self.serves(plan)
+
+    def serves(self, plan: Mapping[str, Any]) -> bool:
+        """Whether all traffic is settled on the slot of ``plan``, and its revision runs there on every host."""
         slot = plan["slot"]
         return (
-            slot != plan["stable_slot"]
-            and self.settled()
+            self.settled()
             and self.balancers[0].stable == slot
             and all(host.slots[slot].holds(plan["revision_id"]) for host in self.applications)
         )
@@ -215,15 +219,23 @@ def _refuse_limited(needed: list[str], live: Mapping[str, Any]) -> None:
 
 def _lost(inputs: Inputs, live: Mapping[str, Any]) -> list[str]:
     """Application hosts that a rollback goes on without; a rollback without any host is none."""
-    lost = [host for host in inputs.application_hosts if live[host].get("unreachable")]
     if inputs.verb == "abort":
-        return lost
+        return [host for host in inputs.application_hosts if not _readable(live[host], "release")]
+    lost = [host for host in inputs.application_hosts if live[host].get("unreachable")]
     return lost if inputs.verb == "rollback" and len(lost) < len(inputs.application_hosts) else []
 
 
 def _giving_back(inputs: Inputs, live: Mapping[str, Any]) -> list[str]:
-    """Balancers that an abort asks to give back: those that can be reached; the others do it when their lease ends."""
-    return [host for host in inputs.balancer_hosts if inputs.verb == "abort" and not live[host].get("unreachable")]
+    """Balancers that an abort asks to give back; the others do it when their lease ends."""
+    if inputs.verb != "abort":
+        return []
+    readable = [host for host in inputs.balancer_hosts if _readable(live[host], "balancer")]
+    return [host for host in readable if live[host]["balancer"].get("recorded")]
+
+
+def _readable(facts: Mapping[str, Any], part: str) -> bool:
+    found = facts.get(part)
+    return not facts.get("unreachable") and found is not None and not found.get("error")
 
 
 def _refuse_unreachable(needed: Mapping[str, list[str]], live: Mapping[str, Any]) -> None:

@@ -24,7 +24,7 @@ def live_lease(fleet: Fleet) -> None:
             f"deployment {lease['deployment']} of {lease['holder']} holds the lease for "
             f"{lease['remaining_seconds']} more seconds",
             where=f"ledger on {fleet.ledger.name}",
-            remedy="wait for its end, or end it with abort.yml; with its controller gone, run again after that time",
+            remedy="wait for its end, or end it with abort.yml; with its controller gone, see release_lease.yml",
         )
 
 

@@ -145,7 +145,7 @@ def test_a_check_inside_sees_a_token_that_came_meanwhile(tmp_path: Path) -> None
             fence.check()
 
 
-@pytest.mark.parametrize("name", ["token", "barred"])
+@pytest.mark.parametrize("name", ["token", "announced", "barred"])
 @pytest.mark.parametrize("content", ["six\n", ""])
 def test_a_token_that_cannot_be_read_stops_everybody(tmp_path: Path, name: str, content: str) -> None:
     (tmp_path / name).write_text(content, encoding="ascii")
@@ -197,6 +197,28 @@ def test_a_token_that_another_host_has_seen_refuses_all_below_it(tmp_path: Path)
         pytest.fail("acted")
     with Fence(tmp_path, 8).held():
         pass
+
+
+def test_who_waits_for_the_lock_stops_an_older_holder_at_its_next_check(tmp_path: Path) -> None:
+    older = Fence(tmp_path, 5)
+    with older.held():
+        older.check()
+        with pytest.raises(StateError, match="another writer"), Fence(tmp_path, 6).held(timeout=0):
+            pytest.fail("two writers")
+        with pytest.raises(StaleTokenError, match="token 5 is stale, this host has seen 6"):
+            older.check()
+    assert Fence(tmp_path, 0).seen() == 6
+    with pytest.raises(StaleTokenError), Fence(tmp_path, 5).held():
+        pytest.fail("acted")
+
+
+@pytest.mark.parametrize("token", [0, 4, 5])
+def test_who_waits_with_no_newer_token_leaves_the_holder_alone(tmp_path: Path, token: int) -> None:
+    holding = Fence(tmp_path, 5)
+    with holding.held():
+        with pytest.raises((StateError, StaleTokenError)), Fence(tmp_path, token).held(timeout=0):
+            pytest.fail("two writers")
+        holding.check()
 
 
 def test_an_error_inside_gives_the_lock_back(tmp_path: Path) -> None:

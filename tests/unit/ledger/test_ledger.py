@@ -76,6 +76,26 @@ def test_another_plan_never_takes_a_live_lease_over(ledger: Ledger) -> None:
         ledger.begin(plan_of("1.1"), "bob@pc", 60, take_over="users report errors")
 
 
+@pytest.mark.parametrize("take_over", ["", "users report errors"])
+@pytest.mark.parametrize("result", ["active", "failed"])
+def test_what_has_ended_meanwhile_is_neither_resumed_nor_begun_anew(
+    ledger: Ledger, take_over: str, result: str
+) -> None:
+    first = ledger.begin(plan_of("1.0"), "ann@pc", 60)
+    seen = ledger.info()["token"]
+    ledger.finish(first.deployment, first.token, result)
+    with pytest.raises(StateError, match=f"deployment {first.deployment} has ended meanwhile"):
+        ledger.begin(plan_of("1.0"), "bob@pc", 60, token_seen=seen, resume=first.deployment, take_over=take_over)
+    assert (ledger.info()["unfinished"], ledger.info()["lease"]) == (None, None)
+
+
+def test_who_comes_second_is_told_who_holds_the_lease(ledger: Ledger) -> None:
+    seen = ledger.info()["token"]
+    ledger.begin(plan_of("1.0"), "ann@pc", 60, token_seen=seen)
+    with pytest.raises(LeaseError, match="of ann@pc holds the lease for"):
+        ledger.begin(plan_of("1.1"), "bob@pc", 60, token_seen=seen)
+
+
 @pytest.mark.parametrize("wanted", ["1.0", "1.1"])
 def test_a_controller_that_stood_still_since_it_planned_begins_nothing(ledger: Ledger, wanted: str) -> None:
     seen = ledger.info()["token"]

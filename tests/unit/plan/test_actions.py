@@ -13,8 +13,19 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.slipway.release.plugins.module_utils._plan.planner import plan
 
-from tests.unit.plan.made import GROUPS, MAILER, WEB, fleet_of, proven
+from tests.unit.plan.made import (
+    GROUPS,
+    MAILER,
+    WEB,
+    document,
+    fleet_of,
+    inputs_for,
+    leave_unfinished,
+    live_lease,
+    proven,
+)
 
 RELEASE_PLACE = "ansible_collections.slipway.release.plugins.modules.release_place"
 LEDGER = {"deployment": "d1", "token": 5, "uuid": "u", "resumed": False, "committed": [], "changed": True}
@@ -92,6 +103,29 @@ def test_a_run_begins_the_plan_that_a_check_has_shown(variables: dict[str, Any])
     assert {key: begun[key] for key in ("deployment", "token", "uuid", "resumed")} == {
         key: LEDGER[key] for key in ("deployment", "token", "uuid", "resumed")
     }
+
+
+def test_an_abort_takes_over_what_is_unfinished_and_shows_the_way_back(variables: dict[str, Any]) -> None:
+    live = fleet_of("1.0", None)
+    began = plan(inputs_for("1.1"), document("1.1"), live)
+    leave_unfinished(live, began)
+    live_lease(live)
+    wanted = {**variables, "slipway_reason": "users report errors", "slipway_version": ""}
+    running = planning(verb="abort", live=live, diff=True)
+    result = running.run(wanted)
+    _name, options = running.ran[0]
+    assert (options["plan"], options["resume"], options["take_over"]) == (began.plan, "d1", "users report errors")
+    assert options["token_seen"] == live["db1"]["ledger"]["token"]
+    assert result["summary"] == "shop: abort deployment d1 of 1.1, all traffic returns to slot blue"
+    before, after = (yaml.safe_load(result["diff"][side]) for side in ("before", "after"))
+    assert (before["to"]["version"], after["to"]["version"]) == ("1.1", "1.0")
+    assert planning(verb="abort", live=live, check_mode=True).run(wanted)["token"] == 0
+
+
+def test_a_deployment_never_takes_a_lease_over(variables: dict[str, Any]) -> None:
+    running = planning()
+    running.run({**variables, "slipway_reason": "forcing is something else"})
+    assert running.ran[0][1]["take_over"] == ""
 
 
 def test_the_artifact_is_what_release_place_takes(variables: dict[str, Any]) -> None:
