@@ -20,6 +20,8 @@ description:
   - A measurement is a success, a failure, inconclusive (both conditions are set and neither is met), or without data
     (nothing, null, a number that is none, an empty list, a division by zero, too few requests). When the source cannot
     be asked it is an error, which is no measurement - it is asked again after 10 seconds.
+  - A metric of type V(judge) has no conditions. It compares the canary with the stable side by tests that may be looked
+    at as often as one likes. Each measurement is a look; a V(fail) decides at once, otherwise the last look stands.
   - A limit trips when it is exceeded. A metric that has failed ends the analysis. The worst metric gives the verdict;
     one that was never measured well does not pass, whatever its limits allow.
   - Use C(delegate_to) to look from a balancer or from the controller.
@@ -179,6 +181,8 @@ options:
           - V(http_json) is a value in a JSON document over HTTP.
           - V(sql) is the row that a query gives, which runs read-only; of one column its value, of several each by its
             name.
+          - V(judge) shows the statistical judge what O(metrics[].from) has counted, in O(metrics[].interval) seconds
+            each.
           - V(haproxy) and V(nginx_log) give C(requests), C(errors) (answers of 500 and more), C(error_rate) and
             C(success_rate) in percent, C(status) with C(1xx) to C(5xx), and C(latency_ms) with C(mean).
           - V(nginx_log) adds C(p50), C(p90), C(p95), C(p99) and C(max), exact, the same as C(upstream_ms) for the time
@@ -190,7 +194,8 @@ options:
       interval:
         description:
           - Seconds from one measurement to the next. Needed for more than one.
-          - V(haproxy) and V(nginx_log) need it always, since they take a first reading and measure an interval later.
+          - V(haproxy), V(nginx_log) and V(judge) need it always, since they take a first reading and measure an
+            interval later.
         type: int
         default: 0
       initial_delay:
@@ -198,7 +203,9 @@ options:
         type: int
         default: 0
       count:
-        description: Measurements to make; at the end the metric passes if no limit has tripped and one has succeeded.
+        description:
+          - Measurements to make; at the end the metric passes if no limit has tripped and one has succeeded.
+          - For V(judge), looks to make, at most 500; at the end the last one stands.
         type: int
         default: 1
       timeout:
@@ -218,10 +225,13 @@ options:
         description:
           - When a measurement is a failure, even if O(metrics[].success_condition) is met as well. Without it,
             everything that is no success is one.
-          - When both conditions are set and neither is met, the measurement is inconclusive. One of both is required.
+          - When both conditions are set and neither is met, the measurement is inconclusive. One of both is required,
+            but for V(judge), which takes none.
         type: str
       failure_limit:
-        description: Failed measurements that are allowed; more are a failed metric. V(-1) allows any number.
+        description:
+          - Failed measurements that are allowed; more are a failed metric. V(-1) allows any number.
+          - V(judge) takes none of the limits but O(metrics[].consecutive_error_limit).
         type: int
         default: 0
       inconclusive_limit:
@@ -253,8 +263,8 @@ options:
       slots:
         description:
           - What stable and canary are. Conditions then use C(stable) and C(canary) in place of C(result).
-          - V(haproxy) and V(nginx_log) take V(blue) and V(green). For the others, C(<slot>) in O(metrics[].query),
-            O(metrics[].url) or O(metrics[].path) stands for the name given here.
+          - V(haproxy), V(nginx_log) and V(judge) take V(blue) and V(green), the latter both sides. For the others,
+            C(<slot>) in O(metrics[].query), O(metrics[].url) or O(metrics[].path) stands for the name given here.
         type: dict
         suboptions:
           stable:
@@ -312,16 +322,16 @@ options:
         description: For V(sql), path of an SQLite file, in place of O(metrics[].dsn).
         type: path
       app:
-        description: For V(haproxy) and V(nginx_log), the application.
+        description: For V(haproxy), V(nginx_log) and V(judge), the application.
         type: str
       socket:
-        description: For V(haproxy), the admin socket; V(/run/haproxy/slipway.sock) when not given.
+        description: For V(haproxy) and judges of it, the admin socket; V(/run/haproxy/slipway.sock) when not given.
         type: path
       master_socket:
-        description: For V(haproxy), the master socket; V(/run/haproxy-master.sock) when not given.
+        description: For V(haproxy) and judges of it, the master socket; V(/run/haproxy-master.sock) when not given.
         type: path
       log:
-        description: For V(nginx_log), the log; V(/var/log/nginx/slipway-APP.json.log) when not given.
+        description: For V(nginx_log) and judges of it, the log; V(/var/log/nginx/slipway-APP.json.log) when not given.
         type: path
       window:
         description:
@@ -332,10 +342,55 @@ options:
       least_requests:
         description: For V(haproxy) and V(nginx_log), a side with fewer requests is without data; V(1) when not given.
         type: int
+      from:
+        description:
+          - For V(judge), what has counted the requests, V(nginx_log) or V(haproxy).
+          - V(haproxy) knows errors only, since HAProxy counts no latencies.
+        type: str
+      compare:
+        description:
+          - For V(judge), what is compared, each with a C(name) and a C(kind).
+          - C(errors) compares the shares of answers of 500 and more. C(margin) and C(harm) have C(points), which are
+            percentage points above the stable side, or a C(ratio) to it, or both. They are 0.5 and 2 points when not
+            given.
+          - C(quantile) compares the quantile of latencies at C(percent), 99 when not given. C(margin) and C(harm) are
+            multiples of the stable side's, 1.25 and 2 when not given.
+          - C(limit) compares the quantile at C(percent) with C(margin) and C(harm), in milliseconds; all three are
+            needed.
+          - The canary may be as bad as the margin, and must not be as bad as the harm.
+        type: list
+        elements: dict
+      level:
+        description:
+          - For V(judge), most that the probability of V(fail) may be when nothing is beyond its margin, over all looks;
+            V(0.01) when not given.
+        type: str
+      power:
+        description:
+          - For V(judge), least that the probability of not saying V(pass) must be when something is at its harm;
+            V(0.95) when not given.
+        type: str
+      must_pass:
+        description:
+          - For V(judge), whether V(insufficient) after the last look speaks against going on. With V(false) the
+            verdict is the same and RV(on_course) is V(true), as long as the looks could be made.
+        type: bool
+        default: true
+      step:
+        description: For V(judge), what the names of the looks begin with, one for each call but those of slices.
+        type: str
+      deployment:
+        description: For V(judge), what the record belongs to. One of another deployment is not taken over.
+        type: str
+      record:
+        description:
+          - For V(judge), the looks of the steps before, as an earlier analysis returned them. A record of another
+            O(metrics[].compare), O(metrics[].level) or O(metrics[].power) is refused.
+        type: dict
       position:
         description:
-          - For V(haproxy) and V(nginx_log), the position that an earlier analysis returned, to measure on from there
-            without a gap. What was counted before still counts.
+          - For V(haproxy), V(nginx_log) and V(judge), the position that an earlier analysis returned, to measure on
+            from there without a gap. What was counted before still counts.
         type: dict
       skip:
         description: Why the metric is not measured. It is one of RV(left_out) then, and does not decide.
@@ -363,6 +418,13 @@ options:
     default: 0
   earlier:
     description: RV(metrics) of the call before, of which this one is the continuation.
+    type: list
+    elements: dict
+    default: []
+  step_before:
+    description:
+      - RV(metrics) of the last call of the step before, whose O(metrics[].record) the judge goes on with. Of other
+        metrics nothing is taken over.
     type: list
     elements: dict
     default: []
@@ -447,6 +509,23 @@ EXAMPLES = r"""
         failure_condition: canary.latency_ms.p99 > 2 * stable.latency_ms.p99
         failure_limit: 1
     deadline: 900
+  become: true
+
+- name: The canary is judged against the stable slot, going on with what was seen in the step before
+  slipway.release.health_gate:
+    metrics:
+      - name: canary against stable
+        type: judge
+        from: nginx_log
+        app: shop
+        slots: {stable: blue, canary: green}
+        step: canary at 50 %
+        interval: 60
+        count: 10
+        compare:
+          - {name: errors, kind: errors}
+          - {name: p99, kind: quantile, percent: 99, margin: 1.5, harm: 3}
+    step_before: "{{ canary_at_10_percent.metrics }}"
   become: true
 
 - name: More than 10 % errors in each of five minutes, one after the other, are a failure
@@ -542,7 +621,9 @@ checks:
       type: dict
       sample: {min: 3, p50: 4, p95: 6, max: 6}
 on_course:
-  description: Whether nothing speaks against going on, that is everything passed or is not decided yet.
+  description:
+    - Whether nothing speaks against going on, that is everything passed, is not decided yet, or is a judge without
+      O(metrics[].must_pass).
   returned: always, unless the options are refused
   type: bool
   sample: true
@@ -615,6 +696,9 @@ metrics:
         - Every time that the source was asked, with milliseconds since the start of the analysis, the time in UTC, and
           C(verdict), one of V(success), V(failure), V(inconclusive), V(no_data) and V(error).
         - C(value) is what was measured, C(detail) the numbers that decided or why there are none.
+        - For V(judge), C(value) is the judgement, its numbers integers or text. Each of its C(metrics) has a
+          C(verdict), a C(reason), the e-values of C(harm) and C(safety), what was C(observed) at this look, and in
+          C(missing) how many more requests it takes to pass, if the canary is as good as the stable side.
       type: list
       elements: dict
       sample: [{at_ms: 60000, time: "2026-11-21T10:01:00.000+00:00", verdict: success, value: 1, detail: result = 1}]
@@ -630,6 +714,10 @@ metrics:
       description:
         - Where a later analysis goes on, and with which counts, as O(metrics[].position). Empty for sources that have
           no such place.
+      type: dict
+      sample: {}
+    record:
+      description: For V(judge), what was seen at all looks of the deployment, as O(metrics[].record). Otherwise empty.
       type: dict
       sample: {}
 """
@@ -657,6 +745,7 @@ ARGUMENTS = {
     "duration": {"type": "int", "default": 0},
     "slice_seconds": {"type": "int", "default": 0},
     "earlier": {"type": "list", "elements": "dict", "default": []},
+    "step_before": {"type": "list", "elements": "dict", "default": []},
     "fail_fast": {"type": "bool", "default": False},
     "fail": {"type": "bool", "default": True},
 }
@@ -668,6 +757,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     raw_metrics, left_out = metric_spec.without_skipped(module.params["metrics"] or [])
     continued.check(module.params["earlier"], raw_metrics)
     raw_metrics = continued.with_positions(raw_metrics, module.params["earlier"])
+    raw_metrics = continued.with_records(raw_metrics, module.params["earlier"] or module.params["step_before"])
     module.no_log_values.update(credentials(raw_checks) | metric_spec.credentials(raw_metrics))
     checks, metrics = parse(raw_checks), metric_spec.parse(raw_metrics)
     began = time.monotonic()

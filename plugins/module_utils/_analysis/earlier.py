@@ -1,7 +1,8 @@
 # Copyright: (c) 2026, The slipway.release developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an analysis takes over from the slice before it: its measurements, and where its sources have stopped reading.
+"""What an analysis takes over: from the slice before it the measurements, and where its sources have stopped reading,
+and from that or from the step before it what the judge has seen.
 
 Touches nothing.
 """
@@ -34,11 +35,24 @@ def check(earlier: Sequence[Mapping[str, Any]], raw: Sequence[Mapping[str, Any]]
 
 def with_positions(raw: Sequence[Mapping[str, Any]], earlier: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The metrics of this call, each to be read on from where the slice before it stopped."""
-    positions = {one["name"]: one["position"] for one in earlier}
-    return [
-        {**metric, "position": positions[metric["name"]]} if positions.get(metric["name"]) else dict(metric)
-        for metric in raw
-    ]
+    return _with(raw, "position", earlier)
+
+
+def with_records(raw: Sequence[Mapping[str, Any]], before: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The metrics of this call, each to be judged with what was seen before, in this step or in the last one.
+
+    :raises InputError: it is no result of an analysis.
+    """
+    for number, one in enumerate(before):
+        if "name" not in one:
+            raise InputError("has no name", where=f"step_before[{number}]", remedy="give what the step has returned")
+    return _with(raw, "record", before)
+
+
+def _with(raw: Sequence[Mapping[str, Any]], field: str, results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What the results of the same metrics have of a field, where they have any."""
+    found = {one["name"]: one[field] for one in results if one.get(field)}
+    return [{**metric, field: found[metric["name"]]} if metric["name"] in found else dict(metric) for metric in raw]
 
 
 def measurements(earlier: Mapping[str, Any]) -> list[Measurement]:

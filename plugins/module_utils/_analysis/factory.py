@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Chooses the source of a metric. Touches nothing itself.
 
-Adding a source means one more file, and one more line in ``SOURCES``.
+Adding a source means one more file, and one more line in ``SOURCES``, or in ``COUNTING`` when it counts every request,
+so that the statistical judge can look at what it has counted.
 """
 
 from __future__ import annotations
@@ -13,16 +14,21 @@ from collections.abc import Callable
 from .._gate.options import Options
 from .haproxy import HAProxyStatistics
 from .http_json import HttpJson
-from .model import Source
+from .looks import Looks
+from .model import CountingSource, Source
 from .nginx_log import NginxLog
 from .prometheus import Prometheus
 from .sides import Sides
 from .sql import Sql
 
-SOURCES: dict[str, Callable[[Options, Sides], Source]] = {
-    "prometheus": Prometheus.from_options,
+COUNTING: dict[str, Callable[[Options, Sides], CountingSource]] = {
     "haproxy": HAProxyStatistics.from_options,
     "nginx_log": NginxLog.from_options,
+}
+SOURCES: dict[str, Callable[[Options, Sides], Source]] = {
+    "prometheus": Prometheus.from_options,
+    **COUNTING,
     "http_json": HttpJson.from_options,
     "sql": Sql.from_options,
+    "judge": lambda options, sides: Looks.from_options(options, sides, COUNTING),
 }

@@ -21,7 +21,7 @@ from .._balancer.haproxy import MASTER_SOCKET
 from .._balancer.haproxy_files import backend_name
 from .._balancer.haproxy_socket import Worker, WorkerGone, ask, parse_processes
 from .._gate.options import Options
-from .model import Capabilities, Moment, Reading, Source, SourceError
+from .model import Capabilities, Counted, CountingSource, Moment, Reading, SourceError
 from .sides import RESULT, Sides
 from .traffic import CLASSES, figures, reading
 
@@ -98,7 +98,7 @@ class Totals:
         return cls(_read_rows(content["rows"]), history)
 
 
-class HAProxyStatistics(Source):
+class HAProxyStatistics(CountingSource):
     """The figures of the slots of one application at this host's HAProxy.
 
     :param window: seconds that a measurement covers; 0 for all since the start.
@@ -156,6 +156,22 @@ class HAProxyStatistics(Source):
         self._totals = Totals(history=[(moment.wall, {})])
 
     def measure(self, moment: Moment) -> Reading:
+        now, recent, note = self._counted(moment)
+        covered = self._in_window(moment.wall)
+        means = _means(now, recent)
+        sides = {side: self._side(slots, covered, means) for side, slots in self._slots().items()}
+        return reading(sides, self.least, note)
+
+    def taken(self, moment: Moment) -> tuple[dict[str, Counted], str]:
+        note = self._counted(moment)[2]
+        rows, self._totals.rows = self._totals.rows, {}
+        whole = {
+            side: rows.get((backend_name(self.app, slot), WHOLE), Counter()) for side, slot in self.sides.slots.items()
+        }
+        return {side: Counted(_answers(counted), counted["5xx"]) for side, counted in whole.items()}, note
+
+    def _counted(self, moment: Moment) -> tuple[dict[int, WorkerReading], dict[tuple[int, Row], int], str]:
+        """The readings of now, how many answers each row has since the last one, and what is to be said about it."""
         now = self._asked(moment)
         gone = sorted(set(self._workers) - set(now))
         recent: dict[tuple[int, Row], int] = {}
@@ -165,11 +181,8 @@ class HAProxyStatistics(Source):
                 self._totals.rows[row] = self._totals.rows.get(row, Counter()) + counted
                 recent[process, row] = _answers(counted)
         self._workers = now
-        covered = self._in_window(moment.wall)
-        means = _means(now, recent)
-        sides = {side: self._side(slots, covered, means) for side, slots in self._slots().items()}
         note = f"a worker that a reload replaced has ended, its last requests are not counted: {gone}" if gone else ""
-        return reading(sides, self.least, note)
+        return now, recent, note
 
     def position(self) -> dict[str, Any]:
         workers = {str(process): found.to_dict() for process, found in self._workers.items()}

@@ -9,9 +9,10 @@ Touches nothing.
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from .._gate.model import FAIL, INSUFFICIENT, PASS
-from .model import ERROR, FAILURE, INCONCLUSIVE, NO_DATA, SUCCESS, Limits
+from .model import ERROR, FAILURE, INCONCLUSIVE, NO_DATA, SUCCESS, Limits, Metric
 
 
 class MetricJudge:
@@ -29,6 +30,7 @@ class MetricJudge:
         self.count = count
         self.verdict = ""
         self.reason = ""
+        self.goes_on = False
         self.counts: Counter[str] = Counter()
         self._in_a_row: Counter[str] = Counter()
         self._last: dict[str, str] = {}
@@ -95,6 +97,43 @@ class MetricJudge:
     def _decide(self, verdict: str, reason: str, *because: str) -> None:
         self.verdict = verdict
         self.reason = "; the last: ".join([reason, *(self._last[kind] for kind in because)])
+
+
+class LookJudge(MetricJudge):
+    """The judge of a metric whose source judges: a failed look fails it at once, otherwise the last look stands.
+
+    :param must_pass: whether ``insufficient`` at the end speaks against going on.
+    """
+
+    def __init__(self, limits: Limits, count: int, must_pass: bool) -> None:
+        super().__init__(replace(limits, inconclusive=-1), count)
+        self.must_pass = must_pass
+        self._latest = ""
+
+    def heard(self, verdict: str, detail: str) -> bool:
+        self._latest = self._latest if verdict == ERROR else verdict
+        return super().heard(verdict, detail)
+
+    def _tripped(self) -> bool:
+        if self.counts[FAILURE]:
+            self._decide(FAIL, self._last[FAILURE])
+            return True
+        return super()._tripped()
+
+    def _at_the_end(self, wanted: int) -> None:
+        said = self._last[self._latest]
+        if self._latest == SUCCESS:
+            self._decide(PASS, said)
+        else:
+            self.goes_on = not self.must_pass
+            self._decide(INSUFFICIENT, f"{said}; this step may end so" if self.goes_on else said)
+
+
+def judge_of(metric: Metric) -> MetricJudge:
+    """The judge of a metric."""
+    if metric.source.capabilities.judges:
+        return LookJudge(metric.limits, metric.schedule.count, metric.must_pass)
+    return MetricJudge(metric.limits, metric.schedule.count)
 
 
 def _times(count: int, what: str) -> str:

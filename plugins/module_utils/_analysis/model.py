@@ -52,11 +52,28 @@ class Reading:
     :param values: ``result``, or ``stable`` and ``canary``; numbers, texts, or lists and dictionaries of them.
     :param missing: why this is no data; empty when there is data.
     :param note: what whoever reads the evidence should know.
+    :param verdict: that of a measurement, by a source that judges what it has measured; conditions judge the others.
+    :param detail: the numbers that such a source has seen.
     """
 
     values: Mapping[str, Any]
     missing: str = ""
     note: str = ""
+    verdict: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Counted:
+    """The requests of one side between two readings.
+
+    :param errors: how many of them were answered with a status of 500 or more.
+    :param milliseconds: how long they took, by how often that was seen; ``None`` of a source that does not know.
+    """
+
+    requests: int
+    errors: int
+    milliseconds: Mapping[float, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -65,10 +82,14 @@ class Capabilities:
 
     :param differences: it counts, so a measurement is the difference of two readings, an interval apart.
     :param resumable: a later analysis can go on where an earlier one has stopped reading.
+    :param latencies: it knows how long each request took.
+    :param judges: it judges what it has measured itself, and the last measurement stands.
     """
 
     differences: bool = False
     resumable: bool = False
+    latencies: bool = False
+    judges: bool = False
 
 
 class Source(ABC):
@@ -101,6 +122,21 @@ class Source(ABC):
     def position(self) -> dict[str, Any]:
         """Where a later analysis goes on; empty when there is no such place."""
         return {}
+
+    def record(self) -> dict[str, Any]:
+        """What a later step of the same deployment is judged with; empty of sources that judge nothing."""
+        return {}
+
+
+class CountingSource(Source):
+    """A source that has counted every request."""
+
+    @abstractmethod
+    def taken(self, moment: Moment) -> tuple[dict[str, Counted], str]:
+        """What was counted of each side since the last time, and what whoever reads the evidence should know.
+
+        :raises SlipwayError: it could not be asked; what was counted is given the next time.
+        """
 
 
 @dataclass(frozen=True)
@@ -141,7 +177,10 @@ class Conditions:
 
 @dataclass(frozen=True)
 class Metric:
-    """One number of a release, or one comparison of two, and what is wanted of it."""
+    """One number of a release, or one comparison of two, and what is wanted of it.
+
+    :param must_pass: whether ``insufficient`` at the end speaks against going on; only a source that judges leaves it.
+    """
 
     name: str
     type: str
@@ -150,6 +189,7 @@ class Metric:
     conditions: Conditions
     limits: Limits
     dry_run: bool = False
+    must_pass: bool = True
 
 
 @dataclass(frozen=True)
@@ -181,6 +221,7 @@ class MetricFinding:
     """The outcome of one metric.
 
     :param due_in: seconds from the end of a slice to the next measurement; ``None`` when the metric is decided.
+    :param goes_on: it is ``insufficient``, and need not pass yet.
     """
 
     metric: Metric
@@ -188,6 +229,7 @@ class MetricFinding:
     reason: str = ""
     measurements: list[Measurement] = field(default_factory=list)
     due_in: float | None = None
+    goes_on: bool = False
 
 
 def jsonable(value: Any) -> Any:

@@ -19,7 +19,7 @@ from typing import Any
 
 from .._gate.options import Options
 from .follow import Follower
-from .model import Capabilities, Moment, Reading, Source, SourceError
+from .model import Capabilities, Counted, CountingSource, Moment, Reading, SourceError
 from .sides import RESULT, Sides
 from .traffic import class_of, figures, quantiles, reading
 
@@ -110,10 +110,13 @@ class Samples:
         if self.window:
             start = int(wall - self.window)
             self._tallies = {second: tally for second, tally in self._tallies.items() if second >= start}
-        whole = Tally()
-        for tally in self._tallies.values():
-            whole.merge(tally)
-        return whole.figures()
+        return self._whole().figures()
+
+    def taken(self) -> Counted:
+        """All of them, which are forgotten."""
+        whole = self._whole()
+        self._tallies = {}
+        return Counted(sum(whole.statuses.values()), whole.statuses["5xx"], whole.request_ms)
 
     def to_list(self) -> list[Any]:
         """As JSON has it."""
@@ -124,8 +127,14 @@ class Samples:
         """The reverse of ``to_list``."""
         return cls(window, {int(second): Tally.from_list(tally) for second, tally in content})
 
+    def _whole(self) -> Tally:
+        whole = Tally()
+        for tally in self._tallies.values():
+            whole.merge(tally)
+        return whole
 
-class NginxLog(Source):
+
+class NginxLog(CountingSource):
     """The figures of the slots of one application at this host's nginx.
 
     :param window: seconds that a measurement covers, to the second; 0 for all since the start.
@@ -133,7 +142,7 @@ class NginxLog(Source):
     :param position: where an earlier analysis has stopped; empty for the end of the log.
     """
 
-    capabilities = Capabilities(differences=True, resumable=True)
+    capabilities = Capabilities(differences=True, resumable=True, latencies=True)
 
     def __init__(
         self, path: Path, sides: Sides, *, window: int = 0, least: int = 1, position: Mapping[str, Any] | None = None
@@ -156,7 +165,8 @@ class NginxLog(Source):
         for slot in sides.slots.values():
             if slot not in ("blue", "green"):
                 raise options.refuse("slots", f"has the unknown slot '{slot}'", "name blue and green")
-        log = options.text("log") if options.given("log") else LOG.format(app=options.text("app"))
+        app = options.text("app", "" if options.given("log") else None)
+        log = options.text("log", LOG.format(app=app))
         window = options.number("window", 0, 0, 86400)
         least = options.number("least_requests", 1, 1, 10**9)
         return cls(Path(log), sides, window=window, least=least, position=_position_of(options))
@@ -173,6 +183,15 @@ class NginxLog(Source):
         self._read_ms = int(moment.wall * 1000)
 
     def measure(self, moment: Moment) -> Reading:
+        note = self._read(moment)
+        return reading(self._sides(moment.wall), self.least, note)
+
+    def taken(self, moment: Moment) -> tuple[dict[str, Counted], str]:
+        note = self._read(moment)
+        return {side: self._samples[slot].taken() for side, slot in self.sides.slots.items()}, note
+
+    def _read(self, moment: Moment) -> str:
+        """Take in what was appended; what is to be said about it."""
         notes = [self._resume()]
         lines = broken = 0
         for line in self._follower.lines(moment.wall):
@@ -183,7 +202,7 @@ class NginxLog(Source):
             raise SourceError("no line is one of slipway's log", where=str(self.path), remedy="correct the path")
         if broken:
             notes.append(f"{broken} of {lines} lines cannot be read")
-        return reading(self._sides(moment.wall), self.least, "; ".join(note for note in notes if note))
+        return "; ".join(note for note in notes if note)
 
     def position(self) -> dict[str, Any]:
         since = int(self._since * 1000)

@@ -20,7 +20,7 @@ from .._gate.model import FAIL, INSUFFICIENT, PASS
 from .._gate.run import worst
 from .earlier import measurements
 from .expression import Condition, NoData, NotApplicable
-from .judge import MetricJudge
+from .judge import MetricJudge, judge_of
 from .model import (
     ERROR,
     FAILURE,
@@ -192,9 +192,11 @@ class _Question(threading.Thread):
 
 
 def judged(conditions: Conditions, reading: Reading, moment: Moment) -> Measurement:
-    """What the conditions say to a reading."""
+    """What the conditions say to a reading, or what its source has said."""
     seen: dict[str, Any] = {}
     value = reading.values.get("result") if set(reading.values) == {"result"} else dict(reading.values)
+    if reading.verdict:
+        return Measurement(moment, reading.verdict, _joined(reading.detail, reading.note), value)
     try:
         verdict = NO_DATA if reading.missing else _verdict(conditions, reading, seen)
         detail = reading.missing or ", ".join(f"{name} = {item}" for name, item in seen.items())
@@ -202,7 +204,11 @@ def judged(conditions: Conditions, reading: Reading, moment: Moment) -> Measurem
         verdict, detail = NO_DATA, f"no data: {exc}"
     except NotApplicable as exc:
         verdict, detail = ERROR, str(exc)
-    return Measurement(moment, verdict, "; ".join(part for part in (detail, reading.note) if part), value)
+    return Measurement(moment, verdict, _joined(detail, reading.note), value)
+
+
+def _joined(*parts: str) -> str:
+    return "; ".join(part for part in parts if part)
 
 
 def _verdict(conditions: Conditions, reading: Reading, seen: dict[str, Any]) -> str:
@@ -225,7 +231,7 @@ def _holds(condition: Condition | None, reading: Reading, seen: dict[str, Any]) 
 
 
 def _track(metric: Metric, earlier: Mapping[str, Any] | None) -> _Track:
-    judge = MetricJudge(metric.limits, metric.schedule.count)
+    judge = judge_of(metric)
     ready = not metric.source.capabilities.differences or metric.source.resumed()
     if earlier is None:
         return _Track(metric, judge, metric.schedule.initial_delay, begun=ready)
@@ -238,7 +244,7 @@ def _track(metric: Metric, earlier: Mapping[str, Any] | None) -> _Track:
 def _finding(track: _Track, elapsed: float) -> MetricFinding:
     judge, made = track.judge, list(track.measurements)
     if judge.verdict:
-        return MetricFinding(track.metric, judge.verdict, judge.reason, made)
+        return MetricFinding(track.metric, judge.verdict, judge.reason, made, goes_on=judge.goes_on)
     so_far = f"not decided yet: {judge.measured} of {judge.count} measurements were made"
     return MetricFinding(track.metric, INSUFFICIENT, so_far, made, due_in=max(0.0, track.due - elapsed))
 
@@ -261,7 +267,9 @@ def verdict(findings: list[MetricFinding]) -> str:
 def on_course(findings: list[MetricFinding]) -> bool:
     """Whether nothing that was measured speaks against going on; what is undecided may still be measured later."""
     return all(
-        finding.verdict == PASS or finding.due_in is not None for finding in findings if not finding.metric.dry_run
+        finding.verdict == PASS or finding.due_in is not None or finding.goes_on
+        for finding in findings
+        if not finding.metric.dry_run
     )
 
 
@@ -289,6 +297,7 @@ def _as_result(finding: MetricFinding) -> dict[str, Any]:
         "errors": made.count(ERROR),
         "measurements": [measurement.as_result() for measurement in finding.measurements],
         "position": metric.source.position(),
+        "record": metric.source.record(),
         "finished": finding.due_in is None,
         "due_in_ms": int((finding.due_in or 0) * 1000),
     }

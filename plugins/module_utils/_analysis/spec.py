@@ -8,6 +8,7 @@ Touches nothing: every refusal comes before anything is measured.
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 from .._common.errors import InputError
@@ -20,6 +21,8 @@ from .sides import sides_of
 
 MOST_METRICS = 64
 MOST_MEASUREMENTS = 1440
+MOST_LOOKS = 500
+JUDGE = "judge"
 A_DAY = 86400
 
 
@@ -70,11 +73,13 @@ def _metric(options: Options) -> Metric:
         name=name,
         type=kind,
         schedule=schedule,
-        conditions=_conditions(options, sides.names),
+        conditions=Conditions() if kind == JUDGE else _conditions(options, sides.names),
         limits=_limits(options, schedule),
         dry_run=options.flag("dry_run", False),
+        must_pass=options.flag("must_pass", True),
         source=SOURCES[kind](options, sides),
     )
+    _refuse_what_only_others_have(options, metric)
     _refuse_no_interval(options, schedule, metric.source)
     options.done(f"a metric of type {kind}")
     return metric
@@ -98,6 +103,23 @@ def _refuse_no_interval(options: Options, schedule: Schedule, source: Source) ->
         raise options.refuse(
             "interval", "is missing: what is measured is the difference of two readings", "set the seconds between them"
         )
+
+
+def _refuse_what_only_others_have(options: Options, metric: Metric) -> None:
+    """The judge has its own verdicts in the place of conditions and limits, and only it may be undecided."""
+    if metric.type != JUDGE:
+        if not metric.must_pass:
+            raise options.refuse("must_pass", "is for metrics of type judge", "set inconclusive_limit")
+        return
+    if metric.schedule.count > MOST_LOOKS:
+        raise options.refuse("count", f"is above {MOST_LOOKS} looks", "raise interval, and lower count")
+    for limit in fields(Limits):
+        if limit.name != "consecutive_error" and getattr(metric.limits, limit.name) != limit.default:
+            raise options.refuse(
+                f"{limit.name}_limit",
+                "is not for the judge, whose fail is final",
+                "remove it, or state level and power",
+            )
 
 
 def _conditions(options: Options, names: tuple[str, ...]) -> Conditions:

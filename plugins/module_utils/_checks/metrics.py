@@ -13,24 +13,31 @@ from typing import Any
 
 from .._analysis.expression import names_in
 from .._analysis.sides import CANARY, STABLE
+from .._analysis.spec import JUDGE
 
-TRAFFIC = ("haproxy", "nginx_log")
+TRAFFIC = ("haproxy", "nginx_log", JUDGE)
 CONDITIONS = ("success_condition", "failure_condition")
 NOBODY_TO_COMPARE = "it compares with the stable side, which has no traffic at 100 %"
 
 
 def step_metrics(
-    metrics: Sequence[Mapping[str, Any]], plan: Mapping[str, Any], seconds: int, percents: Mapping[str, int]
+    metrics: Sequence[Mapping[str, Any]], plan: Mapping[str, Any], step: Mapping[str, Any], deployment: str
 ) -> list[dict[str, Any]]:
     """Each metric with what the rollout knows: how often it fits into the step, and which slot is the canary.
 
-    Where one slot has all the traffic, that is the canary, and a metric that names the stable side is left out.
+    Where one slot has all the traffic, that is the canary, and a metric that names the stable side is left out. A judge
+    must pass in the last watched step before that.
 
-    :param seconds: how long the step is watched.
-    :param percents: slot percents of the step.
+    :param plan: the plan of the deployment.
+    :param step: a step or a batch of the plan, with how long it is watched and the slot percents meanwhile.
+    :param deployment: identifier of the deployment, whose steps are judged together.
     """
-    whole = next((slot for slot, percent in percents.items() if percent == 100), "")
-    return [_step_metric({**_fitted(metric, seconds), **metric}, plan, whole) for metric in metrics]
+    whole = _whole(step)
+    looks = {"step": step["name"], "deployment": deployment, "must_pass": _is_last_to_compare(plan, step)}
+    return [
+        _step_metric({**_fitted(metric, step["seconds"]), **metric}, plan, whole, looks if _judges(metric) else {})
+        for metric in metrics
+    ]
 
 
 def needed(metric: Mapping[str, Any]) -> int:
@@ -45,12 +52,32 @@ def _fitted(metric: Mapping[str, Any], seconds: int) -> dict[str, Any]:
     return {"count": max(1, (seconds - int(metric.get("initial_delay", 0))) // interval)} if interval else {}
 
 
-def _step_metric(metric: dict[str, Any], plan: Mapping[str, Any], whole: str) -> dict[str, Any]:
+def _judges(metric: Mapping[str, Any]) -> bool:
+    return bool(metric["type"] == JUDGE)
+
+
+def _whole(step: Mapping[str, Any]) -> str:
+    """The slot that has all the traffic; empty when both have some."""
+    percents = step.get("into", step)["percents"]
+    return next((str(slot) for slot, percent in percents.items() if percent == 100), "")
+
+
+def _is_last_to_compare(plan: Mapping[str, Any], step: Mapping[str, Any]) -> bool:
+    """No later step is watched in which both slots have traffic."""
+    steps = list(plan.get("batches" if "into" in step else "steps") or [])
+    places = [place for place, one in enumerate(steps) if one["name"] == step["name"]]
+    later = steps[places[0] + 1 :] if places else []
+    return all(_whole(one) or not one["seconds"] for one in later)
+
+
+def _step_metric(
+    metric: dict[str, Any], plan: Mapping[str, Any], whole: str, looks: Mapping[str, Any]
+) -> dict[str, Any]:
     sides = {CANARY: whole} if whole else {STABLE: plan["stable_slot"], CANARY: plan["slot"]}
     known: dict[str, Any] = {"app": plan["app"], "slots": sides} if metric["type"] in TRAFFIC else {}
-    made = {**known, **metric}
+    made = {**known, **looks, **metric}
     if not whole or "slots" not in made:
         return made
-    if any(STABLE in names_in(str(made.get(condition) or "")) for condition in CONDITIONS):
+    if _judges(made) or any(STABLE in names_in(str(made.get(condition) or "")) for condition in CONDITIONS):
         return {**made, "skip": NOBODY_TO_COMPARE}
     return {**made, "slots": {side: slot for side, slot in made["slots"].items() if side != STABLE}}

@@ -84,6 +84,13 @@ class Options:
             raise self.refuse(field, "must be a list of at least one string", "write it as a list of strings")
         return values
 
+    def mappings(self, field: str) -> list[dict[str, Any]]:
+        """A list of at least one dictionary."""
+        values = self._left.pop(field, None)
+        if not isinstance(values, list) or not values or not all(isinstance(value, Mapping) for value in values):
+            raise self.refuse(field, "must be a list of at least one dictionary", "write it as a list of dictionaries")
+        return [{str(key): item for key, item in value.items()} for value in values]
+
     def mapping(self, field: str) -> dict[str, Any]:
         """A dictionary; empty when not given."""
         value = self._left.pop(field, {})
@@ -124,6 +131,10 @@ class Options:
         if not found or not 1 <= int(found[3]) <= 65535:
             raise self.refuse(field, "must be 'host:port'", "write it like 127.0.0.1:8081 or [::1]:8081")
         return found[1] or found[2], int(found[3])
+
+    def apart(self, *fields: str, **more: Any) -> Options:
+        """Some of the fields, which are taken out, as options of their own, with more."""
+        return Options({**{field: self._left.pop(field, None) for field in fields}, **more}, self.where)
 
     def sub(self, field: str) -> Options:
         """The sub-options of a field; empty when not given."""

@@ -410,7 +410,12 @@ def analysis(values: dict[str, Any], context: Context) -> Iterator[InputError]:
     metrics = values["slipway_analysis"]
     watched = _watched(values, context.verb)
     for index, metric in enumerate(metrics):
-        yield from _metric(f"slipway_analysis[{index}]", metric, watched)
+        where = f"slipway_analysis[{index}]"
+        if metric.get("type") == metric_spec.JUDGE:
+            yield from _metric(where, metric, _shared(watched))
+            yield from _judged(where, metric, values["slipway_rollout"], _shared(watched), context.verb)
+        else:
+            yield from _metric(where, metric, watched)
     if metrics and not watched and context.verb not in BACKWARDS:
         yield problem(
             "no step is watched, so nothing would be measured",
@@ -428,6 +433,30 @@ def _watched(values: dict[str, Any], verb: str) -> dict[str, int]:
         steps = enumerate(values["slipway_canary_steps"])
         lengths.update({f"slipway_canary_steps[{index}].pause": step["pause"] for index, step in steps})
     return {name: seconds for name, seconds in lengths.items() if seconds > 0}
+
+
+def _shared(watched: Mapping[str, int]) -> dict[str, int]:
+    """Those of steps in which both slots have traffic."""
+    return {name: seconds for name, seconds in watched.items() if name != "slipway_bake"}
+
+
+def _judged(
+    where: str, metric: Mapping[str, Any], rollout: str, shared: Mapping[str, int], verb: str
+) -> Iterator[InputError]:
+    """The judge compares, so it needs a watched step in which both slots have traffic, and not too many looks."""
+    lasting = {"canary": "the pause of a step in slipway_canary_steps", "rolling": "slipway_batch_pause"}
+    if rollout in lasting and not shared and verb not in BACKWARDS:
+        yield problem("no step is watched in which it could compare", where, f"set {lasting[rollout]}, or remove it")
+    interval = str(metric.get("interval", ""))
+    if interval.isdecimal() and int(interval):
+        looks = sum(seconds // int(interval) for seconds in shared.values())
+        if looks > metric_spec.MOST_LOOKS:
+            least = -(-sum(shared.values()) // metric_spec.MOST_LOOKS)
+            yield problem(
+                f"it would look {looks} times in all steps, more than {metric_spec.MOST_LOOKS}",
+                f"{where}.interval",
+                f"raise it to at least {least} seconds",
+            )
 
 
 def _metric(where: str, metric: Mapping[str, Any], watched: Mapping[str, int]) -> Iterator[InputError]:
@@ -450,7 +479,8 @@ def _metric(where: str, metric: Mapping[str, Any], watched: Mapping[str, int]) -
 
 def _in_step(metric: Mapping[str, Any], seconds: int) -> dict[str, Any]:
     plan = {"app": "app", "slot": "green", "stable_slot": "blue"}
-    return step_metrics([metric], plan, seconds, {"blue": 90, "green": 10})[0]
+    step = {"name": "canary at 10 %", "percents": {"blue": 90, "green": 10}, "seconds": seconds}
+    return step_metrics([metric], plan, step, "deployment")[0]
 
 
 def _fits(where: str, metric: Mapping[str, Any], watched: Mapping[str, int]) -> Iterator[InputError]:

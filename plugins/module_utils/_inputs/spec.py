@@ -187,8 +187,8 @@ SPEC: dict[str, dict[str, Any]] = {
         "elements": "dict",
         "default": [],
         "description": "Metrics that every watched step must pass, as module C(health_gate) takes them, measured from "
-        "each balancer. C(count) fits the step when omitted; C(haproxy) and C(nginx_log) compare the slots by "
-        "themselves.",
+        "each balancer. C(count) fits the step when omitted; C(haproxy), C(nginx_log) and C(judge) compare the slots "
+        "by themselves.",
     },
     "slipway_batches": {
         "type": "list",

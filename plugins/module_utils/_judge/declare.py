@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
@@ -15,6 +16,9 @@ from .errors import Bound, Errors
 from .judge import Policy
 from .quantile import Limit, Quantile
 from .series import Change, Series
+
+MOST = 10**9
+HUGE = re.compile(r"[eE][+-]?\d{3}|.{41}")
 
 
 def read_policy(content: Mapping[str, Any]) -> Policy:
@@ -43,11 +47,14 @@ def read_metric(content: Mapping[str, Any]) -> Metric:
 def read_number(value: Any, where: str) -> Fraction:
     """An exact number from text, or from a number that was written in decimals."""
     try:
-        if isinstance(value, bool):
+        if isinstance(value, bool) or HUGE.search(str(value)):
             raise ValueError
-        return Fraction(str(value))
+        number = Fraction(str(value))
     except (ValueError, ZeroDivisionError) as exc:
-        raise InputError(f"{value!r} is not a number", where=where, remedy='write it as in "0.5"') from exc
+        raise InputError(f"{str(value)[:40]!r} is not a number", where=where, remedy='write it as in "0.5"') from exc
+    if abs(number) > MOST:
+        raise InputError(f"{value!r} is above {MOST}", where=where, remedy="state a number that means something")
+    return number
 
 
 def _errors(content: Mapping[str, Any], where: str) -> Metric:

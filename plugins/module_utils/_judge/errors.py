@@ -43,6 +43,7 @@ class Bound:
 
 
 EQUAL = Bound()
+WHOLE = 100
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,12 @@ class Errors(Metric):
     harm: Bound = Bound(points=Fraction(2))
 
     def __post_init__(self) -> None:
+        if self.harm.points >= WHOLE:
+            raise InputError(
+                f"the harm must be below {WHOLE} points, since no canary has more errors than requests",
+                where=f"metric {self.name}",
+                remedy="state percentage points, such as 2",
+            )
         if not EQUAL.within(self.margin) or not self.margin.within(self.harm) or self.harm == EQUAL:
             raise InputError(
                 "the margin must not be below equality, and the harm must be above equality and not below the margin",

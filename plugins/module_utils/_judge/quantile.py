@@ -23,10 +23,14 @@ _DIAGONAL = Line(1.0, 0.0)
 
 @dataclass(frozen=True)
 class Samples:
-    """One number a request, such as microseconds, of one look."""
+    """One number a request, such as microseconds, of one look.
+
+    :param resolution: most that a number may be off, since the clock that it was taken from counts in steps.
+    """
 
     stable: Sequence[int]
     canary: Sequence[int]
+    resolution: int = 0
 
 
 def rank_of(percent: Fraction, count: int) -> int:
@@ -61,7 +65,10 @@ class Quantile(Metric):
         return {"name": self.name, "kind": "quantile", "percent": exact_text(self.percent), **ratios}
 
     def record(self, data: Any) -> dict[str, Any]:
-        """Counts beyond the two multiples of the stable side's quantile, and the quantiles."""
+        """Counts beyond the two multiples of the stable side's quantile, and the quantiles.
+
+        What the resolution leaves open is counted against the evidence.
+        """
         if not isinstance(data, Samples):
             raise _not_samples(self.name)
         stable, canary = _ordered(data.stable, self.name), _ordered(data.canary, self.name)
@@ -69,7 +76,8 @@ class Quantile(Metric):
         if not stable or not canary:
             return found
         rank = rank_of(self.percent, len(stable))
-        at_margin, at_harm = stable[rank - 1] * self.margin, stable[rank - 1] * self.harm
+        off = data.resolution
+        at_margin, at_harm = (stable[rank - 1] + off) * self.margin + off, (stable[rank - 1] - off) * self.harm - off
         return {
             **found,
             "stable_rank": rank,
@@ -97,11 +105,13 @@ class Quantile(Metric):
         return shown
 
     def missing(self, record: Record, short: float) -> dict[str, int] | None:
-        """Requests of both sides, at the share of this look."""
+        """Requests of both sides, at the share of this look; ``None`` where even the stable side would not pass."""
         if not self.has_data(record):
             return None
         stable, canary = record["stable_requests"], record["canary_requests"]
         beyond = float(1 - self.percent / 100)
+        if record["stable_beyond_harm"] > stable * (1 - self.percent / 100):
+            return None
         expected = min((record["stable_beyond_harm"] + 0.5) / (stable + 1.0), beyond / 1.5)
         growth = information(_DIAGONAL, beyond, expected, Sides(stable, canary)) / (stable + canary)
         return {"requests": enough(short, growth)}

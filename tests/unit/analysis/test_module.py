@@ -68,5 +68,40 @@ def test_a_later_slice_goes_on_with_what_was_not_left_out(orders: dict[str, Any]
     assert "belongs to other metrics" in other["msg"]
 
 
+def judged_from(log: Path, step: str, traffic: bytes, **options: Any) -> dict[str, Any]:
+    """A call with one look, whose traffic comes after its beginning."""
+    metric = {
+        "name": "canary against stable",
+        "type": "judge",
+        "from": "nginx_log",
+        "log": str(log),
+        "slots": {"stable": "blue", "canary": "green"},
+        "interval": 1,
+        "step": step,
+        "compare": [{"name": "errors", "kind": "errors"}],
+    }
+    first = result_of({**metric, **options.pop("metric", {})}, slice_seconds=1, **options)
+    if "metrics" not in first:
+        return first
+    with log.open("ab") as appended:
+        appended.write(traffic)
+    return result_of({**metric, "must_pass": False}, earlier=first["metrics"])
+
+
+def test_the_judge_goes_on_with_the_step_before_and_refuses_another_declaration(tmp_path: Path) -> None:
+    log = tmp_path / "shop.json.log"
+    log.touch()
+    line = {"time": "9999999999", "status": "200", "request_time": "0.010", "upstream_response_time": "0.010"}
+    traffic = b"".join(json.dumps({**line, "slot": slot}).encode() + b"\n" for slot in ("blue", "green"))
+    first = judged_from(log, "canary at 10 %", traffic)
+    assert (first["verdict"], first["on_course"], first["metrics"][0]["inconclusive"]) == ("insufficient", True, 1)
+    second = judged_from(log, "canary at 50 %", traffic, step_before=first["metrics"])
+    record = second["metrics"][0]["record"]
+    assert [look["name"] for look in record["looks"]] == ["canary at 10 %, look 1", "canary at 50 %, look 1"]
+    assert [look["metrics"]["errors"]["canary_requests"] for look in record["looks"]] == [1, 1]
+    refused = judged_from(log, "canary at 75 %", b"", step_before=second["metrics"], metric={"power": 0.9})
+    assert "the metrics, level or power were changed since the first look" in refused["msg"]
+
+
 def test_the_time_is_waited_out_when_everything_is_decided(orders: dict[str, Any]) -> None:
     assert result_of(orders, duration=1)["elapsed_ms"] >= 1000

@@ -21,7 +21,8 @@ WHOLE = {"blue": 0, "green": 100}
 def of(
     metric: dict[str, Any], seconds: int = 100, percents: dict[str, int] | None = None, **plan: Any
 ) -> dict[str, Any]:
-    return step_metrics([{"name": "one", **metric}], {**PLAN, **plan}, seconds, percents or SHARED)[0]
+    step = {"name": "canary at 10 %", "percents": percents or SHARED, "seconds": seconds}
+    return step_metrics([{"name": "one", **metric}], {**PLAN, **plan}, step, "d1")[0]
 
 
 @pytest.mark.parametrize("kind", ["haproxy", "nginx_log"])

@@ -66,6 +66,13 @@ ERRORS = {
     "interval": 10,
     "failure_condition": "canary.error_rate > stable.error_rate + 5",
 }
+JUDGE = {
+    "name": "canary against stable",
+    "type": "judge",
+    "from": "nginx_log",
+    "interval": 10,
+    "compare": [{"name": "errors", "kind": "errors"}],
+}
 CANARY = {
     "slipway_rollout": "canary",
     "slipway_canary_steps": [
@@ -158,6 +165,65 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
         {"slipway_bake": 86400, "slipway_analysis": [ERRORS]},
         "slipway_analysis[0].interval",
         "raise it to at least 60",
+    ),
+    (
+        "a judge of something unknown",
+        {**CANARY, "slipway_analysis": [{**JUDGE, "compare": [{"name": "cpu", "kind": "cpu"}]}]},
+        "slipway_analysis[0].compare[0].kind",
+        "use errors, quantile, limit",
+    ),
+    (
+        "a judge with a margin that is above the harm",
+        {
+            **CANARY,
+            "slipway_analysis": [ERRORS, {**JUDGE, "compare": [{**JUDGE["compare"][0], "margin": {"points": 3}}]}],
+        },
+        "slipway_analysis[1].compare[0]",
+        "ascending order",
+    ),
+    (
+        "a judge of latencies that HAProxy does not count",
+        {
+            **CANARY,
+            "slipway_analysis": [{**JUDGE, "from": "haproxy", "compare": [{"name": "p99", "kind": "quantile"}]}],
+        },
+        "slipway_analysis[0].compare[0].kind",
+        "use kind errors",
+    ),
+    (
+        "a judge with a condition",
+        {**CANARY, "slipway_analysis": [{**JUDGE, "failure_condition": "canary.error_rate > 5"}]},
+        "slipway_analysis[0].failure_condition",
+        "remove it",
+    ),
+    (
+        "a judge that a step is too short for",
+        {**CANARY, "slipway_analysis": [{**JUDGE, "interval": 61}]},
+        "slipway_analysis[0]",
+        "set slipway_canary_steps[1].pause to at least 61",
+    ),
+    (
+        "a judge that looks too often",
+        {**CANARY, "slipway_analysis": [{**JUDGE, "interval": 1}]},
+        "slipway_analysis[0].interval",
+        "raise it to at least 2",
+    ),
+    (
+        "a canary that the judge would not see",
+        {
+            "slipway_rollout": "canary",
+            "slipway_canary_steps": [{"percent": 5, "pause": 0}],
+            "slipway_bake": 600,
+            "slipway_analysis": [JUDGE],
+        },
+        "slipway_analysis[0]",
+        "set the pause of a step",
+    ),
+    (
+        "batches that the judge would not see",
+        {"slipway_rollout": "rolling", "slipway_batch_pause": 0, "slipway_bake": 60, "slipway_analysis": [JUDGE]},
+        "slipway_analysis[0]",
+        "set slipway_batch_pause",
     ),
     ("a negative bake", {"slipway_bake": -1}, "slipway_bake", "use 0 to"),
     ("a meter that is a flood", {"slipway_loss_budget": {"rate": 5000}}, "slipway_loss_budget.rate", "use 0 to 1000"),
@@ -424,6 +490,13 @@ def test_every_variable_is_documented(name: str) -> None:
 @pytest.mark.parametrize("count", [{}, {"count": 6}])
 def test_a_metric_that_fits_every_watched_step_is_accepted(tmp_path: Path, count: dict[str, int]) -> None:
     assert accepted(tmp_path, **CANARY, slipway_analysis=[{**ERRORS, **count}]).canary_steps[1]["pause"] == 60
+
+
+def test_a_judge_is_not_measured_at_100_percent_so_that_a_short_bake_does_not_matter(tmp_path: Path) -> None:
+    judge = {**JUDGE, "level": 0.05, "must_pass": False}
+    assert accepted(tmp_path, **CANARY, slipway_bake=5, slipway_analysis=[judge]).bake == 5
+    assert accepted(tmp_path, slipway_rollout="rolling", slipway_batch_pause=30, slipway_analysis=[judge])
+    assert accepted(tmp_path, slipway_rollout="blue_green", slipway_bake=5, slipway_analysis=[judge])
 
 
 def test_a_rollback_is_not_refused_for_what_its_canary_would_have_measured(tmp_path: Path) -> None:

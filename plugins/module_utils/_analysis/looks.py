@@ -1,0 +1,203 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Source: the statistical judge, which is shown what another source has counted since the look before.
+
+Touches what that source touches. Every measurement is one look. Its name is the step and a number, which goes on over
+the slices of the step; what was seen at the looks of all steps of one deployment is the record.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .._common.errors import InputError, SlipwayError
+from .._gate.options import Options
+from .._judge.base import Metric
+from .._judge.counts import Counts
+from .._judge.declare import read_metric, read_number
+from .._judge.errors import Errors
+from .._judge.judge import FAIL, PASS, Judgement, Look, Policy, State, judge, judgement
+from .._judge.quantile import Limit, Quantile, Samples
+from .model import (
+    FAILURE,
+    INCONCLUSIVE,
+    NO_DATA,
+    SUCCESS,
+    Capabilities,
+    Counted,
+    CountingSource,
+    Moment,
+    Reading,
+    Source,
+)
+from .sides import CANARY, STABLE, Sides
+from .words import said
+
+OF_THE_SOURCE = ("app", "log", "socket", "master_socket")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._%-]{0,62}")
+KINDS = {"errors": Errors, "quantile": Quantile, "limit": Limit}
+MILLISECOND = 1
+
+Sources = Mapping[str, Callable[[Options, Sides], CountingSource]]
+
+
+class Looks(Source):
+    """The judgements on one canary.
+
+    :param source: has counted the requests of both sides.
+    :param state: the looks of this deployment so far.
+    :param step: what the names of its looks begin with.
+    :param deployment: what the record belongs to.
+    :param made: looks in this step so far.
+    """
+
+    capabilities = Capabilities(differences=True, resumable=True, judges=True)
+
+    def __init__(
+        self,
+        source: CountingSource,
+        policy: Policy,
+        state: State,
+        *,
+        step: str = "",
+        deployment: str = "",
+        made: int = 0,
+    ) -> None:
+        self.source = source
+        self.policy = policy
+        self.state = state
+        self.step = step
+        self.deployment = deployment
+        self.made = made
+
+    @classmethod
+    def from_options(cls, options: Options, sides: Sides, sources: Sources) -> Looks:
+        """Read ``from``, what that source takes, and what is judged by; the sides are both needed."""
+        if set(sides.slots) != {STABLE, CANARY}:
+            raise options.refuse("slots", "do not name both sides", "name stable and canary, such as blue and green")
+        kind = options.choice("from", tuple(sources))
+        position = options.mapping("position")
+        apart = options.apart(*OF_THE_SOURCE, position=position.get("source"))
+        source = sources[kind](apart, sides)
+        apart.done(f"a judge from {kind}")
+        policy = _policy(options, kind, source)
+        deployment = options.text("deployment", "")
+        return cls(
+            source,
+            policy,
+            _state(options, policy, deployment),
+            step=options.text("step", ""),
+            deployment=deployment,
+            made=_made(options, position),
+        )
+
+    def target(self) -> str:
+        return self.source.target()
+
+    def resumed(self) -> bool:
+        return self.source.resumed()
+
+    def begin(self, moment: Moment) -> None:
+        self.source.begin(moment)
+
+    def measure(self, moment: Moment) -> Reading:
+        counted, note = self.source.taken(moment)
+        name = ", ".join(part for part in (self.step, f"look {self.made + 1}") if part)
+        look = Look(name, {metric.name: _data(metric, counted) for metric in self.policy.metrics})
+        self.state, found = judge(self.policy, self.state, look)
+        self.made += 1
+        return Reading({"result": _evidence(found)}, note=note, verdict=_verdict(found), detail=said(found, self.state))
+
+    def position(self) -> dict[str, Any]:
+        return {"source": self.source.position(), "looks": self.made}
+
+    def record(self) -> dict[str, Any]:
+        return {**self.state.as_json(), "deployment": self.deployment}
+
+
+def _data(metric: Metric, counted: Mapping[str, Counted]) -> Any:
+    stable, canary = counted[STABLE], counted[CANARY]
+    if isinstance(metric, Errors):
+        return Counts(stable.requests, stable.errors, canary.requests, canary.errors)
+    return Samples(_each(stable), _each(canary), resolution=MILLISECOND)
+
+
+def _each(counted: Counted) -> list[int]:
+    """One number a request."""
+    milliseconds = sorted((counted.milliseconds or {}).items())
+    return [round(value) for value, count in milliseconds for _number in range(count)]
+
+
+def _verdict(found: Judgement) -> str:
+    if found.verdict in (PASS, FAIL):
+        return SUCCESS if found.verdict == PASS else FAILURE
+    return NO_DATA if all(metric.reason == "no data" for metric in found.metrics) else INCONCLUSIVE
+
+
+def _evidence(found: Judgement) -> dict[str, Any]:
+    """The judgement but for the e-values of earlier looks, which stand beside those."""
+    content = found.as_json()
+    metrics = [{name: value for name, value in one.items() if name != "each_look"} for one in content["metrics"]]
+    return {**content, "metrics": metrics}
+
+
+def _policy(options: Options, kind: str, source: CountingSource) -> Policy:
+    numbers = {
+        field: read_number(options.text(field), f"{options.where}.{field}")
+        for field in ("level", "power")
+        if options.given(field)
+    }
+    metrics = [
+        _compared(content, f"{options.where}.compare[{index}]", kind, source)
+        for index, content in enumerate(options.mappings("compare"))
+    ]
+    try:
+        return Policy(tuple(metrics), **numbers)
+    except InputError as exc:
+        raise InputError(f"{exc.what}, in {exc.where}", where=options.where, remedy=exc.remedy) from exc
+
+
+def _compared(content: Mapping[str, Any], where: str, kind: str, source: CountingSource) -> Metric:
+    """One thing that is compared, which the source must be able to tell."""
+    if content.get("kind") not in tuple(KINDS):
+        raise InputError(
+            f"kind {content.get('kind')!r} is none", where=f"{where}.kind", remedy=f"use {', '.join(KINDS)}"
+        )
+    if not isinstance(content.get("name"), str) or not NAME.fullmatch(content["name"]):
+        remedy = "use at most 63 letters, digits, blanks and . _ % -, such as p99"
+        raise InputError(f"{content.get('name')!r} is no name", where=f"{where}.name", remedy=remedy)
+    if content["kind"] != "errors" and not source.capabilities.latencies:
+        raise InputError(
+            f"{kind} does not know how long each request took, so that it has errors alone",
+            where=f"{where}.kind",
+            remedy="use kind errors, or a metric of type haproxy with a condition on canary.latency_ms.mean",
+        )
+    try:
+        return read_metric(content)
+    except InputError as exc:
+        raise InputError(exc.what, where=where, remedy=exc.remedy) from exc
+
+
+def _state(options: Options, policy: Policy, deployment: str) -> State:
+    """The looks so far; none when the record is of another deployment. Judged here, so that no look waits for it."""
+    record = options.mapping("record")
+    if not record or record.get("deployment") != deployment:
+        return State.new(policy)
+    try:
+        state = State.from_json(record)
+        judgement(policy, state)
+    except SlipwayError as exc:
+        raise InputError(exc.what, where=f"{options.where}.record", remedy=exc.remedy) from exc
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as exc:
+        raise options.refuse("record", "is none of this metric", "give what an earlier analysis returned") from exc
+    return state
+
+
+def _made(options: Options, position: Mapping[str, Any]) -> int:
+    made = position.get("looks", 0)
+    if not isinstance(made, int) or made < 0:
+        raise options.refuse("position", "is none of this source", "give what an earlier analysis returned")
+    return made
