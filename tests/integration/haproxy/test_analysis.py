@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible_collections.slipway.release.plugins.module_utils._analysis.haproxy import HAProxyStatistics
 from ansible_collections.slipway.release.plugins.module_utils._analysis.model import Moment, Reading
-from ansible_collections.slipway.release.plugins.module_utils._analysis.run import Analysis, verdict
+from ansible_collections.slipway.release.plugins.module_utils._analysis.run import Analysis, as_results, verdict
 from ansible_collections.slipway.release.plugins.module_utils._analysis.sides import Sides
 from ansible_collections.slipway.release.plugins.module_utils._analysis.spec import parse
 
@@ -88,6 +88,49 @@ def test_a_slot_that_fails_is_found_and_the_other_is_not_blamed(host: Host, inst
     value = findings[0].measurements[-1].value
     assert (value["stable"]["errors"], value["canary"]["errors"]) == (0, 10)
     assert value["canary"]["error_rate"] == 100
+
+
+def judged(seconds: int) -> dict[str, Any]:
+    """What the judge says of the traffic of some seconds; the preview's is that of the canary."""
+    metric = {
+        "name": "canary against stable",
+        "type": "judge",
+        "from": "haproxy",
+        "app": "shop",
+        "slots": {"stable": "blue", "canary": "green"},
+        "interval": 2,
+        "count": seconds // 2,
+        "compare": [{"name": "errors", "kind": "errors", "harm": {"points": 20}}],
+    }
+    over = threading.Event()
+
+    def traffic() -> None:
+        while not over.is_set():
+            ask()
+            ask(port=PREVIEW_PORT)
+            time.sleep(0.01)
+
+    sent = threading.Thread(target=traffic)
+    sent.start()
+    (result,) = as_results(Analysis(parse([metric])).run())
+    over.set()
+    sent.join()
+    return result
+
+
+def test_the_judge_passes_what_is_alike_and_fails_what_breaks(host: Host, instances: dict[str, Instance]) -> None:
+    alike = judged(6)
+    assert alike["verdict"] == "pass", alike["reason"]
+    counted = [look["metrics"]["errors"] for look in alike["record"]["looks"]]
+    assert len(counted) == 3
+    for look in counted:
+        assert abs(look["stable_requests"] - look["canary_requests"]) <= 1 < look["canary_requests"]
+        assert (look["stable_errors"], look["canary_errors"]) == (0, 0)
+    for name in ("green-app1", "green-app2"):
+        instances[name].kill()
+    broken = judged(6)
+    assert (broken["verdict"], len(broken["measurements"])) == ("fail", 1)
+    assert "errors: the canary is worse than the margin" in broken["reason"]
 
 
 def test_cleared_counters_are_no_negative_requests(host: Host) -> None:

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.slipway.release.plugins.module_utils._analysis.earlier import with_records
 from ansible_collections.slipway.release.plugins.module_utils._analysis.model import Moment
 from ansible_collections.slipway.release.plugins.module_utils._analysis.nginx_log import LOG, NginxLog
-from ansible_collections.slipway.release.plugins.module_utils._analysis.run import Analysis, verdict
+from ansible_collections.slipway.release.plugins.module_utils._analysis.run import Analysis, as_results, verdict
 from ansible_collections.slipway.release.plugins.module_utils._analysis.sides import Sides
 from ansible_collections.slipway.release.plugins.module_utils._analysis.spec import parse
 
@@ -107,6 +108,52 @@ def test_a_slot_that_fails_is_found_and_the_other_is_not_blamed(
     assert (value["stable"]["error_rate"], value["canary"]["error_rate"]) == (0, 100)
     assert value["canary"]["upstream_ms"] is not None
     assert "canary.error_rate = 100" in findings[0].reason
+
+
+def judged(step: str, before: list[dict[str, Any]]) -> dict[str, Any]:
+    """Three looks of the judge, which goes on with the step before."""
+    metric = {
+        "name": "canary against stable",
+        "type": "judge",
+        "from": "nginx_log",
+        "app": "shop",
+        "slots": {"stable": "blue", "canary": "green"},
+        "interval": 2,
+        "count": 3,
+        "step": step,
+        "compare": [
+            {"name": "errors", "kind": "errors", "harm": {"points": 20}},
+            {"name": "p99", "kind": "quantile"},
+            {"name": "p50 in ms", "kind": "limit", "percent": 50, "margin": 1000, "harm": 2000},
+        ],
+    }
+    (result,) = as_results(Analysis(parse(with_records([metric], before))).run())
+    return result
+
+
+def test_the_judge_passes_what_is_alike_over_two_steps_and_fails_what_breaks_in_the_third(
+    host: Host, instances: dict[str, Instance]
+) -> None:
+    host.switch(percents={"blue": 50, "green": 50})
+    with Load(60, rate=50, slow=0, long=0) as load:
+        first = judged("canary at 10 %", [])
+        second = judged("canary at 50 %", [first])
+        for name in ("green-app1", "green-app2"):
+            instances[name].end()
+        broken = judged("canary at 60 %", [second])
+    verdicts = {one["name"]: one["verdict"] for one in second["measurements"][-1]["value"]["metrics"]}
+    assert first["verdict"] != "fail" and second["verdict"] != "fail", second["reason"]
+    assert (verdicts["errors"], verdicts["p50 in ms"]) == ("pass", "pass"), second["reason"]
+    looks = second["record"]["looks"]
+    assert [look["name"] for look in looks] == [
+        f"canary at {percent} %, look {number}" for percent in (10, 50) for number in (1, 2, 3)
+    ]
+    for kind in ("errors", "p99"):
+        counted = sum(look["metrics"][kind][f"{side}_requests"] for look in looks for side in ("stable", "canary"))
+        assert 200 < counted <= load.answered
+    assert (broken["verdict"], len(broken["measurements"])) == ("fail", 1)
+    assert "errors: the canary is worse than the margin" in broken["reason"]
+    assert "0 of " in broken["reason"].partition("requests of stable failed")[0]
 
 
 def test_a_line_tells_slot_server_status_times_and_release(host: Host) -> None:

@@ -349,9 +349,10 @@ def test_small_steps_add_up_to_a_verdict(balancer: Balancer) -> None:
 def test_another_deployment_begins_with_a_record_of_its_own(balancer: Balancer) -> None:
     traffic = sending(balancer.log, stable=300, canary=300)
     balancer.step(AT_10, traffic)
-    balancer.step(AT_10, traffic, deployment="d2")
+    balancer.step(AT_50, traffic, deployment="d2")
     record = balancer.results[0]["record"]
-    assert (record["deployment"], len(record["looks"])) == ("d2", 3)
+    names = [look["name"] for look in record["looks"]]
+    assert (record["deployment"], names) == ("d2", [f"canary at 50 %, look {number}" for number in (1, 2, 3)])
 
 
 def test_slices_are_the_same_looks_as_one_piece(log: Log, clock: FakeClock) -> None:
