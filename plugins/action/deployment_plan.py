@@ -22,6 +22,7 @@ from ansible_collections.slipway.release.plugins.module_utils._inputs.reading im
 from ansible_collections.slipway.release.plugins.module_utils._inputs.validate import Inputs, validate
 from ansible_collections.slipway.release.plugins.module_utils._plan.abort import abort
 from ansible_collections.slipway.release.plugins.module_utils._plan.foretold import joined, set_up
+from ansible_collections.slipway.release.plugins.module_utils._plan.hooks import SKIP
 from ansible_collections.slipway.release.plugins.module_utils._plan.planner import Planned, plan
 from ansible_collections.slipway.release.plugins.module_utils._release.artifact import ResolvedArtifact, resolve
 from ansible_collections.slipway.release.plugins.module_utils._release.fetch import shown
@@ -64,6 +65,7 @@ class ActionModule(ActionBase):
             "changed": planned.plan["changes"],
             "plan": {
                 **planned.plan,
+                **_without_hooks(inputs, planned),
                 "lease_seconds": inputs.lease_seconds,
                 "unknown": planned.plan["unknown"] + unknown,
             },
@@ -198,6 +200,11 @@ def _active_already(inputs: Inputs, planned: Planned) -> list[str]:
     target = made["rollback_target"]
     other = f"; the way back from it is {target['version']}" if target else ""
     return [f"slipway_rollback_to: {inputs.rollback_to} is active already, nothing is rolled back{other}"]
+
+
+def _without_hooks(inputs: Inputs, planned: Planned) -> dict[str, Any]:
+    """What an operator skips is left out of a recorded plan too, such as one that is aborted because of a hook."""
+    return {"hooks": []} if SKIP in inputs.skip and planned.plan.get("hooks") else {}
 
 
 def _summary(inputs: Inputs, planned: Planned) -> str:

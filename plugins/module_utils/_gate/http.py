@@ -54,6 +54,7 @@ class HttpProbe(Probe):
 
     :param url: what to ask for.
     :param address: host and port to connect to in place of those of the URL.
+    :param content: what a POST sends.
     """
 
     def __init__(
@@ -65,8 +66,10 @@ class HttpProbe(Probe):
         address: tuple[str, int] | None = None,
         expect: Expectations = Expectations(),
         tls: Tls = FULL_PROOF,
+        content: bytes = b"",
     ) -> None:
         self.url = url
+        self.content = content
         self.method = method
         self.headers = headers or {}
         self.expect = expect
@@ -139,8 +142,8 @@ class HttpProbe(Probe):
         lines = [f"{self.method} {self.path} HTTP/1.1"]
         lines += [f"{name}: {value}" for name, value in {**kept, **self.headers}.items()]
         if self.method == "POST":
-            lines.append("Content-Length: 0")
-        return ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8")
+            lines.append(f"Content-Length: {len(self.content)}")
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8") + self.content
 
     def _judged(self, reply: Reply) -> Answer:
         expect = self.expect
@@ -208,8 +211,11 @@ def _short(value: Any) -> str:
     return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
 
 
-def url_of(options: Options) -> str:
-    """Read the option ``url``."""
+def url_of(options: Options, credentials: str = "secret_headers") -> str:
+    """Read the option ``url``.
+
+    :param credentials: the option that is for credentials.
+    """
     url = options.text("url")
     try:
         parts = urlsplit(url)
@@ -221,7 +227,7 @@ def url_of(options: Options) -> str:
             "url", "must be an http or https URL with a host", "write it like http://127.0.0.1:8081/health/ready"
         )
     if parts.username is not None:
-        raise options.refuse("url", "holds a user name or password", "put credentials into secret_headers")
+        raise options.refuse("url", "holds a user name or password", f"put credentials into {credentials}")
     return url
 
 

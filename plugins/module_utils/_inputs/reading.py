@@ -62,13 +62,17 @@ class Reading:
                 self._problem("it is not set", where, f"set {where}: {_sentence(declared)}")
             return declared.get("default")
         if _is_text_for_structure(declared, value):
-            self._problem(f"{_shown(value)} is text, not {_expected(declared)}", where, _as_structure(where, declared))
+            self._problem(
+                f"{_shown(value, declared)} is text, not {_expected(declared)}", where, _as_structure(where, declared)
+            )
             return declared.get("default")
         try:
             read = convert(where.rsplit(".", 1)[-1], declared, value)
         except Unconvertible:
             self._problem(
-                f"{_shown(value)} is not {_expected(declared)}", where, f"set {where} to {_expected(declared)}"
+                f"{_shown(value, declared)} is not {_expected(declared)}",
+                where,
+                f"set {where} to {_expected(declared)}",
             )
             return declared.get("default")
         options = declared.get("options")
@@ -84,7 +88,8 @@ class Reading:
         for index, item in enumerate(items):
             if isinstance(item, str):
                 here = f"{where}[{index}]"
-                self._problem(f"{_shown(item)} is text, not a mapping", here, _as_structure(here, {"type": "dict"}))
+                shown = _shown(item, declared)
+                self._problem(f"{shown} is text, not a mapping", here, _as_structure(here, {"type": "dict"}))
 
     def _options(self, where: str, options: dict[str, Any], value: dict[str, Any]) -> dict[str, Any]:
         self._refuse_unknown(f"{where}.", value, options)
@@ -129,7 +134,9 @@ def _as_structure(where: str, declared: dict[str, Any]) -> str:
     )
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Any, declared: Mapping[str, Any]) -> str:
+    if declared.get("no_log"):
+        return "the value"
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 

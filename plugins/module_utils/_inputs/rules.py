@@ -23,6 +23,7 @@ from .._checks.metrics import needed, step_metrics
 from .._common.errors import InputError
 from .._gate.arguments import CHECK
 from .._gate.spec import parse
+from .._hooks import spec as hook_spec
 from .._release.revision import RESERVED_ENVIRONMENT
 from .batches import SIZE
 from .edge import Unconvertible, convert_options
@@ -32,6 +33,7 @@ APP = re.compile(r"[a-z][a-z0-9-]{0,30}")
 VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._+~-]{0,63}")
 SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 COMPONENT = re.compile(r"[a-z][a-z0-9-]{0,30}")
+HOOK = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,30}")
 USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 ENVIRONMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 MEMORY = re.compile(r"[1-9][0-9]*[KMGT]?|[1-9][0-9]?%")
@@ -360,7 +362,7 @@ def durations(values: dict[str, Any], context: Context) -> Iterator[InputError]:
 def lease(values: dict[str, Any], context: Context) -> Iterator[InputError]:
     """The lease is renewed between tasks, so it must outlast the longest of them.
 
-    In a batch it is renewed once a third of it is gone, so that the longest task must fit into the rest.
+    In a batch and around hooks it is renewed once a third of it is gone, so the longest task must fit into the rest.
     """
     deadlines = {
         "slipway_ready_deadline": values["slipway_ready_deadline"],
@@ -369,9 +371,11 @@ def lease(values: dict[str, Any], context: Context) -> Iterator[InputError]:
             f"slipway_components[{index}].stop_timeout": component["stop_timeout"]
             for index, component in enumerate(values["slipway_components"])
         },
+        **{f"slipway_hooks[{index}].timeout": hook["timeout"] for index, hook in enumerate(values["slipway_hooks"])},
     }
     name, longest = max(deadlines.items(), key=lambda item: item[1])
-    least = longest * 3 // 2 if values["slipway_rollout"] in IN_BATCHES else longest
+    by_thirds = values["slipway_rollout"] in IN_BATCHES or values["slipway_hooks"]
+    least = longest * 3 // 2 if by_thirds else longest
     if 0 < values["slipway_lease_seconds"] <= least:
         yield problem(
             f"{values['slipway_lease_seconds']} s do not outlast {name}, which is {longest} s",
@@ -581,6 +585,40 @@ def _smoke_check(where: str, check: Mapping[str, Any]) -> Iterator[InputError]:
         yield problem(exc.what, exc.where.replace("checks[0]", where), exc.remedy)
 
 
+def hooks(values: dict[str, Any], context: Context) -> Iterator[InputError]:
+    """Each hook has a name of its own and does one thing, which can be done where it runs. No value of it is shown."""
+    seen: set[str] = set()
+    for index, hook in enumerate(values["slipway_hooks"]):
+        where = f"slipway_hooks[{index}]"
+        if not HOOK.fullmatch(hook["name"]):
+            yield problem(
+                f"{hook['name']!r} is not a name of a hook",
+                f"{where}.name",
+                "use letters, digits and . _ -, beginning with a letter or digit, at most 31 characters",
+            )
+        if hook["name"] in seen:
+            yield problem(f"{hook['name']!r} is the name of two hooks", f"{where}.name", "give each its own name")
+        seen.add(hook["name"])
+        if not 1 <= hook["timeout"] <= A_DAY:
+            yield problem(f"{hook['timeout']} is out of range", f"{where}.timeout", f"use 1 to {A_DAY} seconds")
+        yield from _hook_user(f"{where}.user", hook)
+        try:
+            hook_spec.parse(hook, where)
+        except InputError as exc:
+            yield exc
+
+
+def _hook_user(where: str, hook: Mapping[str, Any]) -> Iterator[InputError]:
+    if not hook["user"]:
+        return
+    if hook["url"] is not None or hook["hosts"] == "controller":
+        yield problem("it is for a command on hosts", where, "remove it; on the controller it is who runs Ansible")
+    elif not USER.fullmatch(hook["user"]):
+        yield problem(
+            f"{hook['user']!r} is not a name of a system user", where, "use at most 32 characters a-z 0-9 _ -"
+        )
+
+
 def virtual_address(values: dict[str, Any], context: Context) -> Iterator[InputError]:
     """keepalived takes an address, with or without a prefix length."""
     text = values["slipway_virtual_address"]
@@ -626,6 +664,7 @@ RULES = (
             "slipway_drain_deadline",
             "slipway_ready_deadline",
             "slipway_components",
+            "slipway_hooks",
             "slipway_rollout",
         ),
         lease,
@@ -647,5 +686,6 @@ RULES = (
     Rule(("slipway_rollback_to",), rollback_to),
     Rule(("slipway_skip", "slipway_reason", "slipway_force", "slipway_adopt_ledger"), reasons),
     Rule(("slipway_smoke_checks",), smoke_checks),
+    Rule(("slipway_hooks",), hooks),
     Rule(("slipway_virtual_address",), virtual_address),
 )

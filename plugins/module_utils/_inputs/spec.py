@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Every variable an operator sets, as one Ansible argument spec: type, unit, default and description.
 
-Touches nothing. The key `units` is for readers; validators ignore it.
+Touches nothing. The key `units` is for readers; validators ignore it. What has `no_log` is shown in no
+message.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ KINDS = ("http", "worker", "singleton", "scheduled")
 SLOTS = ("blue", "green")
 ROLLOUTS = ("blue_green", "canary", "rolling", "simple")
 BALANCERS = ("nginx", "haproxy")
-SKIPPABLE = ("smoke",)
+SKIPPABLE = ("hooks", "smoke")
 STICKY = ("cookie", "header", "address", "request")
+HOOK_POINTS = ("before_slots", "before_traffic", "after_step", "before_settle", "after_settle", "on_undo")
+HOOK_HOSTS = ("controller", "ledger", "balancers", "application")
 
 PORTS: dict[str, Any] = {
     "blue": {"type": "int", "required": True, "units": "port", "description": "Port of the slot C(blue)."},
@@ -62,6 +65,55 @@ LOSS_BUDGET: dict[str, Any] = {
     "before": {"type": "int", "default": 1, "units": "seconds", "description": "How long before the move, up to 60."},
     "after": {"type": "int", "default": 1, "units": "seconds", "description": "How long after the move, up to 60."},
     "max_lost": {"type": "int", "default": 0, "units": "requests", "description": "How many a move may lose."},
+}
+
+HOOK: dict[str, Any] = {
+    "name": {"type": "str", "required": True, "description": "Name of the hook, unique in the list."},
+    "at": {
+        "type": "str",
+        "required": True,
+        "choices": list(HOOK_POINTS),
+        "description": "When it runs: C(before_slots) before anything is placed; C(before_traffic) when the slots are "
+        "gated and nothing has moved; C(after_step) after each step or batch has been judged; C(before_settle) when "
+        "all traffic is on the new revision; C(after_settle) when the deployment is active; C(on_undo) on the way "
+        "back, after the traffic has returned.",
+    },
+    "command": {
+        "type": "str",
+        "description": "Program with its arguments, split as a shell does it and run without one; it succeeds with "
+        "exit status 0. Either this or C(url).",
+    },
+    "url": {
+        "type": "str",
+        "no_log": True,
+        "units": "http or https",
+        "description": "Where a JSON document is posted; an answer of 200 to 299 is success, no redirect is followed. "
+        "Only the host is ever shown.",
+    },
+    "hosts": {
+        "type": "str",
+        "default": "controller",
+        "choices": list(HOOK_HOSTS),
+        "description": "Where it runs, once on each host: C(controller), as the user who runs Ansible, C(ledger), "
+        "C(balancers) or C(application).",
+    },
+    "user": {
+        "type": "str",
+        "default": "",
+        "description": "User that a C(command) on hosts becomes; that of the connection when omitted.",
+    },
+    "timeout": {
+        "type": "int",
+        "default": 60,
+        "units": "seconds",
+        "description": "How long it may take; then it is killed with all that it has started, and has failed.",
+    },
+    "headers": {
+        "type": "dict",
+        "default": {},
+        "no_log": True,
+        "description": "More headers for a C(url). Their values are shown nowhere.",
+    },
 }
 
 COMPONENT: dict[str, Any] = {
@@ -277,7 +329,7 @@ SPEC: dict[str, dict[str, Any]] = {
         "default": 300,
         "units": "seconds",
         "description": "How long a deployment stays in charge without a sign of life; longer than every deadline, and "
-        "with C(rolling) and C(simple) longer than one and a half times every deadline.",
+        "with C(rolling), C(simple) or O(slipway_hooks) longer than one and a half times every deadline.",
     },
     "slipway_drain_deadline": {
         "type": "int",
@@ -329,7 +381,7 @@ SPEC: dict[str, dict[str, Any]] = {
         "type": "list",
         "elements": "str",
         "default": [],
-        "description": "Stages to leave out: C(smoke). Recorded with O(slipway_reason).",
+        "description": "What to leave out: C(hooks), C(smoke). Recorded with O(slipway_reason).",
     },
     "slipway_reason": {
         "type": "str",
@@ -342,6 +394,15 @@ SPEC: dict[str, dict[str, Any]] = {
         "default": [],
         "description": "HTTP checks of the spare slot through the preview address before traffic moves: a C(path), and "
         "whatever else a check of module C(health_gate) takes.",
+    },
+    "slipway_hooks": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "no_log": True,
+        "options": HOOK,
+        "description": "Commands and URLs that are run at fixed points of a deployment, in this order. One that fails "
+        "ends the deployment, which goes back; C(after_settle) only warns, and C(on_undo) does not stop the way back.",
     },
     "slipway_virtual_address": {
         "type": "str",

@@ -84,6 +84,7 @@ class Inputs:
     skip: list[str]
     reason: str
     smoke_checks: list[dict[str, Any]]
+    hooks: list[dict[str, Any]]
     virtual_address: str
     status_file: str
     address: str

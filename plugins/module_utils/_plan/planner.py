@@ -16,7 +16,7 @@ from typing import Any
 from .._common.canonical import digest
 from .._inputs.validate import Inputs
 from .._release.revision import revision_id
-from . import consumers, left_out, refuse, rollback
+from . import consumers, hooks, left_out, refuse, rollback
 from .factory import rollout
 from .fleet import Fleet, read_fleet
 from .rollout import Batch, Course, Step
@@ -133,6 +133,7 @@ def _new_plan(
         "leaving": _leaving(fleet, course, revision) if batches else {},
         "loss_budget": _loss_budget(inputs, revision),
         "stages": chosen.stages(course, inputs, handover),
+        **hooks.planned(inputs, course.place),
         "handover": handover,
         "retired": retired,
         "starts": consumers.starts(revision, fleet, course.slot),
@@ -206,6 +207,7 @@ def _request(inputs: Inputs, revision: dict[str, Any] | None) -> str:
             "balancers": inputs.balancer_hosts,
             "force": inputs.force,
             "skip": inputs.skip,
+            **hooks.asked(inputs),
         }
     )
 

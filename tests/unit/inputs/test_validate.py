@@ -60,6 +60,23 @@ def smoke(**fields: Any) -> dict[str, Any]:
     return {"slipway_smoke_checks": [{"path": "/health", **fields}]}
 
 
+WARM = {"name": "warm", "at": "before_traffic", "command": "/usr/local/bin/warm"}
+TELL = {
+    "name": "tell",
+    "at": "after_settle",
+    "url": "https://chat.example/T0B1",
+    "headers": {"Authorization": "s3cr3t"},
+}
+
+
+def hook(**fields: Any) -> dict[str, Any]:
+    return {"slipway_hooks": [{**WARM, **fields}]}
+
+
+def call(**fields: Any) -> dict[str, Any]:
+    return {"slipway_hooks": [{**TELL, **fields}]}
+
+
 ERRORS = {
     "name": "errors",
     "type": "nginx_log",
@@ -365,6 +382,45 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
         """'{"slipway_components": ...}'""",
     ),
     ("an empty value", {"slipway_balancer_port": None}, "slipway_balancer_port", "remove slipway_balancer_port"),
+    ("a hook without a name", hook(name=None), "slipway_hooks[0].name", "set slipway_hooks[0].name"),
+    ("a hook with blanks in its name", hook(name="a b"), "slipway_hooks[0].name", "letters, digits"),
+    ("two hooks of one name", {"slipway_hooks": [WARM, WARM]}, "slipway_hooks[1].name", "its own name"),
+    ("a hook at no point", hook(at=None), "slipway_hooks[0].at", "before_slots"),
+    (
+        "a hook at an unknown point",
+        hook(at="before_lunch"),
+        "slipway_hooks[0].at",
+        "one of before_slots, before_traffic",
+    ),
+    ("a hook that does nothing", hook(command=None), "slipway_hooks[0].command", "give one of them"),
+    ("a hook that does two things", hook(url="http://h/"), "slipway_hooks[0].command", "give one of them"),
+    ("a hook's command empty", hook(command=" "), "slipway_hooks[0].command", "in one line"),
+    ("a hook's command with an open quote", hook(command="echo 'a"), "slipway_hooks[0].command", "in one line"),
+    ("a hook's command of two lines", hook(command="a\nb"), "slipway_hooks[0].command", "sh -c"),
+    ("a hook of an unknown field", hook(when="now"), "slipway_hooks[0].when", "remove it"),
+    ("a hook on unknown hosts", hook(hosts="app1"), "slipway_hooks[0].hosts", "one of controller, ledger"),
+    ("a hook as somebody else on the controller", hook(user="bob"), "slipway_hooks[0].user", "remove it"),
+    ("a hook of a malformed user", hook(user="a b", hosts="ledger"), "slipway_hooks[0].user", "at most 32"),
+    ("a call as somebody", call(user="bob", hosts="ledger"), "slipway_hooks[0].user", "remove it"),
+    ("a hook without time", hook(timeout=0), "slipway_hooks[0].timeout", "use 1 to"),
+    ("a hook longer than the lease", hook(timeout=200), "slipway_lease_seconds", "more than 300"),
+    (
+        "a lease that hooks make too short",
+        {**hook(), "slipway_lease_seconds": 200},
+        "slipway_lease_seconds",
+        "than 225",
+    ),
+    ("headers of a command", hook(headers={"A": "b"}), "slipway_hooks[0].headers", "remove"),
+    ("a call by ftp", call(url="ftp://h/"), "slipway_hooks[0].url", "http"),
+    ("a call with a password", call(url="https://me:s3cr3t@h/"), "slipway_hooks[0].url", "into headers"),
+    ("a header of a malformed name", call(headers={"A b": "s3cr3t"}), "slipway_hooks[0].headers", "correct it"),
+    ("a header of each call", call(headers={"Content-Length": "1"}), "slipway_hooks[0].headers", "remove it"),
+    ("a header of several lines", call(headers={"A": "s3cr3t\nB: c"}), "slipway_hooks[0].headers", "line break"),
+    ("a header of a list", call(headers={"A": ["s3cr3t"]}), "slipway_hooks[0].headers", "quote the value"),
+    ("headers as text", call(headers="Authorization: s3cr3t"), "slipway_hooks[0].headers", "a mapping"),
+    ("a url that is a mapping", call(url={"to": ["T0B1"]}), "slipway_hooks[0].url", "write it like"),
+    ("a hook as text", {"slipway_hooks": ["https://chat.example/T0B1"]}, "slipway_hooks", "a list of mappings"),
+    ("hooks as text", {"slipway_hooks": "https://chat.example/T0B1"}, "slipway_hooks", "a list"),
     ("virtual address malformed", {"slipway_virtual_address": "10.0.0"}, "slipway_virtual_address", "10.0.0.10"),
 ]
 
@@ -379,6 +435,7 @@ def test_one_wrong_variable_is_named_with_a_remedy(
     assert remedy in refused.value.remedy
     assert refused.value.others == []
     assert refused.value.message().startswith(f"{where}: ")
+    assert not [secret for secret in ("s3cr3t", "T0B1") if secret in str(refused.value.as_result())]
 
 
 @pytest.mark.parametrize(("group", "purpose"), [("application", "application hosts"), ("balancers", "balancer hosts")])
@@ -434,6 +491,17 @@ def test_what_is_accepted_is_complete(tmp_path: Path) -> None:
     assert inputs.components[0]["health"] == dict.fromkeys(("live", "ready", "started"), "/health/ready")
     assert inputs.components[1]["ports"] == {}
     assert inputs.warnings == []
+
+
+def test_hooks_are_complete_and_of_other_shapes_too(tmp_path: Path) -> None:
+    given = [{**WARM, "hosts": "application", "user": "shop", "timeout": "30"}, {**TELL, "hosts": "ledger"}]
+    warm, tell = accepted(tmp_path, slipway_hooks=given).hooks
+    assert (warm["timeout"], warm["url"], warm["headers"]) == (30, None, {})
+    assert (tell["timeout"], tell["command"], tell["user"]) == (60, None, "")
+
+
+def test_a_lease_need_not_be_longer_where_there_are_no_hooks(tmp_path: Path) -> None:
+    assert accepted(tmp_path, slipway_lease_seconds=200).hooks == []
 
 
 def test_a_string_from_the_command_line_is_converted(tmp_path: Path) -> None:

@@ -28,6 +28,12 @@ from tests.unit.plan.made import (
 )
 
 RELEASE_PLACE = "ansible_collections.slipway.release.plugins.modules.release_place"
+TELL = {
+    "name": "tell",
+    "at": "on_undo",
+    "url": "https://chat.example/T0B1",
+    "headers": {"Authorization": "Bearer s3cr3t"},
+}
 LEDGER = {"deployment": "d1", "token": 5, "uuid": "u", "resumed": False, "committed": [], "changed": True}
 
 
@@ -140,6 +146,28 @@ def test_the_difference_is_from_what_is_active_to_the_plan(variables: dict[str, 
     before, after = (yaml.safe_load(result["diff"][side]) for side in ("before", "after"))
     assert after == result["plan"]
     assert (before["slot"], before["to"]["version"]) == ("blue", "1.0")
+
+
+def test_a_check_shows_the_hooks_without_their_secrets(variables: dict[str, Any]) -> None:
+    variables["slipway_hooks"] = [TELL]
+    result = planning(check_mode=True, diff=True).run(variables)
+    (shown,) = yaml.safe_load(result["diff"]["after"])["hooks"]
+    assert (shown["name"], shown["at"], shown["hosts"]) == ("tell", "on_undo", ["localhost"])
+    assert (shown["url"], shown["headers"]) == ("https://chat.example/...", ["Authorization"])
+    assert not [secret for secret in ("s3cr3t", "T0B1") if secret in str(result)]
+
+
+@pytest.mark.parametrize(("skip", "names"), [([], ["tell"]), (["hooks"], [])])
+def test_an_abort_runs_the_recorded_hooks_unless_they_are_skipped(
+    variables: dict[str, Any], skip: list[str], names: list[str]
+) -> None:
+    live = fleet_of("1.0", None)
+    recorded = plan(inputs_for("1.1", hooks=[TELL]), document("1.1"), live)
+    leave_unfinished(live, recorded)
+    stand = planning(verb="abort", live=live)
+    result = stand.run({**variables, "slipway_reason": "the chat is down", "slipway_skip": skip})
+    assert [hook["name"] for hook in result["plan"]["hooks"]] == names
+    assert stand.ran[0][1]["plan"] == recorded.plan
 
 
 def test_nothing_to_do_begins_nothing(variables: dict[str, Any]) -> None:
