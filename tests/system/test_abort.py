@@ -14,8 +14,8 @@ HALF_FOR_LONG = '{"slipway_rollout": "canary", "slipway_canary_steps": [{"percen
 ONE_BY_ONE = '{"slipway_rollout": "rolling", "slipway_batch_pause": 0}'
 
 
-def require_returned(fleet: Fleet, before: dict[str, Any], deployment: str) -> None:
-    """Everything is as it was, and the ledger says how that came."""
+def require_returned(fleet: Fleet, before: dict[str, Any], version: str, deployment: str) -> None:
+    """Everything is as it was, nothing of the version runs, and the ledger says how that came."""
     book = fleet.ledger()
     last = book["state"]["deployments"][-1]
     assert (last["id"], last["result"]) == (deployment, "aborted")
@@ -25,7 +25,8 @@ def require_returned(fleet: Fleet, before: dict[str, Any], deployment: str) -> N
     assert fleet.active()["slot"] == before["slot"]
     assert set(fleet.consuming("mailer")) == set(APPLICATION)
     for host in APPLICATION:
-        assert not fleet.slot(host, OTHER[before["slot"]])["running"], host
+        held = fleet.slot(host, OTHER[before["slot"]])
+        assert not (held["running"] and held["version"] == version), host
     for host, answer in fleet.ask_all(BALANCERS, "balancer").items():
         assert answer["recorded"]["servers"] == {}, host
 
@@ -38,13 +39,13 @@ def test_a_canary_whose_controller_lives_is_ended_by_another(fleet: Fleet) -> No
         deployment = fleet.ledger()["unfinished"]["deployment"]
         ended = fleet.run("abort", reason=REASON)
         assert ended.code == 0, ended.reason()
-        require_returned(fleet, before, deployment)
+        require_returned(fleet, before, version, deployment)
         first = run.finish()
     assert first.code != 0
     assert "Another run has taken over" in first.reason()
     measured.require_none_lost()
     assert measured.versions() == {before["version"], version}
-    require_returned(fleet, before, deployment)
+    require_returned(fleet, before, version, deployment)
     fleet.deploy(version)
 
 
@@ -59,7 +60,7 @@ def test_a_rolling_whose_controller_was_killed_in_a_batch_returns_every_host(fle
         ended = fleet.run("abort", reason=REASON)
     assert ended.code == 0, ended.reason()
     measured.require_none_lost()
-    require_returned(fleet, before, deployment)
+    require_returned(fleet, before, version, deployment)
     fleet.deploy(fleet.versions.fresh())
 
 
@@ -79,7 +80,7 @@ def test_one_whose_slots_are_being_filled_is_ended_and_a_lost_host_is_named(ngin
         ended = nginx.run("abort", reason=REASON)
     assert ended.code == 0, ended.reason()
     assert measured.versions() == {before["version"]}
-    require_returned(nginx, before, deployment)
+    require_returned(nginx, before, version, deployment)
 
 
 def test_without_a_deployment_there_is_nothing_to_abort(nginx: Fleet) -> None:
