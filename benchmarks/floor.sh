@@ -128,14 +128,21 @@ answers() {
 
 # switch SLOT GENERATION: the next generation, made whole, then renamed into place and read back from nginx
 switch() {
+    local meter
     exec 9> $STATE/lock
     flock 9
+    measure & meter=$!
+    sleep 1
     generation "$2" "$1"
     link $STATE current "generations/$2"
     [[ $(curl -sSf http://127.0.0.1:$STATUS_PORT/current) == *"/generations/$2" ]]
     [[ $(curl -sSf http://127.0.0.1:$STATUS_PORT/bucket/b000) == *"_$1-"* ]]
     [[ $(curl -sSf http://127.0.0.1:$STATUS_PORT/bucket/b999) == *"_$1-"* ]]
+    wait "$meter"
 }
+
+# measure: what a move loses, by 50 requests a second from a second before it to a second after it
+measure() { curl -sSf --fail-early --rate 3000/m -o /dev/null "http://127.0.0.1:8100/health/ready?[1-100]"; }
 
 # settle SLOT GENERATION: the same for the slot to fall back to
 settle() {
