@@ -11,12 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .._common.canonical import digest
 from .._common.errors import StateError
 from .._inputs.validate import Inputs
 from . import refuse
 from .fleet import Fleet, read_fleet
-from .planner import Planned
+from .planner import Planned, taken_up
 
 
 def abort(inputs: Inputs, live: Mapping[str, Any]) -> Planned:
@@ -28,17 +27,9 @@ def abort(inputs: Inputs, live: Mapping[str, Any]) -> Planned:
     fleet = read_fleet(inputs, live)
     refuse.other_ledger(fleet, inputs)
     unfinished = _unfinished(fleet)
-    recorded = unfinished["plan"]
     _refuse_settled(fleet, unfinished)
-    _refuse_missing(inputs, recorded)
-    return Planned(
-        recorded,
-        digest(recorded),
-        resume=unfinished["deployment"],
-        token_above=fleet.highest_token,
-        token_seen=fleet.ledger.token,
-        carried=fleet.carried(recorded["slot"]),
-    )
+    _refuse_missing(inputs, unfinished["plan"])
+    return taken_up(fleet, unfinished)
 
 
 def _unfinished(fleet: Fleet) -> dict[str, Any]:

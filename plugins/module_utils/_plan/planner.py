@@ -62,15 +62,7 @@ def plan(
     request = _request(inputs, revision)
     unfinished = fleet.ledger.unfinished
     if unfinished and unfinished["plan"].get("request") == request:
-        recorded = unfinished["plan"]
-        return Planned(
-            recorded,
-            digest(recorded),
-            resume=unfinished["deployment"],
-            token_above=fleet.highest_token,
-            token_seen=fleet.ledger.token,
-            carried=fleet.carried(recorded["slot"]),
-        )
+        return taken_up(fleet, unfinished)
     refuse.unsettled_unfinished(fleet)
     refuse.unsettled_balancers(fleet)
     refuse.closed_balancers(fleet)
@@ -85,6 +77,19 @@ def plan(
         abandon_as=abandon_as,
         token_above=fleet.highest_token,
         token_seen=fleet.ledger.token,
+    )
+
+
+def taken_up(fleet: Fleet, unfinished: Mapping[str, Any]) -> Planned:
+    """The recorded plan of an unfinished deployment, which goes on from where it has come to."""
+    recorded = unfinished["plan"]
+    return Planned(
+        recorded,
+        digest(recorded),
+        resume=unfinished["deployment"],
+        token_above=fleet.highest_token,
+        token_seen=fleet.ledger.token,
+        carried=fleet.carried(recorded["slot"]),
     )
 
 
