@@ -16,7 +16,9 @@ from typing import Any
 
 from .._common.errors import InputError
 from .reading import Reading
-from .rules import RULES, Context, artifact_path
+from .rules.base import Context
+from .rules.release import artifact_path
+from .rules.table import RULES
 from .spec import LOSS_BUDGET, SPEC
 
 LOSS_BUDGET_DEFAULTS = {name: declared["default"] for name, declared in LOSS_BUDGET.items()}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._common.errors import InputError, StateError
-from .._inputs.rules import ROLLBACK_WORDS
+from .._inputs.rules.base import ROLLBACK_WORDS
 from .fleet import OTHER, Fleet
 
 

@@ -1,0 +1,49 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rules of how the traffic moves: steps, batches, and what a move may lose. Touches nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..._common.errors import InputError
+from ..batches import SIZE
+from .base import LONGEST_PAUSE, Context, problem
+
+
+def canary_steps(values: dict[str, Any], context: Context) -> Iterator[InputError]:
+    """The share grows from step to step, and the last step leaves something to stable."""
+    before = 0
+    for number, step in enumerate(values["slipway_canary_steps"]):
+        where = f"slipway_canary_steps[{number}]"
+        if not 1 <= step["percent"] <= 99:
+            yield problem(f"percent {step['percent']} is no share", where, "use 1 to 99; all traffic follows by itself")
+        elif step["percent"] <= before:
+            yield problem(
+                f"percent {step['percent']} does not follow {before}", where, "order the steps by growing percent"
+            )
+        if not 0 <= step["pause"] <= LONGEST_PAUSE:
+            yield problem(f"pause {step['pause']} is out of range", where, f"use 0 to {LONGEST_PAUSE} seconds")
+        before = step["percent"]
+
+
+def batches(values: dict[str, Any], context: Context) -> Iterator[InputError]:
+    """Every entry is a number of hosts or a percentage of them."""
+    if not values["slipway_batches"]:
+        yield problem("it is empty", "slipway_batches", "give at least one size, such as [1]")
+    for index, text in enumerate(values["slipway_batches"]):
+        if not SIZE.fullmatch(text):
+            yield problem(f"{text!r} is no size", f"slipway_batches[{index}]", "use a number of hosts, or 1% to 100%")
+
+
+def loss_budget(values: dict[str, Any], context: Context) -> Iterator[InputError]:
+    """The meter can do it, and it stays a small share of what a balancer serves."""
+    budget = values["slipway_loss_budget"]
+    ranges = {"rate": (0, 1000), "before": (0, 60), "after": (0, 60), "max_lost": (0, 1_000_000)}
+    for name, (low, high) in ranges.items():
+        if not low <= budget.get(name, low) <= high:
+            yield problem(f"{budget[name]} is out of range", f"slipway_loss_budget.{name}", f"use {low} to {high}")
+    if budget.get("path") and not budget["path"].startswith("/"):
+        yield problem(f"{budget['path']!r} is no path", "slipway_loss_budget.path", "begin it with /")

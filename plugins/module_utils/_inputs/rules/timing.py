@@ -1,0 +1,63 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rules of deadlines and of the lease that outlasts them. Touches nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..._common.errors import InputError
+from .base import LONGEST_PAUSE, Context, problem
+
+IN_BATCHES = ("rolling", "simple")
+
+
+def durations(values: dict[str, Any], context: Context) -> Iterator[InputError]:
+    """Deadlines and counts are positive, and enough checks fit into their deadline."""
+    for name in (
+        "slipway_lease_seconds",
+        "slipway_ready_deadline",
+        "slipway_ready_interval",
+        "slipway_ready_successes",
+    ):
+        if values[name] < 1:
+            yield problem(f"{values[name]} is not positive", name, "give at least 1")
+    if values["slipway_drain_deadline"] < 0:
+        yield problem("it is negative", "slipway_drain_deadline", "give 0 or more seconds")
+    for name in ("slipway_bake", "slipway_batch_pause"):
+        if not 0 <= values[name] <= LONGEST_PAUSE:
+            yield problem(f"{values[name]} is out of range", name, f"use 0 to {LONGEST_PAUSE} seconds")
+    needed = values["slipway_ready_interval"] * (values["slipway_ready_successes"] - 1)
+    if needed >= values["slipway_ready_deadline"] > 0:
+        yield problem(
+            f"the required successes alone take {needed} s",
+            "slipway_ready_deadline",
+            "raise it, or lower slipway_ready_interval or slipway_ready_successes",
+        )
+
+
+def lease(values: dict[str, Any], context: Context) -> Iterator[InputError]:
+    """The lease is renewed between tasks, so it must outlast the longest of them.
+
+    In a batch and around hooks it is renewed once a third of it is gone, so the longest task must fit into the rest.
+    """
+    deadlines = {
+        "slipway_ready_deadline": values["slipway_ready_deadline"],
+        "slipway_drain_deadline": values["slipway_drain_deadline"],
+        **{
+            f"slipway_components[{index}].stop_timeout": component["stop_timeout"]
+            for index, component in enumerate(values["slipway_components"])
+        },
+        **{f"slipway_hooks[{index}].timeout": hook["timeout"] for index, hook in enumerate(values["slipway_hooks"])},
+    }
+    name, longest = max(deadlines.items(), key=lambda item: item[1])
+    by_thirds = values["slipway_rollout"] in IN_BATCHES or values["slipway_hooks"]
+    least = longest * 3 // 2 if by_thirds else longest
+    if 0 < values["slipway_lease_seconds"] <= least:
+        yield problem(
+            f"{values['slipway_lease_seconds']} s do not outlast {name}, which is {longest} s",
+            "slipway_lease_seconds",
+            f"give more than {least} seconds",
+        )
