@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs the integration tests inside a lab machine of their own, each area on a fresh disk.
 
-Brings the lab ``it`` up and takes it down again; arguments go to pytest.
+Brings the lab that ``SLIPWAY_LAB`` names up and takes it down again; arguments go to pytest.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tools.environments import TOP
 
-LAB = "it"
+LAB = os.environ.get("SLIPWAY_LAB", "it")
 MACHINE = "lb1"
 MOUNT = Path("/mnt/slipway")
 TESTS = TOP / "tests" / "integration"
