@@ -12,6 +12,7 @@ import json
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -212,6 +213,14 @@ class Fleet:
         for _number in range(count):
             name = self.version_at(address or self.address)
             found[name] = found.get(name, 0) + 1
+        return found
+
+    def answering(self) -> set[str]:
+        """Application hosts that answer behind the virtual address."""
+        found = set()
+        for _number in range(60):
+            with urllib.request.urlopen(f"{self.address}/", timeout=5) as answer:
+                found.add(json.load(answer)["host"])
         return found
 
     def version_at(self, address: str) -> str:

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import json
-import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +18,6 @@ def joined(everything: dict[str, Any]) -> None:
     address = "{{ slipway_lab_network }}."
     everything["children"]["application"]["hosts"][NEW_APPLICATION] = {"ansible_host": f"{address}24"}
     everything["children"]["balancers"]["hosts"][NEW_BALANCER] = {"ansible_host": f"{address}13"}
-
-
-def hosts_that_answer(fleet: Fleet) -> set[str]:
-    """Application hosts behind the virtual address."""
-    found = set()
-    for _number in range(60):
-        with urllib.request.urlopen(f"{fleet.address}/", timeout=5) as answer:
-            found.add(json.load(answer)["host"])
-    return found
 
 
 def test_hosts_join_and_leave_under_traffic(fleet: Fleet, tmp_path: Path) -> None:
@@ -48,7 +37,7 @@ def test_hosts_join_and_leave_under_traffic(fleet: Fleet, tmp_path: Path) -> Non
         assert set(fleet.served(fleet.own_address(NEW_BALANCER))) == {newer}
         slot = fleet.active()["slot"]
         assert fleet.slot(NEW_APPLICATION, slot)["version"] == newer
-        hosts = hosts_that_answer(fleet)
+        hosts = fleet.answering()
         refused = fleet.run("site", version=newer)
         assert refused.code != 0
         assert "would no longer be switched, but goes on serving" in refused.reason(), refused.reason()
@@ -58,5 +47,5 @@ def test_hosts_join_and_leave_under_traffic(fleet: Fleet, tmp_path: Path) -> Non
         assert left.code == 0, f"{left.log}: {left.reason()}"
     measured.require_none_lost()
     assert hosts == {"app1", "app2", "app3", NEW_APPLICATION}
-    assert hosts_that_answer(fleet) == {"app1", "app2", "app3"}
+    assert fleet.answering() == {"app1", "app2", "app3"}
     fleet.require_active(newer)

@@ -14,6 +14,11 @@ from tests.system.fleet import AFTER_SWITCH, APPLICATION, BALANCERS, LAB_INVENTO
 
 SLOW_SMOKE = {"slipway_smoke_checks": [{"path": "/slow?ms=3000", "timeout": 10, "successes": 1, "deadline": 20}]}
 FAILING_SMOKE = {"slipway_smoke_checks": [{"path": "/missing", "timeout": 2, "successes": 1, "deadline": 4}]}
+REFUSED_AT_THE_END = {
+    "slipway_hooks": [
+        {"name": "refuse", "at": "before_settle", "hosts": "ledger", "timeout": 20, "command": "/bin/false"}
+    ]
+}
 # Twice the smallest that is accepted, so that a busy computer reaches the switch in it; the test waits for its end.
 LEASE_SECONDS = 60
 
@@ -106,3 +111,20 @@ def test_undo_stops_only_what_this_run_has_started(nginx: Fleet) -> None:
         "app3": "placed",
     }
     nginx.require_active(active)
+
+
+def test_what_a_failure_stops_in_the_slot_that_serves_leaves_the_traffic_first(fleet: Fleet) -> None:
+    active = fleet.active()
+    instance = f"{active['slot']}-app3"
+    stop_web(fleet, active["slot"], "app3")
+    wait_until(lambda: "app3" if "app3" in fleet.answering() else "", 20, "the dead instance is out")
+    with fleet.traffic() as measured:
+        done = fleet.run("deploy", "-e", json.dumps(REFUSED_AT_THE_END), version=active["version"])
+    measured.require_none_lost()
+    assert done.code != 0
+    assert "hook refuse" in done.reason(), done.reason()
+    for answer in fleet.ask_all(BALANCERS, "balancer").values():
+        assert answer["recorded"]["servers"] == {instance: "quarantine"}
+    assert not fleet.slot("app3", active["slot"])["running"]
+    fleet.deploy(active["version"])
+    assert fleet.answering() == set(APPLICATION)

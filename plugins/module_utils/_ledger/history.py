@@ -45,12 +45,12 @@ def closed(state: dict[str, Any], plan: dict[str, Any], entry: dict[str, Any]) -
 
 def taken_out(plan: dict[str, Any]) -> set[str]:
     """Instances that the deployment of this plan drains or puts in quarantine at some time."""
-    return {name for name, wanted in _asked(plan) if wanted != "ready"}
+    return {name for name, wanted in _asked(plan, "failed") if wanted != "ready"}
 
 
-def _asked(plan: dict[str, Any]) -> list[tuple[str, str]]:
-    """Every instance that the plan names to the balancers, with the state asked for."""
-    parts = [*plan.get("servers", {}).values()]
+def _asked(plan: dict[str, Any], result: str) -> list[tuple[str, str]]:
+    """Every instance that the plan names to the balancers, with the state asked for, when it ends with ``result``."""
+    parts = [part for when, part in plan.get("servers", {}).items() if when != "undo" or result != "active"]
     for batch in plan.get("batches", []):
         parts += [batch["out"]["servers"] if batch["out"] else {}, batch["into"]["servers"]]
     return [asked for part in parts for asked in part.items()]
@@ -71,9 +71,11 @@ def _left_out(state: dict[str, Any], plan: dict[str, Any], result: str) -> list[
     One that failed may have returned them all: only the balancers know which they still keep out.
     """
     hosts = {*plan["hosts"], *plan.get("lost", [])}
-    admitted = {name for name, wanted in _asked(plan) if wanted == "ready" and result == "active"}
+    asked = _asked(plan, result)
+    admitted = {name for name, wanted in asked if wanted == "ready" and result == "active"}
+    taken = {name for name, wanted in asked if wanted != "ready"}
     known = {name for name in state["left_out"] if name.partition("-")[2] in hosts}
-    return sorted((known | taken_out(plan)) - admitted)
+    return sorted((known | taken) - admitted)
 
 
 def _proven(state: dict[str, Any], plan: dict[str, Any], entry: dict[str, Any]) -> list[dict[str, Any]]:

@@ -17,7 +17,8 @@ from .rollout import Batch, Course
 def servers(fleet: Fleet, course: Course, batches: Sequence[Batch]) -> dict[str, dict[str, str]]:
     """Instance to the state that every balancer is asked for: with the switch, when it is settled, and in an undo.
 
-    The other slot of a lost host follows at the end: until then a failure returns the traffic to it.
+    The other slot of a lost host follows at the end: until then a failure returns the traffic to it. What a failure stops in
+    the slot that serves is taken out first.
     """
     switch = {f"{course.slot}-{host}": "quarantine" for host in fleet.lost}
     switch.update(dict.fromkeys(_admitted(fleet, course.slot), "ready"))
@@ -25,8 +26,18 @@ def servers(fleet: Fleet, course: Course, batches: Sequence[Batch]) -> dict[str,
     return {
         "switch": switch,
         "settle": {f"{other}-{host}": "quarantine" for host in fleet.lost if other},
-        "undo": {f"{course.slot}-{host}": "ready" for batch in batches for host in batch.hosts},
+        "undo": {
+            **{f"{course.slot}-{host}": "ready" for batch in batches for host in batch.hosts},
+            **dict.fromkeys(_stopped_beside_others(course), "quarantine"),
+        },
     }
+
+
+def _stopped_beside_others(course: Course) -> list[str]:
+    """Instances that a failure stops in the slot that serves, where others of it go on serving."""
+    stopped = [host for host, placed in course.place.items() if placed]
+    beside = course.slot == course.stable_slot and len(stopped) < len(course.place)
+    return [f"{course.slot}-{host}" for host in stopped] if beside else []
 
 
 def changes(fleet: Fleet, course: Course) -> bool:

@@ -480,5 +480,11 @@ def test_what_batches_took_out_is_remembered_unless_they_all_came_to_their_end(r
     assert left_out_after(history.empty(), "failed", batches=[{**BATCHES[0], "out": None}]) == ["green-app2"]
 
 
+@pytest.mark.parametrize(("result", "left"), [("active", []), ("failed", ["blue-app2"])])
+def test_what_only_the_way_back_takes_out_is_remembered_when_it_was_gone(result: str, left: list[str]) -> None:
+    servers = {"switch": {}, "settle": {}, "undo": {"blue-app2": "quarantine"}}
+    assert left_out_after(history.empty(), result, servers=servers) == left
+
+
 def test_instances_of_a_host_that_is_gone_for_good_are_forgotten() -> None:
     assert left_out_after({**history.empty(), "left_out": ["blue-app9", "green-app1"]}, "active") == ["green-app1"]

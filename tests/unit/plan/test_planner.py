@@ -584,6 +584,15 @@ def test_the_active_version_again_admits_a_host_that_comes_back() -> None:
     assert made["servers"]["switch"] == {"blue-app2": "ready"}
 
 
+def test_what_a_failure_stops_in_the_slot_that_serves_is_taken_out_first() -> None:
+    live = fleet_of("1.0", None)
+    live["app2"]["release"]["slots"]["blue"] = fleet_of(None, None)["app2"]["release"]["slots"]["blue"]
+    made = deploy("1.0", live).plan
+    assert (made["stops_on_failure"], made["servers"]["undo"]) == (["app2"], {"blue-app2": "quarantine"})
+    first = deploy("1.0", fleet_of(None, None)).plan
+    assert (first["stops_on_failure"], first["servers"]["undo"]) == (["app1", "app2"], {}), "nobody else would serve"
+
+
 def test_what_came_back_already_is_no_change() -> None:
     live = fleet_of("1.0", None)
     come_back(live)
