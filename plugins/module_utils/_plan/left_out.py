@@ -17,8 +17,8 @@ from .rollout import Batch, Course
 def servers(fleet: Fleet, course: Course, batches: Sequence[Batch]) -> dict[str, dict[str, str]]:
     """Instance to the state that every balancer is asked for: with the switch, when it is settled, and in an undo.
 
-    The other slot of a lost host follows at the end: until then a failure returns the traffic to it. What a failure stops in
-    the slot that serves is taken out first.
+    The other slot of a lost host follows at the end: until then a failure returns the traffic to it. What a failure
+    stops in the slot that serves is taken out first.
     """
     switch = {f"{course.slot}-{host}": "quarantine" for host in fleet.lost}
     switch.update(dict.fromkeys(_admitted(fleet, course.slot), "ready"))
