@@ -142,6 +142,7 @@ class ActionModule(ActionBase):
                 "lease_seconds": inputs.lease_seconds,
                 "abandon": planned.abandon,
                 "abandon_as": planned.abandon_as,
+                "returned": planned.returned,
                 "token_above": planned.token_above,
                 "token_seen": planned.token_seen,
                 "resume": planned.resume,

@@ -46,10 +46,15 @@ options:
     type: str
     default: ""
   abandon_as:
-    description: How O(abandon) is closed; V(active) when the planner found all traffic settled on its revision.
+    description: How O(abandon) is closed; V(active) when the planner found all traffic settled on its revision,
+      V(returned) when the watch has returned it since.
     type: str
-    choices: [abandoned, active]
+    choices: [abandoned, active, returned]
     default: abandoned
+  returned:
+    description: The last deployment, which was active until the watch has returned its traffic; V(begin) records that.
+    type: str
+    default: ""
   token_above:
     description: Highest token that any host has seen; the new one is higher.
     type: int
@@ -187,7 +192,8 @@ ARGUMENTS: dict[str, Any] = {
     "holder": {"type": "str"},
     "lease_seconds": {"type": "int", "default": 300},
     "abandon": {"type": "str", "default": ""},
-    "abandon_as": {"type": "str", "choices": ["abandoned", "active"], "default": "abandoned"},
+    "abandon_as": {"type": "str", "choices": ["abandoned", "active", "returned"], "default": "abandoned"},
+    "returned": {"type": "str", "default": ""},
     "token_above": {"type": "int", "default": 0, "no_log": False},
     "token_seen": {"type": "int", "no_log": False},
     "resume": {"type": "str", "default": ""},
@@ -219,6 +225,7 @@ def run(ledger: Ledger, options: dict[str, Any]) -> Answer:
             options["lease_seconds"],
             abandon=options["abandon"],
             abandon_as=options["abandon_as"],
+            returned=options["returned"],
             token_above=options["token_above"],
             token_seen=options["token_seen"],
             resume=options["resume"],

@@ -17,7 +17,8 @@ ROLLOUTS = ("blue_green", "canary", "rolling", "simple")
 BALANCERS = ("nginx", "haproxy")
 SKIPPABLE = ("hooks", "smoke")
 STICKY = ("cookie", "header", "address", "request")
-HOOK_POINTS = ("before_slots", "before_traffic", "after_step", "before_settle", "after_settle", "on_undo")
+RUN_POINTS = ("before_slots", "before_traffic", "after_step", "before_settle", "after_settle", "on_undo")
+HOOK_POINTS = (*RUN_POINTS, "on_return")
 HOOK_HOSTS = ("controller", "ledger", "balancers", "application")
 
 PORTS: dict[str, Any] = {
@@ -67,6 +68,40 @@ LOSS_BUDGET: dict[str, Any] = {
     "max_lost": {"type": "int", "default": 0, "units": "requests", "description": "How many a move may lose."},
 }
 
+WATCH: dict[str, Any] = {
+    "seconds": {
+        "type": "int",
+        "default": 86400,
+        "units": "seconds",
+        "description": "How long the balancers watch after the run, at most seven days; C(0) is not at all.",
+    },
+    "interval": {
+        "type": "int",
+        "default": 10,
+        "units": "seconds",
+        "description": "How often each balancer asks for the public address and the smoke checks.",
+    },
+    "failures": {
+        "type": "int",
+        "default": 3,
+        "units": "checks",
+        "description": "How often in a row one of these must fail.",
+    },
+    "window": {
+        "type": "int",
+        "default": 600,
+        "units": "seconds",
+        "description": "By how much of the past a metric is judged that has no C(count), or no C(window), of its own.",
+    },
+    "on_error": {
+        "type": "str",
+        "default": "keep",
+        "choices": ["keep", "return"],
+        "description": "What happens when a metric's source cannot be asked: the traffic stays, and status.yml says so, "
+        "or it returns.",
+    },
+}
+
 HOOK: dict[str, Any] = {
     "name": {"type": "str", "required": True, "description": "Name of the hook, unique in the list."},
     "at": {
@@ -76,7 +111,8 @@ HOOK: dict[str, Any] = {
         "description": "When it runs: C(before_slots) before anything is placed; C(before_traffic) when the slots are "
         "gated and nothing has moved; C(after_step) after each step or batch has been judged; C(before_settle) when "
         "all traffic is on the new revision; C(after_settle) when the deployment is active; C(on_undo) on the way "
-        "back, after the traffic has returned.",
+        "back, after the traffic has returned; C(on_return), on the C(balancers), when O(slipway_watch) has returned "
+        "the traffic after the run.",
     },
     "command": {
         "type": "str",
@@ -261,6 +297,13 @@ SPEC: dict[str, dict[str, Any]] = {
         "default": 0,
         "units": "seconds",
         "description": "How long a revision that has all the traffic is watched before the deployment is settled.",
+    },
+    "slipway_watch": {
+        "type": "dict",
+        "default": {},
+        "options": WATCH,
+        "description": "After the run, with C(blue_green) and C(canary), the balancers go on judging the public "
+        "address, the smoke checks and O(slipway_analysis), and return the traffic to the old slot by themselves.",
     },
     "slipway_loss_budget": {
         "type": "dict",

@@ -19,9 +19,10 @@ from .reading import Reading
 from .rules.base import Context
 from .rules.release import artifact_path
 from .rules.table import RULES
-from .spec import LOSS_BUDGET, SPEC
+from .spec import LOSS_BUDGET, SPEC, WATCH
 
 LOSS_BUDGET_DEFAULTS = {name: declared["default"] for name, declared in LOSS_BUDGET.items()}
+WATCH_DEFAULTS = {name: declared["default"] for name, declared in WATCH.items()}
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -65,6 +66,7 @@ class Inputs:
     batches: list[str]
     batch_pause: int
     bake: int
+    watch: dict[str, Any]
     loss_budget: dict[str, Any]
     balancer: str
     balancer_port: int
@@ -140,6 +142,7 @@ def _inputs(values: dict[str, Any], context: Context) -> Inputs:
             "components": [_component(component) for component in plain["components"]],
             "schema_range": plain["schema_range"] or None,
             "loss_budget": {**LOSS_BUDGET_DEFAULTS, **plain["loss_budget"]},
+            "watch": {**WATCH_DEFAULTS, **plain["watch"]},
             "user": plain["user"] or f"slipway-{plain['app']}",
             "skip": sorted(set(plain["skip"])),
             "application_hosts": sorted(context.groups["application"]),

@@ -74,6 +74,7 @@ class Ledger:
         *,
         abandon: str = "",
         abandon_as: str = "abandoned",
+        returned: str = "",
         token_above: int = 0,
         token_seen: int | None = None,
         resume: str = "",
@@ -84,7 +85,10 @@ class Ledger:
         :param holder: who, for people.
         :param seconds: length of the lease from each sign of life.
         :param abandon: unfinished deployment that the planner has found to have left nothing behind.
-        :param abandon_as: ``active`` when the planner has found all traffic settled on its revision.
+        :param abandon_as: ``active`` when the planner has found all traffic settled on its revision, ``returned`` when
+            the watch has returned it since.
+        :param returned: last deployment, which was active until the watch has returned its traffic; ``plan`` has the
+            reason in ``returned``.
         :param token_above: highest token that any host has seen.
         :param token_seen: this ledger's token when the plan was made; ``None`` when nobody knows.
         :param resume: unfinished deployment that the planner has found to have this plan; no other one begins then.
@@ -106,6 +110,8 @@ class Ledger:
             if resumes:
                 return self._resume(records, token, holder, seconds, uuid, take_over)
             self._close_abandoned(records, abandon, abandon_as)
+            if returned:
+                self._close_returned(records, returned, plan["returned"]["reason"])
             return self._start(plan, records, token, holder, seconds, uuid)
 
     def renew(self, deployment: str, token: int) -> Answer:
@@ -254,10 +260,22 @@ class Ledger:
                 where=str(self.storage.directory),
                 remedy="run the same deployment again to resume it, or plan again to have it judged",
             )
-        reason = "a new deployment found the traffic settled"
+        reason = (
+            "the watch has returned the traffic"
+            if result == "returned"
+            else "a new deployment found the traffic settled"
+        )
         last = records.lease or Lease(records.token, deployment, "", 0, 0, "")
         self._event(last, "outcome", "finish", result=result, reason=reason, evidence={})
         self._close(records, result, reason, last.token)
+
+    def _close_returned(self, records: _Records, deployment: str, reason: str) -> None:
+        if history.result_of(records.state, deployment) != "active":
+            return
+        last = Lease(records.token, deployment, "", 0, 0, "")
+        self._event(last, "outcome", "returned", result="returned", reason=reason, evidence={})
+        records.state = history.given_back(records.state, self.storage.plan(deployment), deployment, reason)
+        self.storage.write("state.json", {"app": self.app, **records.state})
 
     def _close(self, records: _Records, result: str, reason: str, token: int) -> None:
         opened = records.open or {}

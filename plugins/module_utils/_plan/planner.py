@@ -16,7 +16,7 @@ from typing import Any
 from .._common.canonical import digest
 from .._inputs.validate import Inputs
 from .._release.revision import revision_id
-from . import consumers, hooks, left_out, refuse, rollback
+from . import consumers, hooks, left_out, refuse, rollback, watch
 from .factory import rollout
 from .fleet import Fleet, read_fleet
 from .rollout import Batch, Course, Step
@@ -31,6 +31,7 @@ class Planned:
     :param resume: unfinished deployment that has this plan.
     :param abandon: unfinished deployment that left nothing under way, to be closed before this plan begins.
     :param abandon_as: how that one is closed: ``active`` when all traffic had already settled on its revision.
+    :param returned: deployment that the ledger calls active, and whose traffic the watch has returned.
     :param token_above: highest token that any host has seen.
     :param token_seen: token of the ledger that this was planned on.
     :param carried: percent that every balancer gives to the plan's slot already.
@@ -41,6 +42,7 @@ class Planned:
     resume: str = ""
     abandon: str = ""
     abandon_as: str = "abandoned"
+    returned: str = ""
     token_above: int = 0
     token_seen: int = 0
     carried: int = 0
@@ -61,7 +63,7 @@ def plan(
     refuse.other_ledger(fleet, inputs)
     request = _request(inputs, revision)
     unfinished = fleet.ledger.unfinished
-    if unfinished and unfinished["plan"].get("request") == request:
+    if unfinished and unfinished["plan"].get("request") == request and not fleet.has_returned(unfinished["deployment"]):
         return taken_up(fleet, unfinished)
     refuse.unsettled_unfinished(fleet)
     refuse.unsettled_balancers(fleet)
@@ -69,12 +71,17 @@ def plan(
     refuse.unregistered_hosts(fleet, inputs)
     made = _new_plan(inputs, revision, fleet, request, artifact_bytes)
     abandon = unfinished["deployment"] if unfinished else ""
-    abandon_as = "active" if unfinished and fleet.settled_on(unfinished["plan"]) else "abandoned"
+    abandon_as = "abandoned"
+    if unfinished and fleet.has_returned(abandon):
+        abandon_as = "returned"
+    elif unfinished and fleet.settled_on(unfinished["plan"]):
+        abandon_as = "active"
     return Planned(
         made,
         digest(made),
         abandon=abandon,
         abandon_as=abandon_as,
+        returned=fleet.returned["deployment"] if fleet.returned and not unfinished else "",
         token_above=fleet.highest_token,
         token_seen=fleet.ledger.token,
     )
@@ -101,6 +108,7 @@ def _new_plan(
         revision = rollback.target(fleet, inputs.rollback_to, active["revision"] if active else "")["document"]
     identifier = revision_id(revision)
     document = fleet.document(active["revision"]) if active else None
+    refuse.unable_to_watch(fleet, inputs)
     chosen = rollout(inputs.rollout)
     course = _with_everything(chosen.course(fleet, identifier), fleet, revision)
     batches = chosen.batches(course, inputs) if course.changes else []
@@ -139,6 +147,7 @@ def _new_plan(
         "loss_budget": _loss_budget(inputs, revision),
         "stages": chosen.stages(course, inputs, handover),
         **hooks.planned(inputs, course.place),
+        **watch.planned(inputs, fleet, course, active, batches),
         "handover": handover,
         "retired": retired,
         "starts": consumers.starts(revision, fleet, course.slot),
@@ -161,7 +170,7 @@ def _new_plan(
 def _with_everything(course: Course, fleet: Fleet, revision: dict[str, Any]) -> Course:
     """The course; where its slot is active already, also for what serves no requests and for hosts that come back."""
     astray = consumers.astray(revision, fleet, course.slot) or left_out.changes(fleet, course)
-    return replace(course, changes=course.changes or astray)
+    return replace(course, changes=course.changes or astray or fleet.returned is not None)
 
 
 def _recorded_after(first: str, parts: Sequence[Step | Batch]) -> list[dict[str, Any]]:

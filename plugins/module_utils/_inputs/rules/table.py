@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from . import analysis, checks, components, fleet, hooks, release, rollout, run, timing
+from . import analysis, checks, components, fleet, hooks, release, rollout, run, timing, watch
 from .base import BALANCER_PORTS, Rule
 
 RULES = (
@@ -55,6 +55,7 @@ RULES = (
             "slipway_batch_pause",
             "slipway_canary_steps",
             "slipway_rollout",
+            "slipway_watch",
         ),
         analysis.analysis,
     ),
@@ -64,5 +65,7 @@ RULES = (
     Rule(("slipway_skip", "slipway_reason", "slipway_force", "slipway_adopt_ledger"), run.reasons),
     Rule(("slipway_smoke_checks",), checks.smoke_checks),
     Rule(("slipway_hooks",), hooks.hooks),
+    Rule(("slipway_hooks",), watch.hooks_on_return),
+    Rule(("slipway_watch",), watch.watch),
     Rule(("slipway_virtual_address",), fleet.virtual_address),
 )
