@@ -97,7 +97,7 @@ WATCH: dict[str, Any] = {
         "type": "str",
         "default": "keep",
         "choices": ["keep", "return"],
-        "description": "What happens when a metric's source cannot be asked: the traffic stays, and status.yml says so, "
+        "description": "What happens when a metric's source cannot be asked: the traffic stays, which status.yml says, "
         "or it returns.",
     },
 }
