@@ -355,7 +355,6 @@ from ansible_collections.slipway.release.plugins.module_utils._balancer.watch im
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._common.fence import Fence
 from ansible_collections.slipway.release.plugins.module_utils._meter.verdict import PASS
-from ansible_collections.slipway.release.plugins.module_utils._watch.parse import parse, refuse_missing_driver
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "app": {"type": "str", "required": True},
@@ -448,9 +447,14 @@ def run(params: dict[str, Any], check_mode: bool, result: dict[str, Any]) -> Non
 
 
 def watch_request(given: dict[str, Any] | None) -> WatchRequest | None:
-    """What is to be watched, once it is known that this host can judge all of it."""
+    """What is to be watched, once it is known that this host can judge all of it.
+
+    What judges is imported only here: most calls of this module have no watch.
+    """
     if given is None:
         return None
+    from ansible_collections.slipway.release.plugins.module_utils._watch.parse import parse, refuse_missing_driver
+
     lists = {name: listed(f"watch.{name}", given[name]) for name in ("metrics", "checks", "hooks")}
     request = WatchRequest(**{**given, **lists, "return_to": integers("watch.return_to", given["return_to"]) or {}})
     parse(request)
