@@ -42,6 +42,8 @@ class Returning:
         self.hooks = hooks
         self.log = log
         self.surroundings = surroundings
+        self._intended: dict[str, Any] = {}
+        self._told: dict[str, Any] = {}
 
     def give_back(self, evidence: Mapping[str, Any], *, peer: str = "") -> bool:
         """Return the traffic; ``False`` when that is not possible now, or not wanted any more.
@@ -49,8 +51,7 @@ class Returning:
         :param evidence: ``verdict``, ``metric``, ``reason`` and ``samples`` that decided.
         :param peer: the balancer that is followed; that one tells others of it.
         """
-        decided = {**evidence, "decided": _now(), "peer": peer}
-        self._record({**decided, "result": RETURNING})
+        decided = self._intend({**evidence, "peer": peer})
         try:
             change = Change(give_back=self.watch)
             outcome = switch(self.balancer, Fence(self.balancer.directory, 0), change, surroundings=self.surroundings)
@@ -94,6 +95,13 @@ class Returning:
             watch_file(self.balancer.directory).unlink(missing_ok=True)
         self.log.info(TOPIC, f"the watch of deployment {armed.request.deployment} ended with a later change")
 
+    def _intend(self, evidence: dict[str, Any]) -> dict[str, Any]:
+        """Record what is about to be done, once, so that another process can complete it; with the time of that."""
+        if {**self._intended, **evidence} != self._intended:
+            self._intended = {**evidence, "decided": _now()}
+            self._record({**self._intended, "result": RETURNING})
+        return self._intended
+
     def _returned(self, decided: Mapping[str, Any], peer: str) -> None:
         result = FOLLOWED if peer else RETURNED
         done = {**decided, "result": result, "returned": _now(), "percents": dict(self.watch.request.return_to)}
@@ -132,7 +140,9 @@ class Returning:
         content = {**whose, "slot": request.slot, "watched": self.watch.percents, "hooks": [], **outcome}
         write_state(outcome_file(self.balancer.directory), SCHEMA, {**content, "at": _now()}, mode=0o600)
         summary = {key: content.get(key) for key in ("deployment", "result", "verdict", "metric", "reason", "refused")}
-        Journal(self.balancer.directory).append("watch", self.watch.token, **summary)
+        if summary != self._told:
+            self._told = summary
+            Journal(self.balancer.directory).append("watch", self.watch.token, **summary)
 
 
 def _now() -> str:
