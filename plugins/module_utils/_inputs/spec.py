@@ -19,6 +19,7 @@ SKIPPABLE = ("hooks", "smoke")
 STICKY = ("cookie", "header", "address", "request")
 RUN_POINTS = ("before_slots", "before_traffic", "after_step", "before_settle", "after_settle", "on_undo")
 HOOK_POINTS = (*RUN_POINTS, "on_return")
+APPROVAL_POINTS = ("before_traffic", "before_settle")
 HOOK_HOSTS = ("controller", "ledger", "balancers", "application")
 
 PORTS: dict[str, Any] = {
@@ -48,6 +49,17 @@ HEALTH: dict[str, Any] = {
 CANARY_STEP: dict[str, Any] = {
     "percent": {"type": "int", "required": True, "units": "percent", "description": "Share of the traffic, 1 to 99."},
     "pause": {"type": "int", "default": 0, "units": "seconds", "description": "How long the step is watched."},
+    "approval": {
+        "type": "bool",
+        "default": False,
+        "description": "Whether the deployment is parked after the step until another operator approves it.",
+    },
+    "park": {
+        "type": "int",
+        "default": 0,
+        "units": "seconds",
+        "description": "How long the deployment is parked after the step at least; the run ends meanwhile.",
+    },
 }
 
 LOSS_BUDGET: dict[str, Any] = {
@@ -270,6 +282,25 @@ SPEC: dict[str, dict[str, Any]] = {
         "options": CANARY_STEP,
         "description": "Shares of the traffic that the C(canary) gets one after the other; all of it follows.",
     },
+    "slipway_approvals": {
+        "type": "list",
+        "elements": "str",
+        "default": [],
+        "description": "Where a deployment is parked until another operator approves it: C(before_traffic), when the "
+        "slots are gated and nothing has moved, and C(before_settle), when the new revision has all the traffic. A "
+        "rollback waits for nobody, nor does a deployment that moves no traffic.",
+    },
+    "slipway_deployment": {
+        "type": "str",
+        "default": "",
+        "description": "Deployment that approve.yml approves, as status.yml shows it; whichever is parked when empty.",
+    },
+    "slipway_self_approval": {
+        "type": "bool",
+        "default": False,
+        "description": "Let approve.yml take the approval of the user who has begun the deployment, or has run it to "
+        "where it is parked.",
+    },
     "slipway_analysis": {
         "type": "list",
         "elements": "dict",
@@ -429,7 +460,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "slipway_reason": {
         "type": "str",
         "default": "",
-        "description": "Why something is forced, skipped, aborted or released; recorded in the ledger.",
+        "description": "Why something is forced, skipped, aborted, approved or released; recorded in the ledger.",
     },
     "slipway_smoke_checks": {
         "type": "list",

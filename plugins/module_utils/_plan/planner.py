@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from .._common.canonical import digest
 from .._inputs.validate import Inputs
 from .._release.revision import revision_id
-from . import consumers, hooks, left_out, refuse, rollback, watch
+from . import consumers, hooks, left_out, parking, refuse, rollback, watch
 from .factory import rollout
 from .fleet import Fleet, read_fleet
 from .rollout import Batch, Course, Step
@@ -35,6 +35,8 @@ class Planned:
     :param token_above: highest token that any host has seen.
     :param token_seen: token of the ledger that this was planned on.
     :param carried: percent that every balancer gives to the plan's slot already.
+    :param parked: what ``resume`` still waits for, as the ledger has it; empty when it may go on.
+    :param way_back: why ``resume`` can only go back.
     """
 
     plan: dict[str, Any]
@@ -46,6 +48,8 @@ class Planned:
     token_above: int = 0
     token_seen: int = 0
     carried: int = 0
+    parked: dict[str, Any] = field(default_factory=dict)
+    way_back: str = ""
 
 
 def plan(
@@ -63,8 +67,10 @@ def plan(
     refuse.other_ledger(fleet, inputs)
     request = _request(inputs, revision)
     unfinished = fleet.ledger.unfinished
-    if unfinished and unfinished["plan"].get("request") == request and not fleet.has_returned(unfinished["deployment"]):
-        return taken_up(fleet, unfinished)
+    if unfinished and unfinished["plan"].get("request") == request:
+        if unfinished.get("parked") or not fleet.has_returned(unfinished["deployment"]):
+            return replace(taken_up(fleet, unfinished), **parking.found(fleet, unfinished))
+    refuse.parked(fleet)
     refuse.unsettled_unfinished(fleet)
     refuse.unsettled_balancers(fleet)
     refuse.closed_balancers(fleet)
@@ -120,6 +126,7 @@ def _new_plan(
             refuse.lack_of_memory(fleet, revision["components"], course.place, course.slot)
     handover = consumers.handed_over(revision)
     retired = [name for name in consumers.handed_over(document) if name not in handover]
+    steps = chosen.steps(course, inputs) if course.changes else []
     to = {"revision": identifier, "version": revision["version"]}
     following = _following(inputs.verb, fleet, to, active, course)
     return {
@@ -141,13 +148,14 @@ def _new_plan(
         "stops_on_failure": _stops_on_failure(course),
         "balancers": inputs.balancer_hosts,
         "percents": {"before": course.percents_before, "after": course.percents_after},
-        "steps": _recorded_after("gate", chosen.steps(course, inputs)) if course.changes else [],
+        "steps": _recorded_after("gate", steps),
         "batches": _recorded_after("place", batches),
         "leaving": _leaving(fleet, course, revision) if batches else {},
         "loss_budget": _loss_budget(inputs, revision),
         "stages": chosen.stages(course, inputs, handover),
         **hooks.planned(inputs, course.place),
         **watch.planned(inputs, fleet, course, active, batches),
+        **(parking.planned(inputs, course, chosen, steps, batches) if course.changes else {}),
         "handover": handover,
         "retired": retired,
         "starts": consumers.starts(revision, fleet, course.slot),
@@ -222,6 +230,7 @@ def _request(inputs: Inputs, revision: dict[str, Any] | None) -> str:
             "force": inputs.force,
             "skip": inputs.skip,
             **hooks.asked(inputs),
+            **parking.asked(inputs),
         }
     )
 
@@ -229,7 +238,7 @@ def _request(inputs: Inputs, revision: dict[str, Any] | None) -> str:
 def _course_asked(inputs: Inputs) -> dict[str, Any]:
     """What was asked of the rollout's course; nothing for the plain one, which earlier versions did not name either."""
     asked: dict[str, Any] = {
-        "canary": {"canary_steps": inputs.canary_steps},
+        "canary": {"canary_steps": parking.steps_asked(inputs)},
         "rolling": {"batches": inputs.batches, "batch_pause": inputs.batch_pause},
     }
     return {**asked.get(inputs.rollout, {}), **({"bake": inputs.bake} if inputs.bake else {})}

@@ -30,6 +30,18 @@ def live_lease(fleet: Fleet) -> None:
         )
 
 
+def parked(fleet: Fleet) -> None:
+    """A deployment is parked, and this is another one; where the watch has returned its traffic, it is over."""
+    unfinished = fleet.ledger.unfinished
+    if unfinished and unfinished.get("parked") and not fleet.has_returned(unfinished["deployment"]):
+        raise StateError(
+            f"deployment {unfinished['deployment']} of {unfinished['plan']['to']['version']} is parked at "
+            f"{unfinished['parked']['stage']}, and this is another one",
+            where=f"ledger on {fleet.ledger.name}",
+            remedy="run the same deployment again to go on with it, or end it with abort.yml",
+        )
+
+
 def unsettled_unfinished(fleet: Fleet) -> None:
     """A deployment stopped half-way, and this is another one."""
     unfinished = fleet.ledger.unfinished

@@ -82,8 +82,21 @@ def lines(made: Mapping[str, Any]) -> list[str]:
         lease = ledger["lease"]
         if lease and lease.get("live"):
             text += ["", f"deployment {lease['deployment']} holds the lease ({lease['holder']})"]
+        text += _parked_lines(ledger["parked"])
     text += [""] if made["problems"] else []
     return [*text, *(f"PROBLEM: {problem}" for problem in made["problems"])]
+
+
+def _parked_lines(parked: Mapping[str, Any] | None) -> list[str]:
+    if parked is None:
+        return []
+    begin = f"deployment {parked['deployment']} of {parked['version']} is parked at {parked['stage']}"
+    waits = parked["waits_for"] or "and may go on: run the same deployment again"
+    approvals = [
+        f"approved at {given['stage']} by {given['operator']} on {given['given']}: {given['reason']}"
+        for given in parked["approvals"]
+    ]
+    return ["", f"{begin} since {parked['since']} ({parked['holder']}), {waits}", *approvals]
 
 
 def _balancer(info: Mapping[str, Any]) -> dict[str, Any]:
@@ -156,9 +169,20 @@ def _ledger(answer: Mapping[str, Any]) -> dict[str, Any]:
         "active": state.get("active"),
         "lease": answer.get("lease"),
         "unfinished": (answer.get("unfinished") or {}).get("deployment"),
+        "parked": _parked(answer.get("unfinished") or {}),
         "left_out": list(state.get("left_out", [])),
         "deployments": list(state.get("deployments", []))[-SHOWN_DEPLOYMENTS:],
         "error": answer.get("error"),
+    }
+
+
+def _parked(unfinished: Mapping[str, Any]) -> dict[str, Any] | None:
+    parked = unfinished.get("parked")
+    return parked and {
+        **parked,
+        "deployment": unfinished["deployment"],
+        "version": unfinished["plan"]["to"]["version"],
+        "approvals": list(unfinished.get("approvals", [])),
     }
 
 
@@ -180,7 +204,7 @@ def _problems(made: Mapping[str, Any], live: Mapping[str, Mapping[str, Any]]) ->
         yield "the balancers disagree: " + ", ".join(f"{host} has {percents}" for host, percents in settled)
     if made["ledger"] is None:
         yield "the ledger host did not answer: what was deployed last is not known"
-    elif made["ledger"]["unfinished"] and not (made["ledger"]["lease"] or {}).get("live"):
+    elif _left_unfinished(made["ledger"]):
         unfinished = made["ledger"]["unfinished"]
         yield f"deployment {unfinished} was left unfinished: run it again to resume it, or abort.yml to go back"
     yield from _watch_problems(made)
@@ -226,6 +250,11 @@ def _watches(balancers: Mapping[str, Mapping[str, Any]]) -> list[str]:
         if armed
     ]
     return _table(("WATCH ON", "DEPLOYMENT", "LEFT", "SO FAR"), rows)
+
+
+def _left_unfinished(ledger: Mapping[str, Any]) -> bool:
+    """Somebody must run it again or abort it: nobody has its lease, and it was not parked."""
+    return bool(ledger["unfinished"] and not ledger["parked"] and not (ledger["lease"] or {}).get("live"))
 
 
 def _misplaced(rows: list[dict[str, Any]], active: Mapping[str, Any]) -> Iterator[str]:

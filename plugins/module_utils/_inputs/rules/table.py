@@ -47,6 +47,7 @@ RULES = (
         timing.lease,
     ),
     Rule(("slipway_canary_steps",), rollout.canary_steps),
+    Rule(("slipway_approvals",), rollout.approvals),
     Rule(("slipway_batches",), rollout.batches),
     Rule(
         (
