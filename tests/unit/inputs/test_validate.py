@@ -127,6 +127,14 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
         "slipway_canary_steps[1]",
         "growing percent",
     ),
+    ("a park of a week", {"slipway_canary_steps": [{"percent": 9, "park": 604800}]}, "slipway_canary_steps[0]", "518400"),
+    ("a park of less", {"slipway_canary_steps": [{"percent": 9, "park": -1}]}, "slipway_canary_steps[0]", "use 0 to"),
+    (
+        "an approval nowhere",
+        {"slipway_approvals": ["before_settle", "after_lunch"]},
+        "slipway_approvals[1]",
+        "use before_traffic or before_settle; a step of a canary has its own",
+    ),
     ("a step without percent", {"slipway_canary_steps": [{"pause": 5}]}, "slipway_canary_steps[0].percent", "set"),
     (
         "a pause of years",

@@ -227,3 +227,39 @@ def test_a_returned_deployment_is_not_called_active_and_workers_are_named():
     live["db1"]["ledger"]["state"]["deployments"][1]["result"] = "returned"
     live["db1"]["ledger"]["state"]["active"] = {"slot": "blue", "revision": "aaaa", "version": "1.0.0"}
     assert "the watch has returned" not in "\n".join(lines(report("shop", live))), "a run has recorded it"
+
+
+PARKED = {
+    "stage": "canary at 10 %",
+    "holder": "ann@pc",
+    "since": "2026-11-21T07:30:00Z",
+    "waits_for": "until it is approved (approve.yml)",
+}
+GIVEN = {"stage": "before_traffic", "operator": "bob@pc", "reason": "seen", "given": "2026-11-21T07:20:00Z"}
+
+
+def parked(waits_for: str) -> dict:
+    unfinished = {
+        "deployment": "d3",
+        "plan": {"to": {"version": "1.2.0"}},
+        "parked": {**PARKED, "waits_for": waits_for},
+        "approvals": [GIVEN],
+    }
+    return fleet(db1={"ledger": {**FLEET["db1"]["ledger"], "unfinished": unfinished}})
+
+
+@pytest.mark.parametrize(
+    ("waits_for", "said"),
+    [
+        ("until it is approved (approve.yml)", "until it is approved (approve.yml)"),
+        ("", "and may go on: run the same deployment again"),
+    ],
+)
+def test_what_is_parked_is_shown_with_who_approved_and_is_no_problem(waits_for, said):
+    made = report("shop", parked(waits_for))
+    assert made["problems"] == []
+    assert made["ledger"]["parked"]["approvals"] == [GIVEN]
+    assert lines(made)[-2:] == [
+        f"deployment d3 of 1.2.0 is parked at canary at 10 % since 2026-11-21T07:30:00Z (ann@pc), {said}",
+        "approved at before_traffic by bob@pc on 2026-11-21T07:20:00Z: seen",
+    ]
