@@ -159,11 +159,10 @@ class ActionModule(ActionBase):
             return {"failed": True, "changed": False, "msg": answer.get("msg"), "error": answer.get("error")}
         return {key: answer[key] for key in ("deployment", "token", "uuid", "resumed", "committed")}
 
-
     def _approve(self, inputs: Inputs, live: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Record the approval of what is parked; the ledger judges it once more."""
         found = approval(inputs, live)
-        answer = self._execute_module(
+        answer: dict[str, Any] = self._execute_module(
             module_name="slipway.release.ledger",
             module_args={
                 "app": inputs.app,
@@ -182,11 +181,12 @@ class ActionModule(ActionBase):
         done = "is approved" if answer["changed"] else "was approved before"
         waits = answer["parked"]["waits_for"]
         follows = f"it stays parked {waits}" if waits else "run the same deployment again to go on"
+        what = f"deployment {found.deployment} of {found.version}"
         return {
             "changed": answer["changed"],
             "deployment": found.deployment,
             "parked": answer["parked"],
-            "summary": f"{inputs.app}: deployment {found.deployment} of {found.version} {done} at {found.stage}; {follows}",
+            "summary": f"{inputs.app}: {what} {done} at {found.stage}; {follows}",
         }
 
 

@@ -23,8 +23,8 @@ options:
       - V(deploy) makes C(slipway_version) active, V(rollback) returns to C(slipway_rollback_to).
       - V(abort) takes up the deployment that is under way or was left unfinished, with its recorded plan, and takes its
         lease even while it is live.
-      - V(approve) records that the operator approves the deployment that is parked, at the stage and with the plan that it
-        has.
+      - V(approve) records that the operator approves the deployment that is parked, at the stage and with the plan that
+        it has.
       - V(validate) judges the variables and stops there; it needs no delegation and connects nowhere.
     type: str
     required: true
@@ -130,13 +130,14 @@ carried:
   returned: success, unless O(verb=validate)
   sample: 0
 parked:
-  description: Where the deployment is parked, what it still waits for, and whether it is approved. Then nothing has begun,
-    and nothing was changed. Empty when it is not parked, or is due.
+  description: Where the deployment is parked, what it still waits for, and whether it is approved. Then nothing has
+    begun, and nothing was changed. Empty when it is not parked, or is due.
   type: dict
   returned: success, unless O(verb=validate)
   sample: {}
 way_back:
-  description: Why a parked deployment can only go back, such as a balancer that has returned its traffic; empty otherwise.
+  description: Why a parked deployment can only go back, such as a balancer that has returned its traffic; empty
+    otherwise.
   type: str
   returned: success, unless O(verb=validate) or O(verb=approve)
   sample: ""

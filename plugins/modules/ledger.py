@@ -26,8 +26,8 @@ options:
       - V(begin) takes the lease for O(plan). A deployment that was left unfinished with this very plan is resumed.
       - V(renew) gives the lease its full length again.
       - V(commit) records that O(stage) is done, and renews the lease.
-      - V(park) records that O(stage) is done and that the deployment waits there, for the time and the approval that its
-        plan asks for, and ends the lease. V(begin) with the same plan goes on then, and is refused before.
+      - V(park) records that O(stage) is done and that the deployment waits there, for the time and the approval that
+        its plan asks for, and ends the lease. V(begin) with the same plan goes on then, and is refused before.
       - V(approve) records that O(operator) approves what is parked at O(stage); no lease is needed.
       - V(finish) records O(result) and ends the lease.
       - V(release) ends the lease without an outcome; the same plan resumes the deployment.
@@ -77,8 +77,8 @@ options:
     type: str
     default: ""
   way_back:
-    description: Why V(begin) takes up O(resume) only to go back, which is recorded as its stage C(undo). It is parked no
-      longer then.
+    description: Why V(begin) takes up O(resume) only to go back, which is recorded as its stage C(undo). It is parked
+      no longer then.
     type: str
     default: ""
   deployment:
@@ -90,7 +90,8 @@ options:
     type: int
     default: 0
   stage:
-    description: Stage that is done, or at which the deployment is parked. Required by V(commit), V(park) and V(approve).
+    description: Stage that is done, or at which the deployment is parked. Required by V(commit), V(park) and
+      V(approve).
     type: str
   digest:
     description: Digest of the plan that is approved; another one is refused. Required by V(approve).
@@ -207,7 +208,8 @@ committed:
   returned: success
   sample: [place, gate]
 parked:
-  description: Where the deployment is parked, what it waits for, and whether it is approved; empty when it is not parked.
+  description: Where the deployment is parked, what it waits for, and whether it is approved; empty when it is not
+    parked.
   type: dict
   returned: success
   sample:

@@ -113,8 +113,8 @@ def validate(
 
     :param variables: templated variables; only names that begin with ``slipway_`` are looked at.
     :param groups: Ansible's ``groups``: host names by group, with ``all``.
-    :param verb: ``deploy``, ``rollback``, ``abort``, ``approve``, ``release_lease`` or ``validate``; only a deployment needs a
-        version and an artifact.
+    :param verb: ``deploy``, ``rollback``, ``abort``, ``approve``, ``release_lease`` or ``validate``; only a deployment
+        needs a version and an artifact.
     :param base: directory that a relative artifact path starts at; the working directory by default.
     :param undefined: variables that Ansible could not evaluate, with its reason.
     :raises InputProblems: naming each variable and its remedy.

@@ -127,7 +127,12 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
         "slipway_canary_steps[1]",
         "growing percent",
     ),
-    ("a park of a week", {"slipway_canary_steps": [{"percent": 9, "park": 604800}]}, "slipway_canary_steps[0]", "518400"),
+    (
+        "a park of a week",
+        {"slipway_canary_steps": [{"percent": 9, "park": 604800}]},
+        "slipway_canary_steps[0]",
+        "518400",
+    ),
     ("a park of less", {"slipway_canary_steps": [{"percent": 9, "park": -1}]}, "slipway_canary_steps[0]", "use 0 to"),
     (
         "an approval nowhere",

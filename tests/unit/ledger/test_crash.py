@@ -190,7 +190,9 @@ PARKING = [
 ]
 
 
-def assert_before_or_after(ledger: Ledger, clock: SetClock, token_before: int, command: Callable[[Ledger], None]) -> None:
+def assert_before_or_after(
+    ledger: Ledger, clock: SetClock, token_before: int, command: Callable[[Ledger], None]
+) -> None:
     """The ledger is as before the command, which can be repeated then, or as after it; an approval is never lost."""
     info = ledger.info()
     unfinished = info["unfinished"]
@@ -218,7 +220,10 @@ def kill_everywhere(
     command: Callable[[Ledger], None],
     judge: Callable[[Ledger, SetClock, dict[str, Any]], None],
 ) -> None:
-    """Kill a command at each of its changes, and judge what it has left each time; ``judge`` gets what was so before."""
+    """Kill a command at each of its changes, and judge what it has left each time.
+
+    :param judge: gets what was so before as well.
+    """
     start = SetClock()
     prepare(Ledger("shop", root=directory / "start", time=start), start)
     (directory / "start").mkdir(exist_ok=True)

@@ -47,9 +47,7 @@ def test_the_stage_is_done_the_lease_is_gone_and_what_it_waits_for_is_shown(ledg
     assert (last["action"], last["stage"], last["evidence"]["seconds"]) == ("park", FOR_BOTH, 60)
 
 
-def test_only_the_holder_of_a_live_lease_parks_and_only_where_the_plan_says_so(
-    ledger: Ledger, clock: SetClock
-) -> None:
+def test_only_the_holder_of_a_live_lease_parks_and_only_where_the_plan_says_so(ledger: Ledger, clock: SetClock) -> None:
     begun = ledger.begin(PLAN, "ann@pc", 60)
     with pytest.raises(InputError, match="does not park at 'switch'"):
         ledger.park(begun.deployment, begun.token, "switch")
@@ -91,7 +89,7 @@ def test_without_a_boot_a_wall_clock_ten_minutes_off_has_no_effect(
     parked(ledger, FOR_A_TIME)
     clock.pass_seconds(300)
     real = SetClock.now
-    shift = (clock.now() - real(SetClock(clock.milliseconds - ahead * 1000)))
+    shift = clock.now() - real(SetClock(clock.milliseconds - ahead * 1000))
     monkeypatch.setattr(SetClock, "now", lambda self: real(self) + shift)
     assert ledger.info()["unfinished"]["parked"]["remaining_seconds"] == 300
 

@@ -28,9 +28,7 @@ def flat(tasks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 def including(name: str, what: str) -> list[tuple[int, dict[str, Any]]]:
     return [
-        (place, task)
-        for place, task in enumerate(tasks_of(name))
-        if task.get("ansible.builtin.include_tasks") == what
+        (place, task) for place, task in enumerate(tasks_of(name)) if task.get("ansible.builtin.include_tasks") == what
     ]
 
 
