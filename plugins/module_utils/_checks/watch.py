@@ -38,9 +38,40 @@ def watch_option(
     wanted = plan.get("watch")
     if not wanted:
         return None
+    return _option(plan, deployment, wanted, plan["percents"]["after"], metrics, checks, hooks)
+
+
+def hold_option(
+    plan: Mapping[str, Any],
+    deployment: str,
+    stage: str,
+    metrics: Sequence[Mapping[str, Any]],
+    checks: Sequence[Mapping[str, Any]],
+    hooks: Sequence[Mapping[str, Any]],
+) -> dict[str, Any] | None:
+    """What the balancers are asked to watch while the deployment is parked; ``None`` where nothing is held.
+
+    :param stage: where it is parked.
+    """
+    park = next(park for park in plan["parks"] if park["stage"] == stage)
+    if not park["hold"]:
+        return None
+    held = _option(plan, deployment, park["hold"], park["percents"], metrics, checks, hooks)
+    return {**held, "at_end": "return"}
+
+
+def _option(
+    plan: Mapping[str, Any],
+    deployment: str,
+    wanted: Mapping[str, Any],
+    percents: Mapping[str, int],
+    metrics: Sequence[Mapping[str, Any]],
+    checks: Sequence[Mapping[str, Any]],
+    hooks: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
     planned = {hook["name"] for hook in plan.get("hooks", []) if hook["at"] == ON_RETURN}
     told = [_hook(hook) for hook in hooks if hook["name"] in planned]
-    judged = watch_metrics(metrics, plan, plan["percents"]["after"], wanted["window"], deployment)
+    judged = watch_metrics(metrics, plan, percents, wanted["window"], deployment)
     texts = {
         "metrics": [convert_options(METRIC, metric) for metric in judged],
         "checks": [convert_options(CHECK, dict(check)) for check in checks],

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .._balancer.watch import LONGEST
 from .._inputs.validate import Inputs
 from .fleet import Fleet
 from .rollout import Batch, Course, Park, Rollout, Step
@@ -27,11 +28,12 @@ def planned(
     """What the plan says of it. A rollback does not wait, nor does what moves no traffic."""
     if inputs.verb == "rollback" or course.slot == course.stable_slot:
         return {}
+    hold = {**inputs.watch, "seconds": LONGEST, "return_to": course.percents_before} if not batches else None
     of_steps = {park.stage: park for park in chosen.parks(inputs)}
-    parks = [_park(Park(BEFORE_TRAFFIC, 0, True), "", course.percents_before)]
-    parks += [_park(of_steps[step.name], "", step.percents) for step in steps if step.name in of_steps]
+    parks = [_park(Park(BEFORE_TRAFFIC, 0, True), "", course.percents_before, None)]
+    parks += [_park(of_steps[step.name], "", step.percents, hold) for step in steps if step.name in of_steps]
     last = [part.name for part in (batches or steps)][-1]
-    parks += [_park(Park(BEFORE_SETTLE, 0, True), last, course.percents_after)]
+    parks += [_park(Park(BEFORE_SETTLE, 0, True), last, course.percents_after, hold)]
     wanted = [park for park in parks if park["stage"] in {*inputs.approvals, *of_steps}]
     return {"schema": SCHEMA, "parks": wanted} if wanted else {}
 
@@ -66,11 +68,18 @@ def _way_back(fleet: Fleet, plan: Mapping[str, Any], stage: str) -> str:
     return f"{', '.join(returned)} returned the traffic while it was parked at {stage}" if returned else ""
 
 
-def _park(park: Park, after: str, percents: Mapping[str, int]) -> dict[str, Any]:
+def _park(park: Park, after: str, percents: Mapping[str, int], hold: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A park of the plan.
+
+    :param after: stage that is done when it comes to this one, where nothing else records that.
+    :param percents: those of the traffic meanwhile.
+    :param hold: how the balancers watch it; ``None`` where nothing is held that could return.
+    """
     return {
         "stage": park.stage,
         "after": after,
         "seconds": park.seconds,
         "approval": park.approval,
         "percents": dict(percents),
+        "hold": hold and dict(hold),
     }
