@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from tests.system.controllers import run_by
-from tests.system.fleet import APPLICATION, BALANCERS, OTHER, Fleet, differences
+from tests.system.fleet import APPLICATION, BALANCERS, OTHER, Fleet, differences, wait_until
 from tests.system.test_abort import require_returned
+from tests.system.test_watch import PATIENCE, TURNS_BAD, not_back, watching
 
 REASON = "users report errors"
 SHARE = 25
 STEP = f"canary at {SHARE} %"
+ERRORS_AFTER = 120
 HOOKED = ("before_slots", "before_traffic", "after_step", "before_settle")
 
 
@@ -140,16 +142,20 @@ def test_what_is_parked_before_it_settles_is_aborted(nginx: Fleet, tmp_path: Pat
     require_returned(nginx, before, version, parked["deployment"])
 
 
-def test_where_the_traffic_has_returned_meanwhile_the_next_run_goes_back(nginx: Fleet, tmp_path: Path) -> None:
-    before, version = nginx.active(), nginx.versions.fresh()
-    flags = canary(tmp_path, approval=True)
-    with nginx.traffic() as measured:
-        park(nginx, version, STEP, *flags)
-        nginx.act(BALANCERS[0], "lb_switch", percents={before["slot"]: 100, OTHER[before["slot"]]: 0})
-        back = nginx.run("deploy", *flags, version=version)
+def test_a_parked_canary_that_turns_bad_is_taken_back_and_the_next_run_says_so(nginx: Fleet, tmp_path: Path) -> None:
+    nginx.deploy(nginx.versions.fresh())
+    before, bad = nginx.active(), nginx.versions.built(TURNS_BAD)
+    flags = [*canary(tmp_path, approval=True), *watching(nginx, ERRORS_AFTER)]
+    with nginx.traffic():
+        parked = park(nginx, bad, STEP, *flags)
+        require_share(nginx, OTHER[before["slot"]], SHARE)
+        armed = [nginx.ask(host, "balancer")["watch"]["armed"]["deployment"] for host in BALANCERS]
+        assert armed == [parked["deployment"]] * len(BALANCERS)
+        wait_until(lambda: not_back(nginx, before["slot"]), PATIENCE, "the canary was taken back with no run under way")
+        back = nginx.run("deploy", *flags, version=bad)
     assert back.code != 0
-    assert f"{BALANCERS[0]} returned the traffic while it was parked at {STEP}" in back.reason()
-    measured.require_none_lost()
+    assert f"returned the traffic while it was parked at {STEP}" in back.reason()
     nginx.require_active(before["version"])
     book = nginx.ledger()
-    assert (book["unfinished"], book["state"]["deployments"][-1]["result"]) == (None, "failed")
+    last = book["state"]["deployments"][-1]
+    assert (book["unfinished"], last["id"], last["result"]) == (None, parked["deployment"], "failed")

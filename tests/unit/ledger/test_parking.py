@@ -199,6 +199,8 @@ def test_another_plan_does_not_push_a_parked_one_aside(ledger: Ledger) -> None:
     with pytest.raises(StateError, match="is parked at before_traffic, and this is another plan"):
         ledger.begin(plan_of("1.1"), "bob@pc", 60, abandon=first.deployment)
     assert ledger.info()["unfinished"]["deployment"] == first.deployment
+    ledger.begin(plan_of("1.1"), "bob@pc", 60, abandon=first.deployment, abandon_as="returned")
+    assert ledger.info()["state"]["deployments"][-1]["result"] == "returned"
 
 
 def test_an_older_version_refuses_a_plan_that_parks_and_reads_everything_else(ledger: Ledger) -> None:

@@ -131,6 +131,22 @@ def test_another_deployment_and_a_rollback_are_refused_while_one_is_parked() -> 
         assert refused.value.remedy == "run the same deployment again to go on with it, or end it with abort.yml"
 
 
+def test_what_the_watch_has_returned_gives_way_to_a_fix_and_is_not_begun_again_by_itself() -> None:
+    live = parked("canary at 10 %", **CANARY)
+    for host in BALANCERS:
+        balancer = live[host]["balancer"]
+        balancer["recorded"]["percents"] = {"blue": 100, "green": 0}
+        outcome = {"deployment": "d1", "result": "returned", "reason": "errors", "peer": ""}
+        balancer["watch"] = {"outcome": outcome, "can_ask": [], "kept": True}
+    fix = planned("1.2", live, **CANARY)
+    assert (fix.resume, fix.abandon, fix.abandon_as) == ("", "d1", "returned")
+    again = planned(live=live, **CANARY)
+    assert (again.resume, again.way_back) == (
+        "d1",
+        "lb1, lb2 returned the traffic while it was parked at canary at 10 %",
+    )
+
+
 @pytest.mark.parametrize("stage", ["before_traffic", "before_settle"])
 def test_what_is_parked_can_be_aborted(stage: str) -> None:
     found = abort(inputs_for(verb="abort", reason="no more"), parked(stage, approvals=BOTH))
