@@ -67,9 +67,8 @@ def plan(
     refuse.other_ledger(fleet, inputs)
     request = _request(inputs, revision)
     unfinished = fleet.ledger.unfinished
-    if unfinished and unfinished["plan"].get("request") == request:
-        if unfinished.get("parked") or not fleet.has_returned(unfinished["deployment"]):
-            return replace(taken_up(fleet, unfinished), **parking.found(fleet, unfinished))
+    if unfinished and _repeats(unfinished, request, fleet):
+        return replace(taken_up(fleet, unfinished), **parking.found(fleet, unfinished))
     refuse.parked(fleet)
     refuse.unsettled_unfinished(fleet)
     refuse.unsettled_balancers(fleet)
@@ -91,6 +90,12 @@ def plan(
         token_above=fleet.highest_token,
         token_seen=fleet.ledger.token,
     )
+
+
+def _repeats(unfinished: Mapping[str, Any], request: str, fleet: Fleet) -> bool:
+    """Whether the unfinished deployment is to be taken up: what the watch has returned only where it goes back itself."""
+    is_over = fleet.has_returned(unfinished["deployment"]) and not unfinished.get("parked")
+    return unfinished["plan"].get("request") == request and not is_over
 
 
 def taken_up(fleet: Fleet, unfinished: Mapping[str, Any]) -> Planned:
