@@ -93,7 +93,7 @@ def plan(
 
 
 def _repeats(unfinished: Mapping[str, Any], request: str, fleet: Fleet) -> bool:
-    """Whether the unfinished deployment is to be taken up: what the watch has returned only where it goes back itself."""
+    """Whether the unfinished deployment is taken up: what the watch returned only if parked, to go back."""
     is_over = fleet.has_returned(unfinished["deployment"]) and not unfinished.get("parked")
     return unfinished["plan"].get("request") == request and not is_over
 
