@@ -208,6 +208,7 @@ def _problems(made: Mapping[str, Any], live: Mapping[str, Mapping[str, Any]]) ->
         unfinished = made["ledger"]["unfinished"]
         yield f"deployment {unfinished} was left unfinished: run it again to resume it, or abort.yml to go back"
     yield from _watch_problems(made)
+    yield from _parked_problems(made)
     kept_out = {name for balancer in made["balancers"].values() for name in balancer["out"]}
     left_out = sorted(kept_out.intersection(made["ledger"]["left_out"] if made["ledger"] else []))
     if left_out:
@@ -250,6 +251,24 @@ def _watches(balancers: Mapping[str, Mapping[str, Any]]) -> list[str]:
         if armed
     ]
     return _table(("WATCH ON", "DEPLOYMENT", "LEFT", "SO FAR"), rows)
+
+
+def _parked_problems(made: Mapping[str, Any]) -> Iterator[str]:
+    """What is parked, and has lost its traffic meanwhile."""
+    parked = (made["ledger"] or {}).get("parked")
+    if not parked:
+        return
+    outcomes = {host: balancer["watch"].get("outcome") or {} for host, balancer in made["balancers"].items()}
+    reasons = [
+        f"{host}: {outcome['reason']}"
+        for host, outcome in outcomes.items()
+        if outcome.get("deployment") == parked["deployment"] and outcome.get("result") in RETURNED
+    ]
+    if reasons:
+        yield (
+            f"the watch has returned the traffic of the parked deployment {parked['deployment']} ({'; '.join(reasons)}): "
+            "run the same again, which goes back, or deploy another version"
+        )
 
 
 def _left_unfinished(ledger: Mapping[str, Any]) -> bool:

@@ -263,3 +263,13 @@ def test_what_is_parked_is_shown_with_who_approved_and_is_no_problem(waits_for, 
         f"deployment d3 of 1.2.0 is parked at canary at 10 % since 2026-11-21T07:30:00Z (ann@pc), {said}",
         "approved at before_traffic by bob@pc on 2026-11-21T07:20:00Z: seen",
     ]
+
+
+def test_what_is_parked_and_has_lost_its_traffic_is_a_problem():
+    live = parked("until it is approved (approve.yml)")
+    outcome = {"deployment": "d3", "result": "returned", "reason": "errors: 9 % of 200"}
+    live["lb1"]["balancer"]["watch"] = {"outcome": outcome, "armed": None, "kept": True}
+    (problem,) = report("shop", live)["problems"]
+    assert "the parked deployment d3 (lb1: errors: 9 % of 200): run the same again, which goes back" in problem
+    live["lb1"]["balancer"]["watch"]["outcome"] = {**outcome, "deployment": "d2"}
+    assert report("shop", live)["problems"] == []
