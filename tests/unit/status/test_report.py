@@ -271,5 +271,5 @@ def test_what_is_parked_and_has_lost_its_traffic_is_a_problem():
     live["lb1"]["balancer"]["watch"] = {"outcome": outcome, "armed": None, "kept": True}
     (problem,) = report("shop", live)["problems"]
     assert "the parked deployment d3 (lb1: errors: 9 % of 200): run the same again, which goes back" in problem
-    live["lb1"]["balancer"]["watch"]["outcome"] = {**outcome, "deployment": "d2"}
+    live["lb1"]["balancer"]["watch"]["outcome"] = {**outcome, "deployment": "d0"}
     assert report("shop", live)["problems"] == []
