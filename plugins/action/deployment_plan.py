@@ -78,6 +78,7 @@ class ActionModule(ActionBase):
             "uuid": "",
             "resumed": bool(planned.resume),
             "carried": planned.carried,
+            "held": planned.held,
             "parked": planned.parked,
             "way_back": planned.way_back,
             "committed": [],

@@ -129,6 +129,12 @@ carried:
   type: int
   returned: success, unless O(verb=validate)
   sample: 0
+held:
+  description: Whether a balancer gives the slot of a resumed deployment traffic that no lease returns, as when it was
+    parked.
+  type: bool
+  returned: success, unless O(verb=validate) or O(verb=approve)
+  sample: false
 parked:
   description: Where the deployment is parked, what it still waits for, and whether it is approved. Then nothing has
     begun, and nothing was changed. Empty when it is not parked, or is due.

@@ -181,6 +181,13 @@ class Fleet:
         """The percent that every balancer gives to ``slot``."""
         return min(balancer.percents[slot] for balancer in self.balancers)
 
+    def held(self, plan: Mapping[str, Any]) -> bool:
+        """Whether a balancer gives the slot of ``plan`` traffic that no lease of its deployment would return."""
+        return plan["slot"] != plan["stable_slot"] and any(
+            balancer.percents[plan["slot"]] > 0 and not balancer.leased and balancer.stable == plan["stable_slot"]
+            for balancer in self.balancers
+        )
+
     def settled(self) -> bool:
         """Whether all balancers send everything to the same slot, with nothing under way."""
         first = self.balancers[0]

@@ -35,6 +35,7 @@ class Planned:
     :param token_above: highest token that any host has seen.
     :param token_seen: token of the ledger that this was planned on.
     :param carried: percent that every balancer gives to the plan's slot already.
+    :param held: a balancer gives the plan's slot traffic that no lease returns, as when it was parked.
     :param parked: what ``resume`` still waits for, as the ledger has it; empty when it may go on.
     :param way_back: why ``resume`` can only go back.
     """
@@ -48,6 +49,7 @@ class Planned:
     token_above: int = 0
     token_seen: int = 0
     carried: int = 0
+    held: bool = False
     parked: dict[str, Any] = field(default_factory=dict)
     way_back: str = ""
 
@@ -108,6 +110,7 @@ def taken_up(fleet: Fleet, unfinished: Mapping[str, Any]) -> Planned:
         token_above=fleet.highest_token,
         token_seen=fleet.ledger.token,
         carried=fleet.carried(recorded["slot"]),
+        held=fleet.held(recorded),
     )
 
 

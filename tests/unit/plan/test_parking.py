@@ -118,6 +118,19 @@ def test_where_a_balancer_has_returned_the_traffic_it_goes_back_without_waiting(
     assert (found.parked, found.resume) == ({}, "d1")
 
 
+def test_traffic_that_no_lease_returns_is_taken_up_before_anything_else() -> None:
+    live = parked("canary at 10 %", waits="", **CANARY)
+    assert planned(live=live, **CANARY).held
+    for leased in (1, 2):
+        live[BALANCERS[leased - 1]]["balancer"]["recorded"]["lease"] = {"token": 4}
+        assert planned(live=live, **CANARY).held == (leased < len(BALANCERS))
+    assert not planned(live=parked("before_traffic", waits="", approvals=BOTH), approvals=BOTH).held
+    settled = parked("before_settle", waits="", approvals=BOTH)
+    for host in BALANCERS:
+        settled[host]["balancer"]["recorded"]["stable"] = "green"
+    assert not planned(live=settled, approvals=BOTH).held
+
+
 def test_another_deployment_and_a_rollback_are_refused_while_one_is_parked() -> None:
     live = parked("before_traffic", approvals=BOTH)
     live["db1"]["ledger"]["state"]["proven"] = [proven("0.9"), proven("1.0")]
