@@ -33,6 +33,7 @@ BAD: dict[str, dict[str, Any]] = {
     "2.0.0-neverready": {"ready": False},
     "2.0.0-slowready": {"ready_after": 20},
     "2.0.0-errors": {"error_percent": 5},
+    "2.0.0-turnsbad": {"error_percent": 50, "errors_after": 180},
     "2.0.0-slow": {"tail_ms": 60},
     "2.0.0-crashes": {"crash_after": 60},
     "2.0.0-leaks": {"leak_mib": 8},

@@ -8,9 +8,7 @@ Writes archives of directories and git references to the controller's cache, and
 
 from __future__ import annotations
 
-import getpass
 import json
-import socket
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,16 +19,18 @@ from ansible_collections.slipway.release.plugins.module_utils._common.errors imp
 from ansible_collections.slipway.release.plugins.module_utils._inputs.reading import PREFIX
 from ansible_collections.slipway.release.plugins.module_utils._inputs.validate import Inputs, validate
 from ansible_collections.slipway.release.plugins.module_utils._plan.abort import abort
+from ansible_collections.slipway.release.plugins.module_utils._plan.approval import approval
 from ansible_collections.slipway.release.plugins.module_utils._plan.foretold import joined, set_up
 from ansible_collections.slipway.release.plugins.module_utils._plan.hooks import SKIP
+from ansible_collections.slipway.release.plugins.module_utils._plan.operator import operator
 from ansible_collections.slipway.release.plugins.module_utils._plan.planner import Planned, plan
 from ansible_collections.slipway.release.plugins.module_utils._release.artifact import ResolvedArtifact, resolve
 from ansible_collections.slipway.release.plugins.module_utils._release.fetch import shown
 from ansible_collections.slipway.release.plugins.module_utils._release.revision import build
 
 ARGUMENTS = {
-    "verb": {"type": "str", "required": True, "choices": ["deploy", "rollback", "abort", "validate"]},
-    "purpose": {"type": "str", "choices": ["deploy", "rollback", "abort", "release_lease"]},
+    "verb": {"type": "str", "required": True, "choices": ["deploy", "rollback", "abort", "approve", "validate"]},
+    "purpose": {"type": "str", "choices": ["deploy", "rollback", "abort", "approve", "release_lease"]},
     "live": {"type": "dict"},
     "set_up": {"type": "bool", "default": False},
 }
@@ -59,10 +59,12 @@ class ActionModule(ActionBase):
             _refuse_limit(inputs, task_vars)
             return {"changed": False, "warnings": inputs.warnings}
         self._require_delegation(inputs)
+        if options["verb"] == "approve":
+            return self._approve(inputs, options["live"] or {}, task_vars)
         found = self._artifact(inputs)
         planned, unknown = self._planned(inputs, found, options)
         result = {
-            "changed": planned.plan["changes"],
+            "changed": planned.plan["changes"] and not planned.parked,
             "plan": {
                 **planned.plan,
                 **_without_hooks(inputs, planned),
@@ -76,6 +78,9 @@ class ActionModule(ActionBase):
             "uuid": "",
             "resumed": bool(planned.resume),
             "carried": planned.carried,
+            "held": planned.held,
+            "parked": planned.parked,
+            "way_back": planned.way_back,
             "committed": [],
             "abandoned": planned.abandon,
             "artifact": shown(found.location) if found else "",
@@ -83,7 +88,7 @@ class ActionModule(ActionBase):
         }
         if self._task.diff:
             result["diff"] = _difference(inputs, planned)
-        if self._task.check_mode or not planned.plan["changes"]:
+        if self._task.check_mode or not result["changed"]:
             return result
         return {**result, **self._begin(inputs, planned, task_vars)}
 
@@ -138,20 +143,52 @@ class ActionModule(ActionBase):
                 "app": inputs.app,
                 "command": "begin",
                 "plan": planned.plan,
-                "holder": f"{getpass.getuser()}@{socket.gethostname()}",
+                "holder": operator(task_vars),
                 "lease_seconds": inputs.lease_seconds,
                 "abandon": planned.abandon,
                 "abandon_as": planned.abandon_as,
+                "returned": planned.returned,
                 "token_above": planned.token_above,
                 "token_seen": planned.token_seen,
                 "resume": planned.resume,
                 "take_over": inputs.reason if inputs.verb == "abort" else "",
+                "way_back": planned.way_back,
             },
             task_vars=task_vars,
         )
         if answer.get("failed"):
             return {"failed": True, "changed": False, "msg": answer.get("msg"), "error": answer.get("error")}
         return {key: answer[key] for key in ("deployment", "token", "uuid", "resumed", "committed")}
+
+    def _approve(self, inputs: Inputs, live: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Record the approval of what is parked; the ledger judges it once more."""
+        found = approval(inputs, live)
+        answer: dict[str, Any] = self._execute_module(
+            module_name="slipway.release.ledger",
+            module_args={
+                "app": inputs.app,
+                "command": "approve",
+                "deployment": found.deployment,
+                "stage": found.stage,
+                "digest": found.digest,
+                "operator": operator(task_vars),
+                "reason": inputs.reason,
+                "self_approval": inputs.self_approval,
+            },
+            task_vars=task_vars,
+        )
+        if answer.get("failed"):
+            return {"failed": True, "changed": False, "msg": answer.get("msg"), "error": answer.get("error")}
+        done = "is approved" if answer["changed"] else "was approved before"
+        waits = answer["parked"]["waits_for"]
+        follows = f"it stays parked {waits}" if waits else "run the same deployment again to go on"
+        what = f"deployment {found.deployment} of {found.version}"
+        return {
+            "changed": answer["changed"],
+            "deployment": found.deployment,
+            "parked": answer["parked"],
+            "summary": f"{inputs.app}: {what} {done} at {found.stage}; {follows}",
+        }
 
 
 def _refuse_limit(inputs: Inputs, task_vars: Mapping[str, Any]) -> None:
@@ -214,6 +251,11 @@ def _summary(inputs: Inputs, planned: Planned) -> str:
             f"{made['app']}: abort deployment {planned.resume} of {made['to']['version']}, "
             f"all traffic returns to slot {made['stable_slot']}"
         )
+    deployment = f"{made['app']}: deployment {planned.resume} of {made['to']['version']}"
+    if planned.parked:
+        return f"{deployment} is parked at {planned.parked['stage']} {planned.parked['waits_for']}; nothing was changed"
+    if planned.way_back:
+        return f"{deployment} goes back: {planned.way_back}"
     active = f"{made['from']['version']} in {made['stable_slot']}" if made["from"] else "nothing"
     target = f"{made['to']['version']} (revision {made['to']['revision']}) in {made['slot']}"
     what = f"{made['verb']} {target} over {active}" if made["changes"] else f"nothing to do, {target} is active"

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.slipway.release.plugins.module_utils._checks.metrics import step_metrics
+from ansible_collections.slipway.release.plugins.module_utils._checks.watch import hold_option, watch_option
 from ansible_collections.slipway.release.plugins.module_utils._hooks.facts import hook_facts
 from ansible_collections.slipway.release.plugins.module_utils._plan.slices import watch_slices
 
@@ -18,4 +19,10 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Filter name to function."""
-        return {"hook_facts": hook_facts, "step_metrics": step_metrics, "watch_slices": watch_slices}
+        return {
+            "hold_option": hold_option,
+            "hook_facts": hook_facts,
+            "step_metrics": step_metrics,
+            "watch_option": watch_option,
+            "watch_slices": watch_slices,
+        }

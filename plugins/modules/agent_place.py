@@ -12,8 +12,8 @@ module: agent_place
 short_description: Place the agent of a balancer host
 version_added: 0.1.0
 description:
-  - Places the code of the agent, taken from this collection, with its systemd unit C(slipway-agent@.service), its
-    command C(slipway-agent) and its run directory.
+  - Places the code of the agent, taken from this collection, with its systemd unit C(slipway-agent@.service), that
+    of the watch which comes with it, C(slipway-watch@.service), its command C(slipway-agent) and its run directory.
   - The code lies in a directory of its own; a link to it is swapped by rename, so there is never half an agent.
   - Does not start anything. An agent that runs notices new code and starts anew by itself.
   - The agent runs as root, because it writes the state of the balancer.
@@ -66,7 +66,7 @@ code_changed:
   type: bool
   sample: true
 unit_changed:
-  description: Whether the unit was replaced, so that systemd must read it again.
+  description: Whether a unit was replaced, so that systemd must read it again.
   returned: success
   type: bool
   sample: false
@@ -114,7 +114,7 @@ def main() -> None:
         changed=placed.code or bool(placed.files),
         digest=placed.digest,
         code_changed=placed.code,
-        unit_changed=places.unit in placed.files,
+        unit_changed=bool({places.unit, places.watch_unit} & set(placed.files)),
         diff=difference(places, placed),
     )
 

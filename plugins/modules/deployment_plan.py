@@ -23,14 +23,16 @@ options:
       - V(deploy) makes C(slipway_version) active, V(rollback) returns to C(slipway_rollback_to).
       - V(abort) takes up the deployment that is under way or was left unfinished, with its recorded plan, and takes its
         lease even while it is live.
+      - V(approve) records that the operator approves the deployment that is parked, at the stage and with the plan that
+        it has.
       - V(validate) judges the variables and stops there; it needs no delegation and connects nowhere.
     type: str
     required: true
-    choices: [deploy, rollback, abort, validate]
+    choices: [deploy, rollback, abort, approve, validate]
   purpose:
     description: What O(verb=validate) validates for. Left out, a version and an artifact may be missing.
     type: str
-    choices: [deploy, rollback, abort, release_lease]
+    choices: [deploy, rollback, abort, approve, release_lease]
   live:
     description: Host name to the result of M(slipway.release.host_info) there. Required unless O(verb=validate).
     type: dict
@@ -127,6 +129,24 @@ carried:
   type: int
   returned: success, unless O(verb=validate)
   sample: 0
+held:
+  description: Whether a balancer gives the slot of a resumed deployment traffic that no lease returns, as when it was
+    parked.
+  type: bool
+  returned: success, unless O(verb=validate) or O(verb=approve)
+  sample: false
+parked:
+  description: Where the deployment is parked, what it still waits for, and whether it is approved. Then nothing has
+    begun, and nothing was changed. Empty when it is not parked, or is due.
+  type: dict
+  returned: success, unless O(verb=validate)
+  sample: {}
+way_back:
+  description: Why a parked deployment can only go back, such as a balancer that has returned its traffic; empty
+    otherwise.
+  type: str
+  returned: success, unless O(verb=validate) or O(verb=approve)
+  sample: ""
 abandoned:
   description: Unfinished deployment that was closed because it had left nothing behind.
   type: str

@@ -102,6 +102,38 @@ token:
   returned: success
   type: int
   sample: 12
+watch:
+  description:
+    - RV(watch.kept) is whether the service runs that keeps watches, RV(watch.can_ask) which drivers of sources this
+      host has.
+    - RV(watch.armed) is the watch that holds now, with what was judged so far, nothing when there is none.
+    - RV(watch.outcome) is what came of the last watch of the deployment that RV(recorded) belongs to. Its C(result)
+      is V(returned), V(followed) (another balancer has returned the traffic), V(returning) (it fails, but the traffic
+      cannot return, for the reason C(refused)), V(overtaken) or V(ended).
+  returned: success
+  type: dict
+  contains:
+    kept:
+      description: Whether it runs.
+      type: bool
+      returned: success
+      sample: true
+    can_ask:
+      description: Names of drivers.
+      type: list
+      elements: str
+      returned: success
+      sample: [psycopg2]
+    armed:
+      description: The watch.
+      type: dict
+      returned: success
+      sample: {deployment: 20261121T073000Z-4be1c2, token: 12, slot: green, seconds: 86400, left_seconds: 80123}
+    outcome:
+      description: What came of it.
+      type: dict
+      returned: success
+      sample: {result: returned, verdict: fail, metric: errors, reason: "errors: failed once"}
 ledger:
   description: UUID of the ledger that the host obeys; empty before the first.
   returned: always

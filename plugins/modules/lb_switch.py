@@ -76,6 +76,77 @@ options:
     description: Disarm the return of traffic. The stable slot must have all of it then, unless O(force=true).
     type: bool
     default: false
+  hold:
+    description:
+      - Disarm the return of traffic although the percents stay divided, because O(watch) is armed in its place.
+      - Refused without O(watch), unless the percents are those of O(return_to).
+    type: bool
+    default: false
+  watch:
+    description:
+      - Go on judging what has the traffic now, with O(settle=true) or O(hold=true), and return the traffic when it
+        fails. The service C(slipway-watch@APP) of this host does that, which the role C(agent) sets up.
+      - It holds as long as percents and token are what they are now, no return of traffic is armed and no later
+        deployment has begun. Whatever changes that ends it.
+      - It is recorded before anything else is changed, in a file that only root reads.
+    type: dict
+    suboptions:
+      deployment:
+        description: Identifier of the deployment.
+        type: str
+        required: true
+      slot:
+        description: The slot that is judged.
+        type: str
+        choices: [blue, green]
+        required: true
+      return_to:
+        description: Slot percents that the traffic returns to, all of it to one slot.
+        type: dict
+        required: true
+      seconds:
+        description: How long the watch lasts, at most seven days. A boot does not make it longer.
+        type: int
+        required: true
+      metrics:
+        description:
+          - What is measured, a list in JSON as O(slipway.release.health_gate#module:metrics) takes it. Text, so that
+            none of it is shown.
+          - A metric goes on for as long as the watch lasts, and is judged by as many of its latest measurements as it
+            has in C(count). A statistical judge ends with its C(count).
+        type: str
+      checks:
+        description:
+          - What is asked in rounds, a list in JSON as O(slipway.release.health_gate#module:checks) takes it; one
+            attempt a round.
+          - While this balancer is closed or does not run, a check that fails says nothing.
+        type: str
+      interval:
+        description: Seconds from one round of O(watch.checks) to the next.
+        type: int
+        default: 10
+      failures:
+        description: How many rounds in a row a check must fail to return the traffic.
+        type: int
+        default: 3
+      on_error:
+        description: What is done when a metric's source cannot be asked more often in a row than it may.
+        type: str
+        choices: [keep, return]
+        default: keep
+      at_end:
+        description: Whether the traffic stays where it is when the time is over, or returns.
+        type: str
+        choices: [keep, return]
+        default: keep
+      hooks:
+        description: What this host runs after it has returned the traffic, a list in JSON of C(name), C(command) or
+          C(url), C(headers), C(user) and C(timeout).
+        type: str
+      facts:
+        description: What O(watch.hooks) are told, with the reason in C(reason).
+        type: dict
+        default: {}
   drain:
     description: Slots and instances to wait for, until no request and no long-lived connection is left in them.
     type: list
@@ -174,6 +245,19 @@ EXAMPLES = r"""
     stable: green
     settle: true
 
+- name: Keep it so, and watch it for a day
+  slipway.release.lb_switch:
+    app: shop
+    token: 12
+    stable: green
+    settle: true
+    watch:
+      deployment: 20261121T073000Z-4be1c2
+      slot: green
+      return_to: {blue: 100, green: 0}
+      seconds: 86400
+      checks: '[{"name": "public", "type": "http", "url": "http://127.0.0.1/health/ready"}]'
+
 - name: Take one server out and wait for its requests
   slipway.release.lb_switch:
     app: shop
@@ -253,6 +337,7 @@ loss:
   sample: {verdict: pass, reason: 0 of 153 requests lost, summary: {}}
 """
 
+import json
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -266,6 +351,7 @@ from ansible_collections.slipway.release.plugins.module_utils._balancer.factory 
 from ansible_collections.slipway.release.plugins.module_utils._balancer.loss_budget import LossBudget, moved_within
 from ansible_collections.slipway.release.plugins.module_utils._balancer.state import State
 from ansible_collections.slipway.release.plugins.module_utils._balancer.switch import Change, Outcome, switch
+from ansible_collections.slipway.release.plugins.module_utils._balancer.watch import GIVE_BACK, KEEP, WatchRequest
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._common.fence import Fence
 from ansible_collections.slipway.release.plugins.module_utils._meter.verdict import PASS
@@ -281,6 +367,24 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "lease_seconds": {"type": "int", "default": 0},
     "return_to": {"type": "dict"},
     "settle": {"type": "bool", "default": False},
+    "hold": {"type": "bool", "default": False},
+    "watch": {
+        "type": "dict",
+        "options": {
+            "deployment": {"type": "str", "required": True},
+            "slot": {"type": "str", "choices": list(SLOTS), "required": True},
+            "return_to": {"type": "dict", "required": True},
+            "seconds": {"type": "int", "required": True},
+            "metrics": {"type": "str", "no_log": True},
+            "checks": {"type": "str", "no_log": True},
+            "interval": {"type": "int", "default": WatchRequest.interval},
+            "failures": {"type": "int", "default": WatchRequest.failures},
+            "on_error": {"type": "str", "choices": [KEEP, GIVE_BACK], "default": KEEP},
+            "at_end": {"type": "str", "choices": [KEEP, GIVE_BACK], "default": KEEP},
+            "hooks": {"type": "str", "no_log": True},
+            "facts": {"type": "dict", "default": {}},
+        },
+    },
     "drain": {"type": "list", "elements": "str", "default": []},
     "drain_deadline": {"type": "int", "default": 30},
     "drain_policy": {"type": "str", "choices": ["fail", "cut"], "default": "fail"},
@@ -298,10 +402,11 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "initial": {"type": "bool", "default": False},
     "open": {"type": "bool"},
 }
-CHANGE = ("percents", "servers", "stable", "lease_seconds", "return_to", "settle", "force", "initial", "open")
+CHANGE = ("percents", "servers", "stable", "lease_seconds", "return_to", "settle", "hold", "force", "initial", "open")
 
 
 def main() -> None:
+    """Entry point."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     result: dict[str, Any] = {}
     try:
@@ -324,7 +429,7 @@ def run(params: dict[str, Any], check_mode: bool, result: dict[str, Any]) -> Non
     options = {option: params[option] for option in CHANGE}
     for option in ("percents", "return_to"):
         options[option] = integers(option, params[option])
-    change = Change(**options, drain=drain.names)
+    change = Change(**options, watch=watch_request(params["watch"]), drain=drain.names)
 
     def move(wanted: Change, *, check: bool = check_mode) -> Outcome:
         fence = Fence(host.directory, params["token"], ledger=params["ledger"], adopt=params["adopt_ledger"])
@@ -339,6 +444,33 @@ def run(params: dict[str, Any], check_mode: bool, result: dict[str, Any]) -> Non
     if not check_mode:
         result["drained"] = wait_drained(host, drain)
         refuse_undrained(drain, result["drained"], where=f"application {params['app']}")
+
+
+def watch_request(given: dict[str, Any] | None) -> WatchRequest | None:
+    """What is to be watched, once it is known that this host can judge all of it.
+
+    What judges is imported only here: most calls of this module have no watch.
+    """
+    if given is None:
+        return None
+    from ansible_collections.slipway.release.plugins.module_utils._watch.parse import parse, refuse_missing_driver
+
+    lists = {name: listed(f"watch.{name}", given[name]) for name in ("metrics", "checks", "hooks")}
+    request = WatchRequest(**{**given, **lists, "return_to": integers("watch.return_to", given["return_to"]) or {}})
+    parse(request)
+    refuse_missing_driver(request)
+    return request
+
+
+def listed(option: str, text: str | None) -> list[dict[str, Any]]:
+    """A list of dictionaries that is given as JSON."""
+    try:
+        found = json.loads(text or "[]")
+    except ValueError:
+        found = None
+    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+        raise InputError("it is no list of dictionaries in JSON", where=option, remedy="give it through to_json")
+    return found
 
 
 def moves_traffic(outcome: Outcome) -> bool:

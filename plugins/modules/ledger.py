@@ -26,11 +26,14 @@ options:
       - V(begin) takes the lease for O(plan). A deployment that was left unfinished with this very plan is resumed.
       - V(renew) gives the lease its full length again.
       - V(commit) records that O(stage) is done, and renews the lease.
+      - V(park) records that O(stage) is done and that the deployment waits there, for the time and the approval that
+        its plan asks for, and ends the lease. V(begin) with the same plan goes on then, and is refused before.
+      - V(approve) records that O(operator) approves what is parked at O(stage); no lease is needed.
       - V(finish) records O(result) and ends the lease.
       - V(release) ends the lease without an outcome; the same plan resumes the deployment.
     type: str
     required: true
-    choices: [begin, renew, commit, finish, release]
+    choices: [begin, renew, commit, park, approve, finish, release]
   plan:
     description: Plan made by M(slipway.release.deployment_plan). Required by V(begin).
     type: dict
@@ -46,10 +49,15 @@ options:
     type: str
     default: ""
   abandon_as:
-    description: How O(abandon) is closed; V(active) when the planner found all traffic settled on its revision.
+    description: How O(abandon) is closed; V(active) when the planner found all traffic settled on its revision,
+      V(returned) when the watch has returned it since.
     type: str
-    choices: [abandoned, active]
+    choices: [abandoned, active, returned]
     default: abandoned
+  returned:
+    description: The last deployment, which was active until the watch has returned its traffic; V(begin) records that.
+    type: str
+    default: ""
   token_above:
     description: Highest token that any host has seen; the new one is higher.
     type: int
@@ -65,20 +73,37 @@ options:
     default: ""
   take_over:
     description: Why V(begin) ends a live lease of O(resume), and takes it up. Its former holder can change nothing from
-      then on.
+      then on. It is parked no longer then.
+    type: str
+    default: ""
+  way_back:
+    description: Why V(begin) takes up O(resume) only to go back, which is recorded as its stage C(undo). It is parked
+      no longer then.
     type: str
     default: ""
   deployment:
-    description: Deployment to act for. Required by V(renew), V(commit) and V(finish).
+    description: Deployment to act for. Required by V(renew), V(commit), V(park), V(approve) and V(finish).
     type: str
   token:
-    description: Token of O(deployment). Required by V(renew), V(commit) and V(finish); V(0) in V(release) is an
-      operator who ends whatever lease there is.
+    description: Token of O(deployment). Required by V(renew), V(commit), V(park) and V(finish); V(0) in V(release) is
+      an operator who ends whatever lease there is.
     type: int
     default: 0
   stage:
-    description: Stage that is done. Required by V(commit).
+    description: Stage that is done, or at which the deployment is parked. Required by V(commit), V(park) and
+      V(approve).
     type: str
+  digest:
+    description: Digest of the plan that is approved; another one is refused. Required by V(approve).
+    type: str
+  operator:
+    description: Who approves, as C(user@host). Required by V(approve), and refused for the user who has begun the
+      deployment or has run it to where it is parked.
+    type: str
+  self_approval:
+    description: Whether V(approve) takes those users too.
+    type: bool
+    default: false
   evidence:
     description: What the decision rested on; strings and whole numbers.
     type: dict
@@ -88,7 +113,7 @@ options:
     type: str
     choices: [active, failed, aborted]
   reason:
-    description: Why; recorded. Required by V(release).
+    description: Why; recorded. Required by V(release) and V(approve).
     type: str
     default: ""
 attributes:
@@ -101,7 +126,7 @@ attributes:
   idempotent:
     description: Running it again gives the same result.
     support: partial
-    details: V(finish) and V(release) are; the other commands record each call.
+    details: V(approve), V(finish) and V(release) are; the other commands record each call.
 author:
   - The slipway.release developers (@slipway)
 seealso:
@@ -130,6 +155,17 @@ EXAMPLES = r"""
     deployment: "{{ planned.deployment }}"
     token: "{{ planned.token }}"
     result: active
+  become: true
+  delegate_to: "{{ slipway_ledger_host }}"
+  run_once: true
+
+- name: End the run and leave the deployment parked
+  slipway.release.ledger:
+    app: shop
+    command: park
+    deployment: "{{ planned.deployment }}"
+    token: "{{ planned.token }}"
+    stage: canary at 10 %
   become: true
   delegate_to: "{{ slipway_ledger_host }}"
   run_once: true
@@ -171,6 +207,21 @@ committed:
   elements: str
   returned: success
   sample: [place, gate]
+parked:
+  description: Where the deployment is parked, what it waits for, and whether it is approved; empty when it is not
+    parked.
+  type: dict
+  returned: success
+  sample:
+    stage: canary at 10 %
+    holder: ann@pc
+    since: "2026-11-21T07:30:00Z"
+    until: "2026-11-21T08:30:00Z"
+    seconds: 3600
+    remaining_seconds: 3600
+    approval: true
+    approved: false
+    waits_for: until 2026-11-21T08:30:00Z (3600 s from now) and until it is approved (approve.yml)
 """
 
 from dataclasses import asdict
@@ -180,21 +231,27 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._ledger.ledger import Answer, Ledger
 
+COMMANDS = ["begin", "renew", "commit", "park", "approve", "finish", "release"]
 ARGUMENTS: dict[str, Any] = {
     "app": {"type": "str", "required": True},
-    "command": {"type": "str", "required": True, "choices": ["begin", "renew", "commit", "finish", "release"]},
+    "command": {"type": "str", "required": True, "choices": COMMANDS},
     "plan": {"type": "dict"},
     "holder": {"type": "str"},
     "lease_seconds": {"type": "int", "default": 300},
     "abandon": {"type": "str", "default": ""},
-    "abandon_as": {"type": "str", "choices": ["abandoned", "active"], "default": "abandoned"},
+    "abandon_as": {"type": "str", "choices": ["abandoned", "active", "returned"], "default": "abandoned"},
+    "returned": {"type": "str", "default": ""},
     "token_above": {"type": "int", "default": 0, "no_log": False},
     "token_seen": {"type": "int", "no_log": False},
     "resume": {"type": "str", "default": ""},
     "take_over": {"type": "str", "default": ""},
+    "way_back": {"type": "str", "default": ""},
     "deployment": {"type": "str"},
     "token": {"type": "int", "default": 0, "no_log": False},
     "stage": {"type": "str"},
+    "digest": {"type": "str"},
+    "operator": {"type": "str"},
+    "self_approval": {"type": "bool", "default": False},
     "evidence": {"type": "dict", "default": {}},
     "result": {"type": "str", "choices": ["active", "failed", "aborted"]},
     "reason": {"type": "str", "default": ""},
@@ -204,6 +261,8 @@ REQUIRED_IF = [
     ("command", "begin", ["plan", "holder"]),
     ("command", "renew", ["deployment", "token"]),
     ("command", "commit", ["deployment", "token", "stage"]),
+    ("command", "park", ["deployment", "token", "stage"]),
+    ("command", "approve", ["deployment", "stage", "digest", "operator", "reason"]),
     ("command", "finish", ["deployment", "token", "result"]),
     ("command", "release", ["reason"]),
 ]
@@ -219,15 +278,28 @@ def run(ledger: Ledger, options: dict[str, Any]) -> Answer:
             options["lease_seconds"],
             abandon=options["abandon"],
             abandon_as=options["abandon_as"],
+            returned=options["returned"],
             token_above=options["token_above"],
             token_seen=options["token_seen"],
             resume=options["resume"],
             take_over=options["take_over"],
+            way_back=options["way_back"],
         )
     if command == "renew":
         return ledger.renew(deployment, token)
     if command == "commit":
         return ledger.commit(deployment, token, options["stage"], options["evidence"])
+    if command == "park":
+        return ledger.park(deployment, token, options["stage"])
+    if command == "approve":
+        return ledger.approve(
+            deployment,
+            options["stage"],
+            options["digest"],
+            options["operator"],
+            options["reason"],
+            self_approval=options["self_approval"],
+        )
     if command == "finish":
         return ledger.finish(deployment, token, options["result"], options["reason"], options["evidence"])
     return ledger.release(options["reason"], token)

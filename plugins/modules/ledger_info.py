@@ -60,15 +60,20 @@ lease:
   returned: success
   sample: {token: 12, deployment: 20261121T073000Z-4be1c2, holder: ci@runner, live: true, remaining_seconds: 287}
 unfinished:
-  description: The deployment without an outcome, with its plan and the stages behind it; nothing when there is none.
+  description: The deployment without an outcome, with its plan and the stages behind it, who began it, who has approved
+    which of its stages, and in C(parked) where it is parked and what it waits for; nothing when there is none.
   type: dict
   returned: success
   sample:
     deployment: 20261121T073000Z-4be1c2
     digest: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
     began: "2026-11-21T07:30:00Z"
-    committed: [place]
-    plan: {schema: 1}
+    holder: ann@pc
+    committed: [before_traffic]
+    approvals:
+      - {stage: before_traffic, operator: bob@pc, reason: the slots look good, given: "2026-11-21T08:00:00Z"}
+    parked: null
+    plan: {schema: 2}
 state:
   description: >-
     RV(state.active) is what took the traffic when the last deployment ended, RV(state.proven) the revisions that have

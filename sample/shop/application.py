@@ -105,7 +105,7 @@ class Application:
             self._answer_health(connection, path)
         elif path != b"/websocket" and path not in self._routes:
             connection.respond(404, b'{"error": "no such path"}\n', JSON)
-        elif self._errors.hit():
+        elif self._uptime() >= self.behaviour.errors_after and self._errors.hit():
             connection.respond(500, b'{"error": "this release fails on purpose"}\n', JSON)
         elif path != b"/websocket":
             self._routes[path](connection, query)

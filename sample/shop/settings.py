@@ -28,6 +28,7 @@ class Behaviour:
     :param ready: whether it ever becomes ready.
     :param ready_after: seconds until it has started and is ready.
     :param error_percent: percent of requests (health endpoints excepted) answered with 500.
+    :param errors_after: seconds from the start until that begins.
     :param tail_percent: percent of requests to ``/`` that wait.
     :param tail_ms: how long these wait.
     :param crash_after: seconds until the process ends without notice; 0 for never.
@@ -39,6 +40,7 @@ class Behaviour:
     ready: bool = True
     ready_after: float = 0
     error_percent: float = 0
+    errors_after: float = 0
     tail_percent: float = 2
     tail_ms: int = 20
     crash_after: float = 0

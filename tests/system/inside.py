@@ -37,8 +37,8 @@ ROOTS = (
     "/var/lib/slipway",
     "/run/slipway",
 )
-# What grows without a deployment: ledger entries, journals, and the applications' own records.
-LEFT_OUT = ("/var/lib/slipway/ledger", "journal.jsonl", "/shared/", "__pycache__")
+# What grows without a deployment: ledger entries, journals, what a watch has judged, and the applications' own records.
+LEFT_OUT = ("/var/lib/slipway/ledger", "journal.jsonl", "watch_standing.json", "/shared/", "__pycache__")
 WITH_WORKERS = ("nginx.service", "haproxy.service")
 
 

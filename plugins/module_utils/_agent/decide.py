@@ -34,16 +34,17 @@ class Decision:
     warning: str = ""
 
 
-def rank(report: Report) -> tuple[int, bool, bool, int]:
+def rank(report: Report) -> tuple[int, bool, bool, bool, int]:
     """Order of states, the newest highest.
 
-    The later deployment wins; of two balancers in the same deployment one that serves wins over one that is closed,
-    and one where the deployment has been settled over one whose lease still runs.
+    The later deployment wins; of two balancers in the same deployment one whose watch has returned the traffic wins
+    over one that has not heard of it, one that serves over one that is closed, and one where the deployment has been
+    settled over one whose lease still runs.
     """
     state = report.state
     if state is None:
-        return (-1, False, False, 0)
-    return (state.token, report.open, state.lease is None, state.generation)
+        return (-1, False, False, False, 0)
+    return (state.token, report.returned == state.token > 0, report.open, state.lease is None, state.generation)
 
 
 def forgotten(address: str, peers: Mapping[str, Report | None]) -> bool:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The slipway.release developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Places the agent on a balancer host: its code, its unit, its command and its run directory.
+"""Places the agent on a balancer host: its code, its unit and that of the watch, its command and its run directory.
 
 Touches the paths of ``Places``. The code lies in a directory of its own beside the link that names it; the link is
 swapped by rename, so there is never half an agent.
@@ -22,11 +22,12 @@ from .._common.errors import StateError
 from .._common.files import fsync_directory, link_atomic, write_atomic
 
 MODULE = "ansible_collections.slipway.release.plugins.module_utils._agent"
+WATCH_MODULE = MODULE.replace("_agent", "_watch")
 UNIT = """\
 # Placed by slipway.release.agent_place.
 [Unit]
 Description=Slipway agent of application %i on this balancer
-Wants=network-online.target
+Wants=network-online.target slipway-watch@%i.service
 After=network-online.target nginx.service haproxy.service
 StartLimitIntervalSec=0
 
@@ -46,6 +47,25 @@ ProtectHome=true
 
 [Install]
 WantedBy=multi-user.target
+"""
+# Starts and stops with the agent. What hooks may do is theirs, so nothing of the host is kept from it.
+WATCH_UNIT = """\
+# Placed by slipway.release.agent_place.
+[Unit]
+Description=Slipway watch of application %i on this balancer
+PartOf=slipway-agent@%i.service
+After=slipway-agent@%i.service
+StartLimitIntervalSec=0
+
+[Service]
+Type=notify
+Environment=PYTHONPATH={library}
+ExecStart={python} -m {watch} --app %i
+Restart=always
+RestartSec=1
+WatchdogSec=120
+TimeoutStopSec=10
+UMask=0022
 """
 COMMAND = """\
 #!/bin/sh
@@ -70,16 +90,18 @@ class Places:
     library: Path
     python: str
     unit: Path = Path("/etc/systemd/system/slipway-agent@.service")
+    watch_unit: Path = Path("/etc/systemd/system/slipway-watch@.service")
     command: Path = Path("/usr/local/sbin/slipway-agent")
     tmpfiles: Path = Path("/etc/tmpfiles.d/slipway.conf")
 
     def files(self) -> dict[Path, tuple[str, int]]:
         """Text and mode of the files beside the code."""
-        values = {"library": self.library, "python": self.python, "module": MODULE}
+        values = {"library": self.library, "python": self.python, "module": MODULE, "watch": WATCH_MODULE}
         return {
             self.tmpfiles: (RUN_DIRECTORIES, 0o644),
             self.command: (COMMAND.format(**values), 0o755),
             self.unit: (UNIT.format(**values), 0o644),
+            self.watch_unit: (WATCH_UNIT.format(**values), 0o644),
         }
 
 

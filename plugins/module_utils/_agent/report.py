@@ -13,6 +13,7 @@ from typing import Any
 
 from .._balancer.base import Balancer
 from .._balancer.state import State
+from .._balancer.watch import returned_token
 from .._common import clock
 from .._common.errors import InputError
 from .._common.fence import Fence
@@ -27,6 +28,7 @@ class Report:
     :param lease_left_ms: what is left of the state's lease; its deadline means nothing on another host.
     :param barred: the highest token that this host no longer obeys.
     :param peers: ``address:port`` of the agents that this one asks.
+    :param returned: token of the deployment whose traffic the watch of this host has returned; 0 for none.
     """
 
     app: str
@@ -36,6 +38,7 @@ class Report:
     lease_left_ms: int
     barred: int
     peers: tuple[str, ...] = ()
+    returned: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """As it goes over the wire."""
@@ -49,6 +52,7 @@ class Report:
             "lease_left_ms": self.lease_left_ms,
             "barred": self.barred,
             "peers": list(self.peers),
+            "returned": self.returned,
         }
 
     @classmethod
@@ -68,12 +72,13 @@ class Report:
                 lease_left_ms=content["lease_left_ms"],
                 barred=content["barred"],
                 peers=tuple(content["peers"]),
+                returned=content.get("returned", 0),
             )
         except (KeyError, TypeError, AttributeError) as exc:
             raise _refused(where, f"is no report of an agent ({type(exc).__name__}: {exc})") from exc
         if content.get("schema") != SCHEMA:
             raise _refused(where, f"has schema {content.get('schema')}, this agent understands {SCHEMA}")
-        if not (isinstance(report.open, bool) and isinstance(report.barred, int)):
+        if not (isinstance(report.open, bool) and isinstance(report.barred, int) and isinstance(report.returned, int)):
             raise _refused(where, "has values of the wrong type")
         return report
 
@@ -94,6 +99,7 @@ def own_report(balancer: Balancer) -> Report:
         lease_left_ms=left_ms,
         barred=Fence(balancer.directory, 0).barred(),
         peers=balancer.config.agent.peers,
+        returned=returned_token(balancer.directory, state),
     )
 
 

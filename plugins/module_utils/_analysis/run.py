@@ -178,17 +178,21 @@ class _Question(threading.Thread):
         self.measurement: Measurement | None = None
 
     def run(self) -> None:
-        self.measurement = self._answer()
+        self.measurement = asked(self.track.metric, self.moment, begun=self.track.begun)
 
-    def _answer(self) -> Measurement:
-        metric = self.track.metric
-        try:
-            if not self.track.begun:
-                metric.source.begin(self.moment)
-                return Measurement(self.moment, SUCCESS, "")
-            return judged(metric.conditions, metric.source.measure(self.moment), self.moment)
-        except SlipwayError as exc:
-            return Measurement(self.moment, ERROR, f"{exc.where}: {exc.what.rstrip('.')}; {exc.remedy.rstrip('.')}")
+
+def asked(metric: Metric, moment: Moment, *, begun: bool) -> Measurement:
+    """What the source of a metric says now, judged by its conditions.
+
+    :param begun: whether it has taken the reading that this one is compared with; otherwise it takes that one.
+    """
+    try:
+        if not begun:
+            metric.source.begin(moment)
+            return Measurement(moment, SUCCESS, "")
+        return judged(metric.conditions, metric.source.measure(moment), moment)
+    except SlipwayError as exc:
+        return Measurement(moment, ERROR, f"{exc.where}: {exc.what.rstrip('.')}; {exc.remedy.rstrip('.')}")
 
 
 def judged(conditions: Conditions, reading: Reading, moment: Moment) -> Measurement:

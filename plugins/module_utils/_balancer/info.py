@@ -12,6 +12,7 @@ from .._common.fence import Fence
 from .base import Balancer, Live
 from .config import SLOTS
 from .state import State
+from .watch import described
 
 
 def info(balancer: Balancer) -> dict[str, Any]:
@@ -21,6 +22,7 @@ def info(balancer: Balancer) -> dict[str, Any]:
     """
     recorded = balancer.recorded()
     live, error = _live(balancer)
+    fence = Fence(balancer.directory, 0)
     return {
         "recorded": None if recorded is None else recorded.to_dict(),
         "live": None if live is None else live.to_dict(),
@@ -29,8 +31,9 @@ def info(balancer: Balancer) -> dict[str, Any]:
         "instances": _instances(balancer, recorded),
         "open": live is not None and live.open,
         "generation": 0 if recorded is None else recorded.generation,
-        "token": Fence(balancer.directory, 0).seen(),
-        "ledger": Fence(balancer.directory, 0).pinned(),
+        "token": fence.seen(),
+        "ledger": fence.pinned(),
+        "watch": described(balancer.directory, balancer.run_directory, recorded, fence.seen()),
     }
 
 

@@ -23,6 +23,7 @@ from .drain import refuse_endless
 from .ready import unready
 from .state import Lease, State, check_percents, whole
 from .steps import Steps
+from .watch import Watch, WatchRequest, load, returning, save
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,9 @@ class Change:
     :param return_to: slot percents to return to; all to the stable slot when omitted.
     :param settle: disarm the return of traffic; the stable slot must have all of it.
     :param return_expired: carry out the armed return if its time has come, otherwise change nothing (agent only).
+    :param hold: disarm the return of traffic at percents that stay, because ``watch`` is armed in its place.
+    :param watch: judge what has the traffic from now on, and return it; needs ``settle`` or ``hold``.
+    :param give_back: return the traffic as this watch says if it still holds, otherwise change nothing (agent only).
     :param force: do not ask whether instances are ready, and settle at any percents.
     :param initial: begin with no recorded state, with all traffic to ``stable`` and no readiness asked.
     :param open: serve, or answer 503.
@@ -51,6 +55,9 @@ class Change:
     return_to: dict[str, int] | None = None
     settle: bool = False
     return_expired: bool = False
+    hold: bool = False
+    watch: WatchRequest | None = None
+    give_back: Watch | None = None
     force: bool = False
     initial: bool = False
     open: bool | None = None
@@ -67,9 +74,15 @@ class Change:
             check_percents(self.return_to, "return_to")
         for name in (*self.servers, *self.down):
             config.slot_of(name)
-        _require(self.return_to is None or self.lease_seconds > 0, "return_to", "needs lease_seconds")
+        if self.watch is not None:
+            self.watch.check()
+        _require(self.return_to is None or self.lease_seconds > 0 or self.hold, "return_to", "needs lease_seconds")
         _require(self.lease_seconds == 0 or token > 0, "lease_seconds", "needs the token of a deployment")
         _require(self.lease_seconds == 0 or not self.settle, "lease_seconds", "arms what settle disarms")
+        _require(self.lease_seconds == 0 or not self.hold, "lease_seconds", "arms what hold disarms")
+        _require(not (self.settle and self.hold), "hold", "and settle exclude each other")
+        _require(self.watch is None or self.settle or self.hold, "watch", "needs settle or hold")
+        _require(self.watch is None or token > 0, "watch", "needs the token of a deployment")
 
 
 @dataclass(frozen=True)
@@ -149,14 +162,19 @@ class _Switch:
 
     def checked(self) -> Outcome:
         after, changed = self._decide()
-        changed = changed or self._opens_or_closes()
+        changed = changed or self._opens_or_closes() or self._to_arm(after) is not None
         verified = not changed and self.live is not None
         return Outcome(changed, self.before, after, self.live, verified, self.steps.done)
 
     def done(self) -> Outcome:
         after, changed = self._decide()
+        armed = self._to_arm(after)
+        if armed is not None:
+            self.fence.check()
+            save(self.balancer.directory, armed)
         if changed:
             self._act(after)
+        changed = changed or armed is not None
         if self._opens_or_closes():
             self._open_or_close()
             changed = True
@@ -167,6 +185,8 @@ class _Switch:
         with self.steps.step("read"):
             self._read()
         recorded = self._recorded()
+        if self.change.give_back and not self.change.give_back.holds(recorded, self.fence.seen()):
+            return recorded, False
         wanted = wanted_state(self.config, recorded, self.change, self.fence.token, self.surroundings)
         with self.steps.step("ready"):
             wanted = self._admit_only_ready(recorded, wanted)
@@ -195,8 +215,20 @@ class _Switch:
             )
         return State.initial(self.config.app, self.change.stable or SLOTS[0])
 
+    def _to_arm(self, after: State) -> Watch | None:
+        """The watch to record; ``None`` where none is asked for, or this very one was armed before."""
+        request = self.change.watch
+        if request is None:
+            return None
+        armed = load(self.balancer.directory)
+        if armed and armed.request == request and armed.holds(after, self.fence.token):
+            return None
+        return Watch.armed(request, after, self.surroundings.now_ms(), self.surroundings.boot_id())
+
     def _differs(self, wanted: State) -> bool:
         if self.before is None or self.live is None:
+            return True
+        if self.change.watch and self.before.token != self.fence.token:
             return True
         same = replace(wanted, generation=self.before.generation, token=self.before.token) == self.before
         return not same or not self.balancer.agrees(self.before, self.live)
@@ -204,7 +236,9 @@ class _Switch:
     def _admit_only_ready(self, recorded: State, wanted: State) -> State:
         if self.change.force or self.before is None:
             return wanted
-        admitted = admission(self.config, recorded, self.live, wanted, self.change.servers)
+        falling_back_to = wanted.stable if self.change.give_back else recorded.stable
+        before = replace(recorded, stable=falling_back_to)
+        admitted = admission(self.config, before, self.live, wanted, self.change.servers)
         asked = [name for name in admitted.asked if name not in self.change.down]
         leaving = departures(self.config, recorded, wanted)
         others = {name for departure in leaving for name in departure.leaving + departure.staying}.difference(asked)
@@ -221,7 +255,9 @@ class _Switch:
     def _act(self, after: State) -> None:
         journal = Journal(self.balancer.directory)
         self.fence.check()
-        journal.append("intent", self.fence.token, before=_dict(self.before), after=after.to_dict())
+        journal.append("intent", self.fence.token, before=_dict(self.before), after=after.to_dict(), **self._why())
+        if self.change.give_back:
+            self.fence.bar_token(self.change.give_back.token)
         try:
             with self.steps.step("apply"):
                 self.balancer.apply(after)
@@ -232,6 +268,10 @@ class _Switch:
             journal.append("outcome", self.fence.token, generation=after.generation, failed=exc.message())
             raise
         journal.append("outcome", self.fence.token, generation=after.generation, live=self.live.to_dict())
+
+    def _why(self) -> dict[str, str]:
+        watch = self.change.give_back
+        return {"why": f"the watch of deployment {watch.request.deployment}"} if watch else {}
 
     def _refuse_difference(self, after: State, live: Live) -> None:
         if not self.balancer.agrees(after, live):
@@ -267,6 +307,8 @@ def wanted_state(
 
     :raises InputError: the change cannot be made from this state.
     """
+    if change.give_back:
+        return replace(recorded, **returning(change.give_back))
     percents = change.percents or recorded.percents
     stable = recorded.stable if change.initial else change.stable or recorded.stable
     lease = recorded.lease
@@ -280,6 +322,13 @@ def wanted_state(
             change.force or percents[stable] == 100,
             "settle",
             f"would leave the stable slot {stable} with {percents[stable]} % and nobody to return the traffic",
+        )
+        lease = None
+    elif change.hold:
+        _require(
+            change.watch is not None or percents == (change.return_to or whole(stable)),
+            "hold",
+            f"would leave percents of {percents} with nobody to return the traffic; arm a watch",
         )
         lease = None
     elif change.percents is not None and lease and token > lease.token:

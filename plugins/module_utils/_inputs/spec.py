@@ -17,7 +17,9 @@ ROLLOUTS = ("blue_green", "canary", "rolling", "simple")
 BALANCERS = ("nginx", "haproxy")
 SKIPPABLE = ("hooks", "smoke")
 STICKY = ("cookie", "header", "address", "request")
-HOOK_POINTS = ("before_slots", "before_traffic", "after_step", "before_settle", "after_settle", "on_undo")
+RUN_POINTS = ("before_slots", "before_traffic", "after_step", "before_settle", "after_settle", "on_undo")
+HOOK_POINTS = (*RUN_POINTS, "on_return")
+APPROVAL_POINTS = ("before_traffic", "before_settle")
 HOOK_HOSTS = ("controller", "ledger", "balancers", "application")
 
 PORTS: dict[str, Any] = {
@@ -47,6 +49,17 @@ HEALTH: dict[str, Any] = {
 CANARY_STEP: dict[str, Any] = {
     "percent": {"type": "int", "required": True, "units": "percent", "description": "Share of the traffic, 1 to 99."},
     "pause": {"type": "int", "default": 0, "units": "seconds", "description": "How long the step is watched."},
+    "approval": {
+        "type": "bool",
+        "default": False,
+        "description": "Whether the deployment is parked after the step until another operator approves it.",
+    },
+    "park": {
+        "type": "int",
+        "default": 0,
+        "units": "seconds",
+        "description": "How long the deployment is parked after the step at least; the run ends meanwhile.",
+    },
 }
 
 LOSS_BUDGET: dict[str, Any] = {
@@ -67,6 +80,40 @@ LOSS_BUDGET: dict[str, Any] = {
     "max_lost": {"type": "int", "default": 0, "units": "requests", "description": "How many a move may lose."},
 }
 
+WATCH: dict[str, Any] = {
+    "seconds": {
+        "type": "int",
+        "default": 86400,
+        "units": "seconds",
+        "description": "How long the balancers watch after the run, at most seven days; C(0) is not at all.",
+    },
+    "interval": {
+        "type": "int",
+        "default": 10,
+        "units": "seconds",
+        "description": "How often each balancer asks for the public address and the smoke checks.",
+    },
+    "failures": {
+        "type": "int",
+        "default": 3,
+        "units": "checks",
+        "description": "How often in a row one of these must fail.",
+    },
+    "window": {
+        "type": "int",
+        "default": 600,
+        "units": "seconds",
+        "description": "By how much of the past a metric is judged that has no C(count), or no C(window), of its own.",
+    },
+    "on_error": {
+        "type": "str",
+        "default": "keep",
+        "choices": ["keep", "return"],
+        "description": "What happens when a metric's source cannot be asked: the traffic stays, which status.yml says, "
+        "or it returns.",
+    },
+}
+
 HOOK: dict[str, Any] = {
     "name": {"type": "str", "required": True, "description": "Name of the hook, unique in the list."},
     "at": {
@@ -76,7 +123,8 @@ HOOK: dict[str, Any] = {
         "description": "When it runs: C(before_slots) before anything is placed; C(before_traffic) when the slots are "
         "gated and nothing has moved; C(after_step) after each step or batch has been judged; C(before_settle) when "
         "all traffic is on the new revision; C(after_settle) when the deployment is active; C(on_undo) on the way "
-        "back, after the traffic has returned.",
+        "back, after the traffic has returned; C(on_return), on the C(balancers), when O(slipway_watch) has returned "
+        "the traffic after the run.",
     },
     "command": {
         "type": "str",
@@ -234,6 +282,25 @@ SPEC: dict[str, dict[str, Any]] = {
         "options": CANARY_STEP,
         "description": "Shares of the traffic that the C(canary) gets one after the other; all of it follows.",
     },
+    "slipway_approvals": {
+        "type": "list",
+        "elements": "str",
+        "default": [],
+        "description": "Where a deployment is parked until another operator approves it: C(before_traffic), when the "
+        "slots are gated and nothing has moved, and C(before_settle), when the new revision has all the traffic. A "
+        "rollback waits for nobody, nor does a deployment that moves no traffic.",
+    },
+    "slipway_deployment": {
+        "type": "str",
+        "default": "",
+        "description": "Deployment that approve.yml approves, as status.yml shows it; whichever is parked when empty.",
+    },
+    "slipway_self_approval": {
+        "type": "bool",
+        "default": False,
+        "description": "Let approve.yml take the approval of the user who has begun the deployment, or has run it to "
+        "where it is parked.",
+    },
     "slipway_analysis": {
         "type": "list",
         "elements": "dict",
@@ -261,6 +328,13 @@ SPEC: dict[str, dict[str, Any]] = {
         "default": 0,
         "units": "seconds",
         "description": "How long a revision that has all the traffic is watched before the deployment is settled.",
+    },
+    "slipway_watch": {
+        "type": "dict",
+        "default": {},
+        "options": WATCH,
+        "description": "After the run, with C(blue_green) and C(canary), the balancers go on judging the public "
+        "address, the smoke checks and O(slipway_analysis), and return the traffic to the old slot by themselves.",
     },
     "slipway_loss_budget": {
         "type": "dict",
@@ -386,7 +460,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "slipway_reason": {
         "type": "str",
         "default": "",
-        "description": "Why something is forced, skipped, aborted or released; recorded in the ledger.",
+        "description": "Why something is forced, skipped, aborted, approved or released; recorded in the ledger.",
     },
     "slipway_smoke_checks": {
         "type": "list",

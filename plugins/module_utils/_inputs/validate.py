@@ -19,9 +19,11 @@ from .reading import Reading
 from .rules.base import Context
 from .rules.release import artifact_path
 from .rules.table import RULES
-from .spec import LOSS_BUDGET, SPEC
+from .spec import CANARY_STEP, LOSS_BUDGET, SPEC, WATCH
 
+PARK_DEFAULTS = {name: CANARY_STEP[name]["default"] for name in ("approval", "park")}
 LOSS_BUDGET_DEFAULTS = {name: declared["default"] for name, declared in LOSS_BUDGET.items()}
+WATCH_DEFAULTS = {name: declared["default"] for name, declared in WATCH.items()}
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -61,10 +63,14 @@ class Inputs:
     user: str
     rollout: str
     canary_steps: list[dict[str, Any]]
+    approvals: list[str]
+    deployment: str
+    self_approval: bool
     analysis: list[dict[str, Any]]
     batches: list[str]
     batch_pause: int
     bake: int
+    watch: dict[str, Any]
     loss_budget: dict[str, Any]
     balancer: str
     balancer_port: int
@@ -107,8 +113,8 @@ def validate(
 
     :param variables: templated variables; only names that begin with ``slipway_`` are looked at.
     :param groups: Ansible's ``groups``: host names by group, with ``all``.
-    :param verb: ``deploy``, ``rollback``, ``abort``, ``release_lease`` or ``validate``; only a deployment needs a
-        version and an artifact.
+    :param verb: ``deploy``, ``rollback``, ``abort``, ``approve``, ``release_lease`` or ``validate``; only a deployment
+        needs a version and an artifact.
     :param base: directory that a relative artifact path starts at; the working directory by default.
     :param undefined: variables that Ansible could not evaluate, with its reason.
     :raises InputProblems: naming each variable and its remedy.
@@ -139,7 +145,9 @@ def _inputs(values: dict[str, Any], context: Context) -> Inputs:
             "artifact_sha256": plain["artifact_sha256"].lower(),
             "components": [_component(component) for component in plain["components"]],
             "schema_range": plain["schema_range"] or None,
+            "canary_steps": [{**PARK_DEFAULTS, **step} for step in plain["canary_steps"]],
             "loss_budget": {**LOSS_BUDGET_DEFAULTS, **plain["loss_budget"]},
+            "watch": {**WATCH_DEFAULTS, **plain["watch"]},
             "user": plain["user"] or f"slipway-{plain['app']}",
             "skip": sorted(set(plain["skip"])),
             "application_hosts": sorted(context.groups["application"]),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-RESULTS = ("active", "failed", "aborted", "abandoned")
+RESULTS = ("active", "failed", "aborted", "abandoned", "returned")
 KEPT_PROVEN = 20
 KEPT_DEPLOYMENTS = 50
 
@@ -41,6 +41,16 @@ def closed(state: dict[str, Any], plan: dict[str, Any], entry: dict[str, Any]) -
         "left_out": _left_out(state, plan, entry["result"]),
         "deployments": [*state["deployments"], {**summary, **entry}][-KEPT_DEPLOYMENTS:],
     }
+
+
+def given_back(state: dict[str, Any], plan: dict[str, Any], deployment: str, reason: str) -> dict[str, Any]:
+    """The history after the watch has returned the traffic of the last deployment, which had become active."""
+    entries = [
+        {**entry, "result": "returned", "reason": reason} if entry["id"] == deployment else entry
+        for entry in state["deployments"]
+    ]
+    proven = [{**item, "good": item["good"] and item["deployment"] != deployment} for item in state["proven"]]
+    return {**state, "active": _active(state, plan, "returned"), "proven": proven, "deployments": entries}
 
 
 def taken_out(plan: dict[str, Any]) -> set[str]:

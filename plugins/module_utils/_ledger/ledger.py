@@ -7,13 +7,14 @@ Touches the files of `Storage`. Each command is made durable by one last file, s
 ledger as it was before the command or as it is after it:
 
 * ``begin`` by lease.json: it names the deployment, the token and the lease together;
+* ``park`` and ``approve`` by lease.json too: the stage, what it waits for, who approved, and the lease that is gone;
 * ``finish`` by state.json: a deployment with a result there is over, whatever lease.json still says.
 """
 
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from .._common.errors import InputError, LeaseError, StaleTokenError, StateError
 from . import history
 from .lease import Clock, Lease
 from .mounts import refuse_network
+from .parked import Parked
 from .storage import Storage
 
 ROOT = Path("/var/lib/slipway/ledger")
@@ -33,6 +35,7 @@ class Answer:
     """What a command did.
 
     :param committed: stages that a resumed deployment has behind it.
+    :param parked: where it is parked, and what it waits for; empty when it is not.
     """
 
     changed: bool
@@ -41,6 +44,7 @@ class Answer:
     uuid: str = ""
     resumed: bool = False
     committed: list[str] = field(default_factory=list)
+    parked: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -74,24 +78,30 @@ class Ledger:
         *,
         abandon: str = "",
         abandon_as: str = "abandoned",
+        returned: str = "",
         token_above: int = 0,
         token_seen: int | None = None,
         resume: str = "",
         take_over: str = "",
+        way_back: str = "",
     ) -> Answer:
         """Take the lease for ``plan``: a new deployment, or the unfinished one with this very plan.
 
         :param holder: who, for people.
         :param seconds: length of the lease from each sign of life.
         :param abandon: unfinished deployment that the planner has found to have left nothing behind.
-        :param abandon_as: ``active`` when the planner has found all traffic settled on its revision.
+        :param abandon_as: ``active`` when the planner has found all traffic settled on its revision, ``returned`` when
+            the watch has returned it since.
+        :param returned: last deployment, which was active until the watch has returned its traffic; ``plan`` has the
+            reason in ``returned``.
         :param token_above: highest token that any host has seen.
         :param token_seen: this ledger's token when the plan was made; ``None`` when nobody knows.
         :param resume: unfinished deployment that the planner has found to have this plan; no other one begins then.
-        :param take_over: why the lease of ``resume`` ends now, though it is live.
+        :param take_over: why the lease of ``resume`` ends now, though it is live, or why it is parked no longer.
+        :param way_back: why ``resume`` can only go back; recorded as its stage ``undo``, and it is parked no longer.
         :raises LeaseError: another deployment is alive.
-        :raises StateError: another deployment was left unfinished or has begun since the plan was made, or the
-            directory is on a network file system.
+        :raises StateError: another deployment was left unfinished or has begun since the plan was made, this one is
+            parked, or the directory is on a network file system.
         """
         _require_json(plan, "plan")
         refuse_network(self.storage.directory)
@@ -104,8 +114,12 @@ class Ledger:
             token = max(records.token, token_above) + 1
             uuid = self.storage.ensure_uuid()
             if resumes:
-                return self._resume(records, token, holder, seconds, uuid, take_over)
+                if not (take_over or way_back):
+                    self._refuse_waiting(records)
+                return self._resume(records, token, holder, seconds, uuid, take_over, way_back)
             self._close_abandoned(records, abandon, abandon_as)
+            if returned:
+                self._close_returned(records, returned, plan["returned"]["reason"])
             return self._start(plan, records, token, holder, seconds, uuid)
 
     def renew(self, deployment: str, token: int) -> Answer:
@@ -136,6 +150,66 @@ class Ledger:
             self._event(lease, "outcome", "commit", stage=stage, evidence=evidence)
             self._write_lease(token, opened, lease.renewed(self.time))
             return Answer(True, deployment, token, committed=list(opened["committed"]))
+
+    def park(self, deployment: str, token: int, stage: str) -> Answer:
+        """Record that the plan's stage is done and that the deployment waits there, and release the lease.
+
+        :raises InputError: the plan does not park at this stage.
+        :raises StaleTokenError: a newer deployment has begun.
+        :raises LeaseError: the lease has run out or was released.
+        """
+        with self.storage.locked():
+            records = self._records()
+            lease = self._live_lease(records, deployment, token)
+            opened = records.open or {}
+            asked = self._park_of(deployment, stage)
+            done = [name for name in (asked["after"], stage) if name and name not in opened["committed"]]
+            parked = Parked.at(stage, lease.holder, asked["seconds"], asked["approval"], self.time)
+            opened = {**opened, "committed": opened["committed"] + done, "parked": parked.record()}
+            waits = {name: asked[name] for name in ("seconds", "approval")}
+            self._event(lease, "outcome", "park", stage=stage, evidence={**waits, "until": parked.until})
+            self._write_lease(token, opened, None)
+            return Answer(True, deployment, token, committed=opened["committed"], parked=parked.shown(self.time))
+
+    def approve(
+        self, deployment: str, stage: str, plan_digest: str, operator: str, reason: str, *, self_approval: bool = False
+    ) -> Answer:
+        """Record an operator's approval of what is parked; it holds for this deployment, stage and plan alone.
+
+        :param operator: who approves, as ``user@host``.
+        :param self_approval: also from the user who has run it to there, or has begun it.
+        :raises StateError: this is not what is parked, or it waits for no approval.
+        :raises LeaseError: the user is the one who is to be approved.
+        """
+        with self.storage.locked():
+            records = self._records()
+            opened = records.open or {}
+            parked = self._parked(records)
+            found = (opened.get("deployment"), opened.get("digest"), parked.stage if parked else "")
+            if parked is None or found != (deployment, plan_digest, stage):
+                raise StateError(
+                    f"deployment {deployment} is not parked at {stage} with this plan",
+                    where=str(self.storage.directory),
+                    remedy="nothing was approved; look at it with status.yml",
+                )
+            if not parked.approval:
+                raise StateError(
+                    f"deployment {deployment} waits for no approval at {stage}, but until {parked.until}",
+                    where=str(self.storage.directory),
+                    remedy="nothing was approved; run the same deployment again when its time has come",
+                )
+            if not self_approval:
+                self._refuse_own(operator, {parked.holder, opened.get("holder", parked.holder)})
+            approvals = opened.get("approvals", [])
+            if any((item["stage"], item["operator"]) == (stage, operator) for item in approvals):
+                return Answer(False, deployment, records.token, parked=parked.shown(self.time))
+            given = {"stage": stage, "operator": operator, "reason": reason, "given": _iso(self.time.now())}
+            parked = replace(parked, approved=True)
+            approving = Lease(records.token, deployment, operator, 0, 0, "")
+            self._event(approving, "outcome", "approve", stage=stage, reason=reason, evidence={"digest": plan_digest})
+            opened = {**opened, "parked": parked.record(), "approvals": [*approvals, given]}
+            self._write_lease(records.token, opened, None)
+            return Answer(True, deployment, records.token, parked=parked.shown(self.time))
 
     def finish(
         self, deployment: str, token: int, result: str, reason: str = "", evidence: dict[str, Any] | None = None
@@ -195,7 +269,7 @@ class Ledger:
                 "live": lease.live(self.time),
                 "remaining_seconds": -(-lease.remaining_ms(self.time) // 1000),
             },
-            "unfinished": records.open and {**records.open, "plan": self.storage.plan(records.open["deployment"])},
+            "unfinished": self._unfinished(records),
             "state": {key: records.state[key] for key in ("active", "proven", "left_out", "deployments")},
         }
 
@@ -206,7 +280,12 @@ class Ledger:
         return {
             "token": records.token,
             "lease": lease and {"deployment": lease.deployment, "holder": lease.holder, "token": lease.token},
-            "unfinished": records.open and {key: records.open[key] for key in ("deployment", "committed")},
+            "unfinished": records.open
+            and {
+                key: records.open[key]
+                for key in ("deployment", "committed", "parked", "approvals")
+                if key in records.open
+            },
             "deployments": {entry["id"]: entry["result"] for entry in records.state["deployments"]},
         }
 
@@ -219,10 +298,35 @@ class Ledger:
             opened, lease = None, None
         return _Records(max(recorded.get("token", 0), state["token"]), opened, lease, state)
 
-    def _resume(self, records: _Records, token: int, holder: str, seconds: int, uuid: str, take_over: str) -> Answer:
-        opened = records.open or {}
+    def _unfinished(self, records: _Records) -> dict[str, Any] | None:
+        opened, parked = records.open, self._parked(records)
+        if opened is None:
+            return None
+        plan = self.storage.plan(opened["deployment"])
+        return {**opened, "plan": plan, "parked": parked and parked.shown(self.time)}
+
+    def _parked(self, records: _Records) -> Parked | None:
+        return Parked.from_record((records.open or {}).get("parked"))
+
+    def _park_of(self, deployment: str, stage: str) -> dict[str, Any]:
+        found = [park for park in self.storage.plan(deployment).get("parks", []) if park["stage"] == stage]
+        if not found:
+            raise InputError(
+                f"the plan of deployment {deployment} does not park at {stage!r}",
+                where="stage",
+                remedy="name a stage of the plan's parks",
+            )
+        return dict(found[0])
+
+    def _resume(
+        self, records: _Records, token: int, holder: str, seconds: int, uuid: str, take_over: str, way_back: str
+    ) -> Answer:
+        opened = {key: value for key, value in (records.open or {}).items() if key != "parked"}
+        if way_back and "undo" not in opened["committed"]:
+            opened = {**opened, "committed": [*opened["committed"], "undo"]}
         lease = Lease.granted(token, opened["deployment"], holder, seconds, self.time)
-        self._event(lease, "intent", "resume", reason=take_over, evidence={"committed": opened["committed"]})
+        why = take_over or way_back
+        self._event(lease, "intent", "resume", reason=why, evidence={"committed": opened["committed"]})
         self._write_lease(token, opened, lease)
         return Answer(True, lease.deployment, token, uuid, resumed=True, committed=list(opened["committed"]))
 
@@ -235,6 +339,7 @@ class Ledger:
             "deployment": lease.deployment,
             "digest": digest(plan),
             "began": _iso(began),
+            "holder": holder,
             "committed": [],
         }
         with self.storage.new_deployment(lease.deployment, plan):
@@ -248,16 +353,35 @@ class Ledger:
         if records.open is None:
             return
         deployment = records.open["deployment"]
+        parked = self._parked(records)
+        if parked and result != "returned":
+            raise StateError(
+                f"deployment {deployment} is parked at {parked.stage}, and this is another plan",
+                where=str(self.storage.directory),
+                remedy="run the same deployment again to go on with it, or end it with abort.yml",
+            )
         if deployment != abandon:
             raise StateError(
                 f"deployment {deployment} was left unfinished, and this is another plan",
                 where=str(self.storage.directory),
                 remedy="run the same deployment again to resume it, or plan again to have it judged",
             )
-        reason = "a new deployment found the traffic settled"
+        reason = (
+            "the watch has returned the traffic"
+            if result == "returned"
+            else "a new deployment found the traffic settled"
+        )
         last = records.lease or Lease(records.token, deployment, "", 0, 0, "")
         self._event(last, "outcome", "finish", result=result, reason=reason, evidence={})
         self._close(records, result, reason, last.token)
+
+    def _close_returned(self, records: _Records, deployment: str, reason: str) -> None:
+        if history.result_of(records.state, deployment) != "active":
+            return
+        last = Lease(records.token, deployment, "", 0, 0, "")
+        self._event(last, "outcome", "returned", result="returned", reason=reason, evidence={})
+        records.state = history.given_back(records.state, self.storage.plan(deployment), deployment, reason)
+        self.storage.write("state.json", {"app": self.app, **records.state})
 
     def _close(self, records: _Records, result: str, reason: str, token: int) -> None:
         opened = records.open or {}
@@ -271,6 +395,7 @@ class Ledger:
             "began": opened["began"],
             "finished": _iso(self.time.now()),
             "committed": opened["committed"],
+            **({"approvals": opened["approvals"]} if opened.get("approvals") else {}),
         }
         records.state = history.closed(records.state, self.storage.plan(entry["id"]), entry)
         self.storage.write("state.json", {"app": self.app, **records.state})
@@ -311,6 +436,25 @@ class Ledger:
             where=str(self.storage.directory),
             remedy="wait for its end, or end it with abort.yml; with its controller gone, see release_lease.yml",
         )
+
+    def _refuse_waiting(self, records: _Records) -> None:
+        parked = self._parked(records)
+        waits = parked.waits_for(self.time) if parked else ""
+        if parked and waits:
+            raise StateError(
+                f"the deployment is parked at {parked.stage} {waits}",
+                where=str(self.storage.directory),
+                remedy="nothing was changed; run it again then, or end it with abort.yml",
+            )
+
+    def _refuse_own(self, operator: str, holders: set[str]) -> None:
+        user = _user(operator)
+        if user in {_user(holder) for holder in holders}:
+            raise LeaseError(
+                f"{user} has begun this deployment, or has run it to where it is parked",
+                where=str(self.storage.directory),
+                remedy="let another operator approve it; slipway_self_approval lets this one, and that is recorded",
+            )
 
     def _lease_of(self, records: _Records, deployment: str, token: int) -> Lease:
         if token != records.token:
@@ -367,6 +511,10 @@ class Ledger:
 
 def _iso(moment: datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _user(operator: str) -> str:
+    return operator.rpartition("@")[0]
 
 
 def _require_json(value: dict[str, Any], option: str) -> None:

@@ -22,6 +22,8 @@ from .._common.fence import Fence
 from .._common.files import fsync_directory, read_state, write_atomic, write_state
 
 SCHEMA = 1
+# A plan says itself which schema it has: one that parks is refused by versions that know nothing of that.
+PLAN_SCHEMA = 2
 
 
 class Storage:
@@ -80,13 +82,19 @@ class Storage:
 
     def write(self, name: str, content: dict[str, Any]) -> None:
         """Replace state file ``name``."""
-        if not self.check_mode:
-            content = {key: value for key, value in content.items() if key != "schema"}
-            write_state(self.directory / name, SCHEMA, content, mode=0o600)
+        self._write(self.directory / name, SCHEMA, content)
 
     def plan(self, deployment: str) -> dict[str, Any]:
         """The plan that ``deployment`` carries out."""
-        return self.read(f"deployments/{deployment}/plan.json")
+        return read_state(self._plan_file(deployment), PLAN_SCHEMA) or {}
+
+    def _plan_file(self, deployment: str) -> Path:
+        return self.directory / "deployments" / deployment / "plan.json"
+
+    def _write(self, path: Path, schema: int, content: dict[str, Any]) -> None:
+        if not self.check_mode:
+            content = {key: value for key, value in content.items() if key != "schema"}
+            write_state(path, schema, content, mode=0o600)
 
     @contextmanager
     def new_deployment(self, deployment: str, plan: dict[str, Any]) -> Iterator[None]:
@@ -99,7 +107,7 @@ class Storage:
         directory.mkdir(mode=0o700)
         try:
             fsync_directory(directory.parent)
-            self.write(f"deployments/{deployment}/plan.json", plan)
+            self._write(self._plan_file(deployment), plan["schema"], plan)
             yield
         except OSError:
             if (self.read("lease.json").get("open") or {}).get("deployment") != deployment:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from .._inputs.validate import Inputs
 from .blue_green import BlueGreen
 from .fleet import OTHER
-from .rollout import Course, Step
+from .rollout import Course, Park, Step
 
 
 class Canary(BlueGreen):
@@ -25,6 +25,18 @@ class Canary(BlueGreen):
             _step(course.slot, 100, inputs.bake)
         ]
 
+    def parks(self, inputs: Inputs) -> list[Park]:
+        """The steps that the operator wants to look at, or to last longer than a run."""
+        return [
+            Park(_name(step["percent"]), step["park"], step["approval"])
+            for step in inputs.canary_steps
+            if step["park"] or step["approval"]
+        ]
+
 
 def _step(slot: str, percent: int, seconds: int) -> Step:
-    return Step(f"canary at {percent} %", {slot: percent, OTHER[slot]: 100 - percent}, seconds)
+    return Step(_name(percent), {slot: percent, OTHER[slot]: 100 - percent}, seconds)
+
+
+def _name(percent: int) -> str:
+    return f"canary at {percent} %"

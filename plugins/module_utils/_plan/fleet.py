@@ -13,9 +13,10 @@ Touches nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from .._balancer.watch import RETURNED
 from .._common.errors import InputError, StateError
 from .._inputs.validate import Inputs
 from .._ledger.history import taken_out
@@ -72,6 +73,7 @@ class BalancerView:
     """One balancer host.
 
     :param out: instances that are drained or in quarantine.
+    :param watch: what it watches, and what came of the last watch.
     """
 
     name: str
@@ -84,6 +86,12 @@ class BalancerView:
     open: bool
     instances: frozenset[str]
     out: frozenset[str]
+    watch: Mapping[str, Any] = field(default_factory=dict)
+
+    def has_returned(self, deployment: str) -> bool:
+        """Whether the watch of this balancer has returned the traffic of a deployment."""
+        outcome = self.watch.get("outcome") or {}
+        return outcome.get("deployment") == deployment and outcome.get("result") in RETURNED
 
 
 @dataclass(frozen=True)
@@ -98,6 +106,27 @@ class LedgerView:
     proven: list[dict[str, Any]]
     active: dict[str, Any] | None
     left_out: list[str]
+    deployments: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def latest(self) -> dict[str, Any] | None:
+        """Deployment, slot and revision of what may have all the traffic: the unfinished one, or else the last one."""
+        if self.unfinished:
+            plan = self.unfinished["plan"]
+            return _named(self.unfinished["deployment"], plan)
+        last = next((entry for entry in self.deployments[-1:] if entry["result"] == "active"), None)
+        return last and _named(last["id"], last)
+
+    def returned_from(self) -> dict[str, str]:
+        """Revision to the slot that the watch has returned its traffic from, unless it became active again."""
+        found: dict[str, str] = {}
+        for entry in self.deployments:
+            revision = entry["to"]["revision"]
+            if entry["result"] == "returned":
+                found[revision] = entry["slot"]
+            elif entry["result"] == "active":
+                found.pop(revision, None)
+        return found
 
     def document(self, revision: str) -> dict[str, Any] | None:
         """The revision document, if this revision has ever been active."""
@@ -115,6 +144,20 @@ class Fleet:
     balancers: list[BalancerView]
     ledger: LedgerView
     lost: list[str]
+
+    @property
+    def returned(self) -> dict[str, Any] | None:
+        """The deployment that had all the traffic until the watch has returned it, with its slot and the reason."""
+        last = self.ledger.latest
+        if last is None or not self.settled() or self.balancers[0].stable == last["slot"]:
+            return None
+        outcomes = [item.watch["outcome"] for item in self.balancers if item.has_returned(last["deployment"])]
+        first = min(outcomes, key=lambda outcome: str(outcome["peer"]), default=None)
+        return first and {**last, "reason": str(first["reason"])}
+
+    def has_returned(self, deployment: str) -> bool:
+        """Whether the watch has returned the traffic of a deployment."""
+        return self.returned is not None and self.returned["deployment"] == deployment
 
     @property
     def highest_token(self) -> int:
@@ -137,6 +180,13 @@ class Fleet:
     def carried(self, slot: str) -> int:
         """The percent that every balancer gives to ``slot``."""
         return min(balancer.percents[slot] for balancer in self.balancers)
+
+    def held(self, plan: Mapping[str, Any]) -> bool:
+        """Whether a balancer gives the slot of ``plan`` traffic that no lease of its deployment would return."""
+        return plan["slot"] != plan["stable_slot"] and any(
+            balancer.percents[plan["slot"]] > 0 and not balancer.leased and balancer.stable == plan["stable_slot"]
+            for balancer in self.balancers
+        )
 
     def settled(self) -> bool:
         """Whether all balancers send everything to the same slot, with nothing under way."""
@@ -199,12 +249,36 @@ def read_fleet(inputs: Inputs, live: Mapping[str, Any]) -> Fleet:
     }
     _refuse_unreachable(needed, live)
     facts = {part: {host: _part(live[host], part, host) for host in hosts} for part, hosts in needed.items()}
-    return Fleet(
-        [_application(host, fact) for host, fact in facts["release"].items()],
-        [_balancer(host, fact) for host, fact in facts["balancer"].items()],
-        _ledger(inputs.ledger_host, facts["ledger"][inputs.ledger_host]),
-        lost,
+    return _with_returned_marked(
+        Fleet(
+            [_application(host, fact) for host, fact in facts["release"].items()],
+            [_balancer(host, fact) for host, fact in facts["balancer"].items()],
+            _ledger(inputs.ledger_host, facts["ledger"][inputs.ledger_host]),
+            lost,
+        )
     )
+
+
+def _with_returned_marked(fleet: Fleet) -> Fleet:
+    """The fleet in which a revision that the watch has returned the traffic from counts as failed in its slot."""
+    failed = fleet.ledger.returned_from()
+    if fleet.returned:
+        failed[fleet.returned["revision"]] = fleet.returned["slot"]
+    applications = [
+        replace(
+            host,
+            slots={
+                name: replace(slot, status="failed") if failed.get(slot.revision) == name else slot
+                for name, slot in host.slots.items()
+            },
+        )
+        for host in fleet.applications
+    ]
+    return replace(fleet, applications=applications)
+
+
+def _named(deployment: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {"deployment": deployment, "slot": entry["slot"], "revision": entry["to"]["revision"]}
 
 
 def _refuse_limited(needed: list[str], live: Mapping[str, Any]) -> None:
@@ -309,6 +383,7 @@ def _balancer(host: str, facts: Mapping[str, Any]) -> BalancerView:
         open=(facts.get("live") or {}).get("open", True),
         instances=frozenset(facts["instances"]),
         out=frozenset(recorded.get("servers", {})),
+        watch=facts.get("watch") or {},
     )
 
 
@@ -323,4 +398,5 @@ def _ledger(host: str, facts: Mapping[str, Any]) -> LedgerView:
         proven=list(state["proven"]),
         active=state["active"],
         left_out=list(state.get("left_out", [])),
+        deployments=list(state.get("deployments", [])),
     )

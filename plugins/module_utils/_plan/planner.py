@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from .._common.canonical import digest
 from .._inputs.validate import Inputs
 from .._release.revision import revision_id
-from . import consumers, hooks, left_out, refuse, rollback
+from . import consumers, hooks, left_out, parking, refuse, rollback, watch
 from .factory import rollout
 from .fleet import Fleet, read_fleet
 from .rollout import Batch, Course, Step
@@ -31,9 +31,13 @@ class Planned:
     :param resume: unfinished deployment that has this plan.
     :param abandon: unfinished deployment that left nothing under way, to be closed before this plan begins.
     :param abandon_as: how that one is closed: ``active`` when all traffic had already settled on its revision.
+    :param returned: deployment that the ledger calls active, and whose traffic the watch has returned.
     :param token_above: highest token that any host has seen.
     :param token_seen: token of the ledger that this was planned on.
     :param carried: percent that every balancer gives to the plan's slot already.
+    :param held: a balancer gives the plan's slot traffic that no lease returns, as when it was parked.
+    :param parked: what ``resume`` still waits for, as the ledger has it; empty when it may go on.
+    :param way_back: why ``resume`` can only go back.
     """
 
     plan: dict[str, Any]
@@ -41,9 +45,13 @@ class Planned:
     resume: str = ""
     abandon: str = ""
     abandon_as: str = "abandoned"
+    returned: str = ""
     token_above: int = 0
     token_seen: int = 0
     carried: int = 0
+    held: bool = False
+    parked: dict[str, Any] = field(default_factory=dict)
+    way_back: str = ""
 
 
 def plan(
@@ -61,23 +69,35 @@ def plan(
     refuse.other_ledger(fleet, inputs)
     request = _request(inputs, revision)
     unfinished = fleet.ledger.unfinished
-    if unfinished and unfinished["plan"].get("request") == request:
-        return taken_up(fleet, unfinished)
+    if unfinished and _repeats(unfinished, request, fleet):
+        return replace(taken_up(fleet, unfinished), **parking.found(fleet, unfinished))
+    refuse.parked(fleet)
     refuse.unsettled_unfinished(fleet)
     refuse.unsettled_balancers(fleet)
     refuse.closed_balancers(fleet)
     refuse.unregistered_hosts(fleet, inputs)
     made = _new_plan(inputs, revision, fleet, request, artifact_bytes)
     abandon = unfinished["deployment"] if unfinished else ""
-    abandon_as = "active" if unfinished and fleet.settled_on(unfinished["plan"]) else "abandoned"
+    abandon_as = "abandoned"
+    if unfinished and fleet.has_returned(abandon):
+        abandon_as = "returned"
+    elif unfinished and fleet.settled_on(unfinished["plan"]):
+        abandon_as = "active"
     return Planned(
         made,
         digest(made),
         abandon=abandon,
         abandon_as=abandon_as,
+        returned=fleet.returned["deployment"] if fleet.returned and not unfinished else "",
         token_above=fleet.highest_token,
         token_seen=fleet.ledger.token,
     )
+
+
+def _repeats(unfinished: Mapping[str, Any], request: str, fleet: Fleet) -> bool:
+    """Whether the unfinished deployment is taken up: what the watch returned only if parked, to go back."""
+    is_over = fleet.has_returned(unfinished["deployment"]) and not unfinished.get("parked")
+    return unfinished["plan"].get("request") == request and not is_over
 
 
 def taken_up(fleet: Fleet, unfinished: Mapping[str, Any]) -> Planned:
@@ -90,6 +110,7 @@ def taken_up(fleet: Fleet, unfinished: Mapping[str, Any]) -> Planned:
         token_above=fleet.highest_token,
         token_seen=fleet.ledger.token,
         carried=fleet.carried(recorded["slot"]),
+        held=fleet.held(recorded),
     )
 
 
@@ -101,6 +122,7 @@ def _new_plan(
         revision = rollback.target(fleet, inputs.rollback_to, active["revision"] if active else "")["document"]
     identifier = revision_id(revision)
     document = fleet.document(active["revision"]) if active else None
+    refuse.unable_to_watch(fleet, inputs)
     chosen = rollout(inputs.rollout)
     course = _with_everything(chosen.course(fleet, identifier), fleet, revision)
     batches = chosen.batches(course, inputs) if course.changes else []
@@ -112,6 +134,7 @@ def _new_plan(
             refuse.lack_of_memory(fleet, revision["components"], course.place, course.slot)
     handover = consumers.handed_over(revision)
     retired = [name for name in consumers.handed_over(document) if name not in handover]
+    steps = chosen.steps(course, inputs) if course.changes else []
     to = {"revision": identifier, "version": revision["version"]}
     following = _following(inputs.verb, fleet, to, active, course)
     return {
@@ -133,12 +156,14 @@ def _new_plan(
         "stops_on_failure": _stops_on_failure(course),
         "balancers": inputs.balancer_hosts,
         "percents": {"before": course.percents_before, "after": course.percents_after},
-        "steps": _recorded_after("gate", chosen.steps(course, inputs)) if course.changes else [],
+        "steps": _recorded_after("gate", steps),
         "batches": _recorded_after("place", batches),
         "leaving": _leaving(fleet, course, revision) if batches else {},
         "loss_budget": _loss_budget(inputs, revision),
         "stages": chosen.stages(course, inputs, handover),
         **hooks.planned(inputs, course.place),
+        **watch.planned(inputs, fleet, course, active, batches),
+        **(parking.planned(inputs, course, chosen, steps, batches) if course.changes else {}),
         "handover": handover,
         "retired": retired,
         "starts": consumers.starts(revision, fleet, course.slot),
@@ -161,7 +186,7 @@ def _new_plan(
 def _with_everything(course: Course, fleet: Fleet, revision: dict[str, Any]) -> Course:
     """The course; where its slot is active already, also for what serves no requests and for hosts that come back."""
     astray = consumers.astray(revision, fleet, course.slot) or left_out.changes(fleet, course)
-    return replace(course, changes=course.changes or astray)
+    return replace(course, changes=course.changes or astray or fleet.returned is not None)
 
 
 def _recorded_after(first: str, parts: Sequence[Step | Batch]) -> list[dict[str, Any]]:
@@ -213,6 +238,7 @@ def _request(inputs: Inputs, revision: dict[str, Any] | None) -> str:
             "force": inputs.force,
             "skip": inputs.skip,
             **hooks.asked(inputs),
+            **parking.asked(inputs),
         }
     )
 
@@ -220,7 +246,7 @@ def _request(inputs: Inputs, revision: dict[str, Any] | None) -> str:
 def _course_asked(inputs: Inputs) -> dict[str, Any]:
     """What was asked of the rollout's course; nothing for the plain one, which earlier versions did not name either."""
     asked: dict[str, Any] = {
-        "canary": {"canary_steps": inputs.canary_steps},
+        "canary": {"canary_steps": parking.steps_asked(inputs)},
         "rolling": {"batches": inputs.batches, "batch_pause": inputs.batch_pause},
     }
     return {**asked.get(inputs.rollout, {}), **({"bake": inputs.bake} if inputs.bake else {})}

@@ -10,7 +10,9 @@ from typing import Any
 
 from .._common.errors import InputError, LeaseError, StateError
 from .._inputs.validate import Inputs
+from .._watch.parse import DRIVER, needs_driver
 from .fleet import OTHER, Fleet
+from .watch import is_possible
 
 SPACE_FACTOR = 3
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
@@ -25,6 +27,18 @@ def live_lease(fleet: Fleet) -> None:
             f"{lease['remaining_seconds']} more seconds",
             where=f"ledger on {fleet.ledger.name}",
             remedy="wait for its end, or end it with abort.yml; with its controller gone, see release_lease.yml",
+        )
+
+
+def parked(fleet: Fleet) -> None:
+    """A deployment is parked, and this is another one; where the watch has returned its traffic, it is over."""
+    unfinished = fleet.ledger.unfinished
+    if unfinished and unfinished.get("parked") and not fleet.has_returned(unfinished["deployment"]):
+        raise StateError(
+            f"deployment {unfinished['deployment']} of {unfinished['plan']['to']['version']} is parked at "
+            f"{unfinished['parked']['stage']}, and this is another one",
+            where=f"ledger on {fleet.ledger.name}",
+            remedy="run the same deployment again to go on with it, or end it with abort.yml",
         )
 
 
@@ -96,6 +110,20 @@ def closed_balancers(fleet: Fleet) -> None:
                 "the balancer is closed and serves nothing",
                 where=balancer.name,
                 remedy="open it with lb_switch (open: true), or take it out of the inventory and run site.yml",
+            )
+
+
+def unable_to_watch(fleet: Fleet, inputs: Inputs) -> None:
+    """A balancer cannot ask the source of a metric, so that its watch would never hear of it."""
+    metrics = [str(metric["name"]) for metric in inputs.analysis if needs_driver(metric)]
+    if not metrics or not is_possible(inputs):
+        return
+    for balancer in fleet.balancers:
+        if balancer.watch and DRIVER not in balancer.watch["can_ask"]:
+            raise StateError(
+                f"it cannot ask for {', '.join(metrics)} in the watch after the run: {DRIVER} is not installed",
+                where=balancer.name,
+                remedy=f"install python3-{DRIVER} there, leave the metric out, or set slipway_watch to {{seconds: 0}}",
             )
 
 

@@ -48,6 +48,20 @@ class Batch:
 
 
 @dataclass(frozen=True)
+class Park:
+    """A place where the run ends and the deployment waits.
+
+    :param stage: what it has come to.
+    :param seconds: how long it waits at least.
+    :param approval: whether it waits for an approval.
+    """
+
+    stage: str
+    seconds: int
+    approval: bool
+
+
+@dataclass(frozen=True)
 class Course:
     """The decisions of a rollout.
 
@@ -80,6 +94,10 @@ class Rollout(ABC):
 
         :raises InputError: the batches cannot be made of these hosts.
         """
+        return []
+
+    def parks(self, inputs: Inputs) -> list[Park]:
+        """The steps after which this rollout parks; what every rollout waits for is not among them."""
         return []
 
     @abstractmethod

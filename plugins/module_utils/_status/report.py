@@ -11,8 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from .._balancer.watch import RETURNED
+
 SCHEMA = 1
 SHOWN_DEPLOYMENTS = 5
+OTHER = {"blue": "green", "green": "blue"}
 BESIDE = ("worker", "singleton", "scheduled")
 
 
@@ -25,10 +28,12 @@ def report(app: str, live: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     instances = [row for host, info in live.items() if "release" in info for row in _instances(host, info["release"])]
     ledger = next((_ledger(info["ledger"]) for info in live.values() if "ledger" in info), None)
     lost = sorted(host for host, info in live.items() if info.get("unreachable"))
+    returned = _returned(ledger, balancers)
     made: dict[str, Any] = {
         "schema": SCHEMA,
         "app": app,
-        "active": ledger["active"] if ledger else None,
+        "active": _active(ledger, returned),
+        "returned": returned,
         "balancers": balancers,
         "instances": instances,
         "ledger": ledger,
@@ -73,11 +78,25 @@ def lines(made: Mapping[str, Any]) -> list[str]:
             ("DEPLOYMENT", "VERB", "FROM", "TO", "RESULT"),
             [_deployment_row(entry) for entry in reversed(ledger["deployments"])],
         )
+        text += _watches(made["balancers"])
         lease = ledger["lease"]
         if lease and lease.get("live"):
             text += ["", f"deployment {lease['deployment']} holds the lease ({lease['holder']})"]
+        text += _parked_lines(ledger["parked"])
     text += [""] if made["problems"] else []
     return [*text, *(f"PROBLEM: {problem}" for problem in made["problems"])]
+
+
+def _parked_lines(parked: Mapping[str, Any] | None) -> list[str]:
+    if parked is None:
+        return []
+    begin = f"deployment {parked['deployment']} of {parked['version']} is parked at {parked['stage']}"
+    waits = parked["waits_for"] or "and may go on: run the same deployment again"
+    approvals = [
+        f"approved at {given['stage']} by {given['operator']} on {given['given']}: {given['reason']}"
+        for given in parked["approvals"]
+    ]
+    return ["", f"{begin} since {parked['since']} ({parked['holder']}), {waits}", *approvals]
 
 
 def _balancer(info: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,8 +111,31 @@ def _balancer(info: Mapping[str, Any]) -> dict[str, Any]:
         "consistent": answer.get("consistent", False),
         "lease": (answer.get("recorded") or {}).get("lease"),
         "out": sorted((answer.get("recorded") or {}).get("servers", {})),
+        "watch": answer.get("watch") or {},
         "error": answer.get("error"),
     }
+
+
+def _returned(ledger: Mapping[str, Any] | None, balancers: Mapping[str, Mapping[str, Any]]) -> dict[str, Any] | None:
+    """The last deployment, when the watch has returned its traffic and no run has recorded that yet."""
+    last = next((entry for entry in (ledger or {}).get("deployments", [])[-1:] if entry["result"] == "active"), None)
+    if last is None:
+        return None
+    outcomes = {host: balancer["watch"].get("outcome") or {} for host, balancer in balancers.items()}
+    hosts = {
+        host: str(outcome["reason"])
+        for host, outcome in outcomes.items()
+        if outcome.get("deployment") == last["id"] and outcome.get("result") in RETURNED
+    }
+    return {"deployment": last["id"], "slot": last["slot"], "to": last["from"], "hosts": hosts} if hosts else None
+
+
+def _active(ledger: Mapping[str, Any] | None, returned: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """What has the traffic: the ledger hears of a return only from the next run."""
+    if returned:
+        return {"slot": OTHER[returned["slot"]], **returned["to"]}
+    active: dict[str, Any] | None = ledger["active"] if ledger else None
+    return active
 
 
 def _instances(host: str, release: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -127,9 +169,20 @@ def _ledger(answer: Mapping[str, Any]) -> dict[str, Any]:
         "active": state.get("active"),
         "lease": answer.get("lease"),
         "unfinished": (answer.get("unfinished") or {}).get("deployment"),
+        "parked": _parked(answer.get("unfinished") or {}),
         "left_out": list(state.get("left_out", [])),
         "deployments": list(state.get("deployments", []))[-SHOWN_DEPLOYMENTS:],
         "error": answer.get("error"),
+    }
+
+
+def _parked(unfinished: Mapping[str, Any]) -> dict[str, Any] | None:
+    parked = unfinished.get("parked")
+    return parked and {
+        **parked,
+        "deployment": unfinished["deployment"],
+        "version": unfinished["plan"]["to"]["version"],
+        "approvals": list(unfinished.get("approvals", [])),
     }
 
 
@@ -151,9 +204,11 @@ def _problems(made: Mapping[str, Any], live: Mapping[str, Mapping[str, Any]]) ->
         yield "the balancers disagree: " + ", ".join(f"{host} has {percents}" for host, percents in settled)
     if made["ledger"] is None:
         yield "the ledger host did not answer: what was deployed last is not known"
-    elif made["ledger"]["unfinished"] and not (made["ledger"]["lease"] or {}).get("live"):
+    elif _left_unfinished(made["ledger"]):
         unfinished = made["ledger"]["unfinished"]
         yield f"deployment {unfinished} was left unfinished: run it again to resume it, or abort.yml to go back"
+    yield from _watch_problems(made)
+    yield from _parked_problems(made)
     kept_out = {name for balancer in made["balancers"].values() for name in balancer["out"]}
     left_out = sorted(kept_out.intersection(made["ledger"]["left_out"] if made["ledger"] else []))
     if left_out:
@@ -161,6 +216,64 @@ def _problems(made: Mapping[str, Any], live: Mapping[str, Mapping[str, Any]]) ->
     active = made["active"]
     if active:
         yield from _misplaced(made["instances"], active)
+
+
+def _watch_problems(made: Mapping[str, Any]) -> Iterator[str]:
+    """What a watch has done, cannot do, or cannot see."""
+    returned = made["returned"]
+    if returned:
+        reasons = "; ".join(f"{host}: {reason}" for host, reason in returned["hosts"].items())
+        yield (
+            f"the watch has returned the traffic of deployment {returned['deployment']} to slot "
+            f"{OTHER[returned['slot']]} ({reasons}); the next run records that and hands workers back"
+        )
+    for host, balancer in made["balancers"].items():
+        outcome, armed = balancer["watch"].get("outcome") or {}, balancer["watch"].get("armed")
+        if armed and outcome.get("refused"):
+            yield f"the watch on {host} found {outcome['reason']}, but the traffic cannot return: {outcome['refused']}"
+        if armed and not balancer["watch"]["kept"]:
+            yield f"nobody keeps the watch on {host}: run site.yml, or start slipway-watch@{made['app']}.service there"
+        for one in (armed or {}).get("judged", []):
+            if one["verdict"] == "insufficient" and "in a row" in one["reason"]:
+                yield f"the watch on {host} cannot judge {one['name']}: {one['reason']}"
+
+
+def _watches(balancers: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Watches that hold, and what they have judged so far."""
+    rows: list[tuple[str, ...]] = [
+        (
+            host,
+            str(armed["deployment"]),
+            f"{armed['left_seconds']} s",
+            ", ".join(f"{one['name']} {one['verdict']}" for one in armed["judged"]) or "-",
+        )
+        for host, armed in ((host, balancer["watch"].get("armed")) for host, balancer in balancers.items())
+        if armed
+    ]
+    return _table(("WATCH ON", "DEPLOYMENT", "LEFT", "SO FAR"), rows)
+
+
+def _parked_problems(made: Mapping[str, Any]) -> Iterator[str]:
+    """What is parked, and has lost its traffic meanwhile."""
+    parked = (made["ledger"] or {}).get("parked")
+    if not parked:
+        return
+    outcomes = {host: balancer["watch"].get("outcome") or {} for host, balancer in made["balancers"].items()}
+    reasons = [
+        f"{host}: {outcome['reason']}"
+        for host, outcome in outcomes.items()
+        if outcome.get("deployment") == parked["deployment"] and outcome.get("result") in RETURNED
+    ]
+    if reasons:
+        yield (
+            f"the watch has returned the traffic of the parked deployment {parked['deployment']} ({'; '.join(reasons)}): "
+            "run the same again, which goes back, or deploy another version"
+        )
+
+
+def _left_unfinished(ledger: Mapping[str, Any]) -> bool:
+    """Somebody must run it again or abort it: nobody has its lease, and it was not parked."""
+    return bool(ledger["unfinished"] and not ledger["parked"] and not (ledger["lease"] or {}).get("live"))
 
 
 def _misplaced(rows: list[dict[str, Any]], active: Mapping[str, Any]) -> Iterator[str]:

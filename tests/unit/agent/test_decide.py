@@ -103,3 +103,14 @@ def test_no_warning_when_all_answered() -> None:
 
 def test_no_state_ranks_below_every_state() -> None:
     assert rank(report(None, is_open=True)) < rank(report(State.initial("shop")))
+
+
+def test_where_the_watch_has_returned_the_traffic_that_is_what_all_take() -> None:
+    """The state has the same token before and after, and whoever was down must not bring the bad release back."""
+    watched = state(token=7, slot="green", generation=50)
+    back = replace(report(state(token=7, slot="blue", generation=3)), returned=7)
+    assert chosen(back, {"a": report(watched, is_open=True)}) == OWN
+    assert chosen(report(watched), {"a": back}) == "a"
+    earlier = replace(report(watched, is_open=True), returned=6)
+    assert chosen(report(watched), {"a": earlier}) == "a", "that of another deployment says nothing"
+    assert rank(back) > rank(report(watched, is_open=True))

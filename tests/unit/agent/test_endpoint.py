@@ -154,3 +154,9 @@ def test_a_peer_that_talks_nonsense_counts_as_silent(answer: bytes) -> None:
         thread.start()
         assert Peers("shop", [address], Log()).ask() == {address: None}
         thread.join()
+
+
+def test_a_report_of_an_older_agent_has_returned_nothing(balancer: FakeBalancer) -> None:
+    content = own_report(balancer).to_dict()
+    del content["returned"]
+    assert Report.from_dict(content, "lb2").returned == 0

@@ -35,6 +35,7 @@ def places(tmp_path: Path) -> Places:
         library=tmp_path / "lib" / "slipway",
         python=sys.executable,
         unit=tmp_path / "systemd" / "slipway-agent@.service",
+        watch_unit=tmp_path / "systemd" / "slipway-watch@.service",
         command=tmp_path / "sbin" / "slipway-agent",
         tmpfiles=tmp_path / "tmpfiles.d" / "slipway.conf",
     )
@@ -53,7 +54,7 @@ def snapshot(places: Places) -> dict[str, tuple[float, int]]:
 
 def test_places_everything_once(places: Places) -> None:
     first = place(places, SOURCES)
-    assert (first.code, set(first.files)) == (True, {places.unit, places.command, places.tmpfiles})
+    assert (first.code, set(first.files)) == (True, {places.unit, places.watch_unit, places.command, places.tmpfiles})
     assert (places.library / "package/code.py").read_bytes() == SOURCES["package/code.py"]
     assert f"PYTHONPATH={places.library}\n" in places.unit.read_text()
     before = snapshot(places)

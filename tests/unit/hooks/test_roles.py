@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import yaml
-from ansible_collections.slipway.release.plugins.module_utils._inputs.spec import HOOK_POINTS
+from ansible_collections.slipway.release.plugins.module_utils._inputs.spec import RUN_POINTS
 
 from tools.environments import TOP
 
@@ -33,7 +33,7 @@ def found() -> list[tuple[dict[str, Any], str]]:
 
 
 def test_every_point_is_come_to() -> None:
-    assert {task["vars"]["__rollout_hook_at"] for task, _conditions in found()} == set(HOOK_POINTS)
+    assert {task["vars"]["__rollout_hook_at"] for task, _conditions in found()} == set(RUN_POINTS)
 
 
 def test_nothing_is_included_without_a_hook_at_its_point() -> None:

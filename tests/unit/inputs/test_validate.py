@@ -127,6 +127,19 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
         "slipway_canary_steps[1]",
         "growing percent",
     ),
+    (
+        "a park of a week",
+        {"slipway_canary_steps": [{"percent": 9, "park": 604800}]},
+        "slipway_canary_steps[0]",
+        "518400",
+    ),
+    ("a park of less", {"slipway_canary_steps": [{"percent": 9, "park": -1}]}, "slipway_canary_steps[0]", "use 0 to"),
+    (
+        "an approval nowhere",
+        {"slipway_approvals": ["before_settle", "after_lunch"]},
+        "slipway_approvals[1]",
+        "use before_traffic or before_settle; a step of a canary has its own",
+    ),
     ("a step without percent", {"slipway_canary_steps": [{"pause": 5}]}, "slipway_canary_steps[0].percent", "set"),
     (
         "a pause of years",
@@ -243,6 +256,25 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
         "set slipway_batch_pause",
     ),
     ("a negative bake", {"slipway_bake": -1}, "slipway_bake", "use 0 to"),
+    ("a watch for ever", {"slipway_watch": {"seconds": 10**6}}, "slipway_watch.seconds", "use 0 to 604800"),
+    ("a watch that never asks", {"slipway_watch": {"interval": 0}}, "slipway_watch.interval", "use 1 to 3600"),
+    ("a watch without a failure", {"slipway_watch": {"failures": 0}}, "slipway_watch.failures", "use 1 to 1000"),
+    ("a watch of no time", {"slipway_watch": {"window": 0}}, "slipway_watch.window", "use 1 to 86400"),
+    ("a watch that does what nobody knows", {"slipway_watch": {"on_error": "panic"}}, "slipway_watch.on_error", "keep"),
+    ("a watch of other words", {"slipway_watch": {"second": 5}}, "slipway_watch.second", "slipway_watch.seconds"),
+    ("a hook after the run on the controller", hook(at="on_return"), "slipway_hooks[0].hosts", "set hosts: balancers"),
+    (
+        "a hook after the run that takes long",
+        hook(at="on_return", hosts="balancers", timeout=101),
+        "slipway_hooks[0].timeout",
+        "use 1 to 100",
+    ),
+    (
+        "metrics that only a watch would measure, without one",
+        {"slipway_watch": {"seconds": 0}, "slipway_analysis": [{**ERRORS, "failure_condition": "canary.errors > 5"}]},
+        "slipway_analysis",
+        "set slipway_bake, slipway_watch",
+    ),
     ("a meter that is a flood", {"slipway_loss_budget": {"rate": 5000}}, "slipway_loss_budget.rate", "use 0 to 1000"),
     ("a budget below nothing", {"slipway_loss_budget": {"max_lost": -1}}, "slipway_loss_budget.max_lost", "use 0 to"),
     ("a path that is none", {"slipway_loss_budget": {"path": "ready"}}, "slipway_loss_budget.path", "begin it with /"),
@@ -570,3 +602,10 @@ def test_a_judge_is_not_measured_at_100_percent_so_that_a_short_bake_does_not_ma
 def test_a_rollback_is_not_refused_for_what_its_canary_would_have_measured(tmp_path: Path) -> None:
     variables = {**good(tmp_path), **CANARY, "slipway_analysis": [{**ERRORS, "count": 100}]}
     assert validate(variables, GROUPS, verb="rollback", base=tmp_path).analysis
+
+
+def test_a_watch_is_enough_for_metrics_of_one_slot_and_has_defaults(tmp_path: Path) -> None:
+    alone = {**ERRORS, "failure_condition": "canary.errors > 5"}
+    found = accepted(tmp_path, slipway_analysis=[alone], slipway_watch={"seconds": 172800})
+    assert found.watch == {"seconds": 172800, "interval": 10, "failures": 3, "window": 600, "on_error": "keep"}
+    assert accepted(tmp_path).watch["seconds"] == 86400

@@ -46,3 +46,10 @@ def plan_of(version: str, *, origin: str | None = None, verb: str = "deploy") ->
         "hosts": {"app1": {"place": True}, "app2": {"place": True}},
         "options": {"force": False, "skip": [], "reason": ""},
     }
+
+
+def parking_plan_of(version: str, **changes: Any) -> dict[str, Any]:
+    """A plan that parks before the traffic for an approval, after a step for a time, and at last for both."""
+    parks = [("before_traffic", "", 0, True), ("canary at 10 %", "", 600, False), ("before_settle", "all", 60, True)]
+    names = ("stage", "after", "seconds", "approval")
+    return {**plan_of(version, **changes), "schema": 2, "parks": [dict(zip(names, park)) for park in parks]}

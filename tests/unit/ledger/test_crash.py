@@ -18,7 +18,7 @@ import pytest
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import LeaseError
 from ansible_collections.slipway.release.plugins.module_utils._ledger.ledger import Ledger
 
-from tests.unit.ledger.made import SetClock, plan_of
+from tests.unit.ledger.made import SetClock, parking_plan_of, plan_of
 
 CHANGES = ((os, "mkdir"), (os, "rename"), (os, "fsync"), (os, "fchmod"), (os, "write"), (tempfile, "mkstemp"))
 HOLD = 60
@@ -146,17 +146,91 @@ def assert_consistent(ledger: Ledger, clock: SetClock, token_before: int, active
     assert ledger.info()["lease"] is None
 
 
-@pytest.mark.parametrize(("prepare", "command"), SITUATIONS, ids=lambda item: item.__name__)
-def test_killed_at_any_change_the_next_begin_works_and_no_token_is_used_twice(
-    tmp_path: Path, prepare: Callable[[Ledger, SetClock], None], command: Callable[[Ledger], None]
+def about_to_park(ledger: Ledger, clock: SetClock) -> None:
+    """A deployment whose slots are gated holds the lease."""
+    after_two(ledger, clock)
+    ledger.begin(parking_plan_of("1.0", origin="0.9"), "ann@pc", HOLD)
+
+
+def parked(ledger: Ledger, clock: SetClock) -> None:
+    """It waits for an approval."""
+    about_to_park(ledger, clock)
+    park(ledger)
+
+
+def approved(ledger: Ledger, clock: SetClock) -> None:
+    """It may go on."""
+    parked(ledger, clock)
+    approve(ledger)
+
+
+def park(ledger: Ledger) -> None:
+    lease = ledger.info()["lease"]
+    ledger.park(lease["deployment"], lease["token"], "before_traffic")
+
+
+def approve(ledger: Ledger) -> None:
+    waiting = ledger.info()["unfinished"]
+    ledger.approve(waiting["deployment"], "before_traffic", waiting["digest"], "bob@pc", "seen")
+
+
+def go_on(ledger: Ledger) -> None:
+    ledger.begin(parking_plan_of("1.0", origin="0.9"), "eve@pc", HOLD)
+
+
+def go_back(ledger: Ledger) -> None:
+    ledger.begin(parking_plan_of("1.0", origin="0.9"), "eve@pc", HOLD, way_back="a balancer returned the traffic")
+
+
+PARKING = [
+    (about_to_park, park),
+    (parked, approve),
+    (approved, go_on),
+    (parked, go_back),
+]
+
+
+def assert_before_or_after(
+    ledger: Ledger, clock: SetClock, token_before: int, command: Callable[[Ledger], None]
 ) -> None:
+    """The ledger is as before the command, which can be repeated then, or as after it; an approval is never lost."""
+    info = ledger.info()
+    unfinished = info["unfinished"]
+    parked_at = (unfinished["parked"] or {}).get("stage")
+    is_approved = [given["operator"] for given in unfinished.get("approvals", [])] == ["bob@pc"]
+    live = bool(info["lease"] and info["lease"]["live"])
+    states = {
+        park: [(None, False, True, token_before), ("before_traffic", False, False, token_before)],
+        approve: [("before_traffic", False, False, token_before), ("before_traffic", True, False, token_before)],
+        go_on: [("before_traffic", True, False, token_before), (None, True, True, token_before + 1)],
+        go_back: [("before_traffic", False, False, token_before), (None, False, True, token_before + 1)],
+    }[command]
+    found = (parked_at, is_approved, live, info["token"])
+    assert found in states
+    assert ("before_traffic" in unfinished["committed"]) == (command is not park or found == states[1])
+    assert ("undo" in unfinished["committed"]) == (command is go_back and found == states[1])
+    if found == states[0]:
+        command(ledger)
+        assert_before_or_after(ledger, clock, token_before, command)
+
+
+def kill_everywhere(
+    directory: Path,
+    prepare: Callable[[Ledger, SetClock], None],
+    command: Callable[[Ledger], None],
+    judge: Callable[[Ledger, SetClock, dict[str, Any]], None],
+) -> None:
+    """Kill a command at each of its changes, and judge what it has left each time.
+
+    :param judge: gets what was so before as well.
+    """
     start = SetClock()
-    prepare(Ledger("shop", root=tmp_path / "start", time=start), start)
-    (tmp_path / "start").mkdir(exist_ok=True)
+    prepare(Ledger("shop", root=directory / "start", time=start), start)
+    (directory / "start").mkdir(exist_ok=True)
     kills = 0
     while True:
-        root = tmp_path / f"kill-{kills}"
-        shutil.copytree(tmp_path / "start", root)
+        root = directory / f"kill-{kills}"
+        shutil.copytree(directory / "start", root)
         clock = SetClock(start.milliseconds)
         ledger = Ledger("shop", root=root, time=clock)
         before = ledger.info()
@@ -167,12 +241,32 @@ def test_killed_at_any_change_the_next_begin_works_and_no_token_is_used_twice(
             return 0
 
         status = in_child(run)
-        assert_consistent(ledger, clock, before["token"], before["state"]["active"])
+        judge(ledger, clock, before)
         if status == 0:
             break
         assert os.WIFSIGNALED(status), f"the child failed by itself at kill {kills}"
         kills += 1
     assert kills >= 8, "the command made fewer changes than a single durable write does"
+
+
+@pytest.mark.parametrize(("prepare", "command"), SITUATIONS, ids=lambda item: item.__name__)
+def test_killed_at_any_change_the_next_begin_works_and_no_token_is_used_twice(
+    tmp_path: Path, prepare: Callable[[Ledger, SetClock], None], command: Callable[[Ledger], None]
+) -> None:
+    def judge(ledger: Ledger, clock: SetClock, before: dict[str, Any]) -> None:
+        assert_consistent(ledger, clock, before["token"], before["state"]["active"])
+
+    kill_everywhere(tmp_path, prepare, command, judge)
+
+
+@pytest.mark.parametrize(("prepare", "command"), PARKING, ids=lambda item: item.__name__)
+def test_killed_while_it_parks_is_approved_or_goes_on_it_is_as_before_or_as_after(
+    tmp_path: Path, prepare: Callable[[Ledger, SetClock], None], command: Callable[[Ledger], None]
+) -> None:
+    def judge(ledger: Ledger, clock: SetClock, before: dict[str, Any]) -> None:
+        assert_before_or_after(ledger, clock, before["token"], command)
+
+    kill_everywhere(tmp_path, prepare, command, judge)
 
 
 def exit_code_of_begin(root: Path, version: str) -> int:

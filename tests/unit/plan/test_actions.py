@@ -128,6 +128,88 @@ def test_an_abort_takes_over_what_is_unfinished_and_shows_the_way_back(variables
     assert planning(verb="abort", live=live, check_mode=True).run(wanted)["token"] == 0
 
 
+PARKED = {
+    "stage": "before_traffic",
+    "holder": "ann@pc",
+    "approval": True,
+    "waits_for": "until it is approved (approve.yml)",
+}
+
+
+@pytest.fixture
+def parked(variables: dict[str, Any]) -> dict[str, Any]:
+    """A fleet with the deployment of ``variables`` parked before the traffic; they ask for its approval."""
+    variables["slipway_approvals"] = ["before_traffic"]
+    live = fleet_of("1.0", None)
+    begun = planning(check_mode=True, live=live).run(variables)
+    leave_unfinished(live, SimpleNamespace(plan=begun["plan"], digest=begun["digest"]))
+    live["db1"]["ledger"]["unfinished"]["parked"] = dict(PARKED)
+    return live
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_what_is_parked_begins_nothing_and_says_what_it_waits_for(
+    variables: dict[str, Any], parked: dict[str, Any], check_mode: bool
+) -> None:
+    stand = planning(live=parked, check_mode=check_mode)
+    result = stand.run(variables)
+    assert (result.get("failed"), result["changed"], result["token"], stand.ran) == (None, False, 0, [])
+    assert result["parked"] == {**PARKED, "deployment": "d1"}
+    assert result["summary"] == (
+        "shop: deployment d1 of 1.1 is parked at before_traffic until it is approved (approve.yml); nothing was changed"
+    )
+
+
+def test_what_is_due_goes_on_and_what_a_balancer_has_returned_goes_back(
+    variables: dict[str, Any], parked: dict[str, Any]
+) -> None:
+    unfinished = parked["db1"]["ledger"]["unfinished"]
+    unfinished["parked"]["waits_for"] = ""
+    going_on = planning(live=parked)
+    result = going_on.run(variables)
+    assert (result["parked"], result["way_back"]) == ({}, "")
+    assert (going_on.ran[0][1]["resume"], going_on.ran[0][1]["way_back"]) == ("d1", "")
+    unfinished["plan"]["parks"][0]["percents"] = {"blue": 90, "green": 10}
+    going_back = planning(live=parked)
+    result = going_back.run(variables)
+    reason = "lb1, lb2 returned the traffic while it was parked at before_traffic"
+    assert (going_back.ran[0][1]["way_back"], result["way_back"]) == (reason, reason)
+    assert result["summary"] == f"shop: deployment d1 of 1.1 goes back: {reason}"
+
+
+def test_an_approval_is_handed_to_the_ledger_with_what_it_is_for_and_who_gives_it(
+    variables: dict[str, Any], parked: dict[str, Any]
+) -> None:
+    stand = planning(verb="approve", live={"db1": parked["db1"]})
+    stand.answers["slipway.release.ledger"] = {"changed": True, "parked": {**PARKED, "waits_for": ""}}
+    wanted = {**variables, "slipway_reason": "looks good", "awx_user_name": "bob", "slipway_version": ""}
+    result = stand.run(wanted)
+    ((name, options),) = stand.ran
+    assert (name, options["command"]) == ("slipway.release.ledger", "approve")
+    assert (options["deployment"], options["stage"], options["reason"]) == ("d1", "before_traffic", "looks good")
+    assert options["digest"] == parked["db1"]["ledger"]["unfinished"]["digest"]
+    assert (options["operator"].partition("@")[0], options["self_approval"]) == ("bob", False)
+    assert result["summary"] == (
+        "shop: deployment d1 of 1.1 is approved at before_traffic; run the same deployment again to go on"
+    )
+    again = planning(verb="approve", live={"db1": parked["db1"]})
+    again.answers["slipway.release.ledger"] = {"changed": False, "parked": {**PARKED, "waits_for": "until 20:00"}}
+    result = again.run({**wanted, "slipway_self_approval": True})
+    assert again.ran[0][1]["self_approval"]
+    assert result["summary"].endswith("was approved before at before_traffic; it stays parked until 20:00")
+
+
+def test_a_refused_approval_is_a_failure_and_needs_a_reason_first(
+    variables: dict[str, Any], parked: dict[str, Any]
+) -> None:
+    stand = planning(verb="approve", live={"db1": parked["db1"]})
+    assert stand.run(variables)["error"]["where"] == "slipway_reason"
+    assert stand.ran == []
+    stand.answers["slipway.release.ledger"] = {"failed": True, "msg": "ann has begun this", "error": {"kind": "lease"}}
+    result = stand.run({**variables, "slipway_reason": "looks good"})
+    assert (result["failed"], result["msg"]) == (True, "ann has begun this")
+
+
 def test_a_deployment_never_takes_a_lease_over(variables: dict[str, Any]) -> None:
     running = planning()
     running.run({**variables, "slipway_reason": "forcing is something else"})

@@ -162,3 +162,114 @@ def test_what_a_deployment_took_out_and_a_balancer_keeps_out_is_named():
 def test_before_the_first_deployment_it_says_so():
     nothing = {"ledger": {"uuid": None, "lease": None, "state": {"active": None, "deployments": []}}}
     assert lines(report("shop", {"db1": nothing}))[0] == "shop: no revision is active"
+
+
+def watching(**changes):
+    """The first balancer with this watch, and where the traffic is then."""
+    live = fleet()
+    watch = {"kept": True, "armed": None, "outcome": None, **changes}
+    live["lb1"]["balancer"] = {**BALANCER, "watch": watch}
+    for number, slot in enumerate(("blue", "green")):
+        live["db1"]["ledger"]["state"]["deployments"][number].update(slot=slot)
+    return live
+
+
+ARMED = {
+    "deployment": "d2",
+    "left_seconds": 3600,
+    "judged": [{"name": "errors", "verdict": "pass", "reason": "success"}],
+}
+DONE = {"deployment": "d2", "result": "returned", "reason": "errors: failed once"}
+
+
+def test_an_armed_watch_is_shown_and_is_no_problem():
+    text = "\n".join(lines(report("shop", watching(armed=ARMED))))
+    assert "PROBLEM" not in text
+    assert "3600 s" in text and "errors pass" in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"armed": ARMED, "kept": False}, "nobody keeps the watch on lb1"),
+        (
+            {"armed": ARMED, "outcome": {**DONE, "result": "returning", "refused": "blue is not ready"}},
+            "but the traffic cannot return: blue is not ready",
+        ),
+        (
+            {
+                "armed": {
+                    **ARMED,
+                    "judged": [{"name": "orders", "verdict": "insufficient", "reason": "5 times in a row; no answer"}],
+                }
+            },
+            "cannot judge orders",
+        ),
+    ],
+)
+def test_what_a_watch_cannot_do_is_named(changes, problem):
+    assert problem in "\n".join(lines(report("shop", watching(**changes))))
+
+
+def test_a_returned_deployment_is_not_called_active_and_workers_are_named():
+    live = watching(outcome=DONE)
+    live["db1"]["ledger"]["state"]["deployments"][1]["from"] = {"version": "1.0.0", "revision": "aaaa"}
+    back = {**LIVE, "percents": {"blue": 100, "green": 0}, "stable": "blue"}
+    live["lb1"]["balancer"]["live"] = back
+    slots = copy.deepcopy(SLOTS)
+    slots["green"]["instances"] = {"mailer": {"kind": "worker", "running": True}}
+    slots["blue"]["instances"] = {"mailer": {"kind": "worker", "running": False}}
+    live["app1"]["release"]["slots"] = slots
+    text = "\n".join(lines(report("shop", live)))
+    assert "1.0.0 (revision aaaa) is active in slot blue" in text
+    assert "the watch has returned the traffic of deployment d2 to slot blue (lb1: errors: failed once)" in text
+    assert "app1 runs mailer in the spare slot green" in text
+    live["db1"]["ledger"]["state"]["deployments"][1]["result"] = "returned"
+    live["db1"]["ledger"]["state"]["active"] = {"slot": "blue", "revision": "aaaa", "version": "1.0.0"}
+    assert "the watch has returned" not in "\n".join(lines(report("shop", live))), "a run has recorded it"
+
+
+PARKED = {
+    "stage": "canary at 10 %",
+    "holder": "ann@pc",
+    "since": "2026-11-21T07:30:00Z",
+    "waits_for": "until it is approved (approve.yml)",
+}
+GIVEN = {"stage": "before_traffic", "operator": "bob@pc", "reason": "seen", "given": "2026-11-21T07:20:00Z"}
+
+
+def parked(waits_for: str) -> dict:
+    unfinished = {
+        "deployment": "d3",
+        "plan": {"to": {"version": "1.2.0"}},
+        "parked": {**PARKED, "waits_for": waits_for},
+        "approvals": [GIVEN],
+    }
+    return fleet(db1={"ledger": {**FLEET["db1"]["ledger"], "unfinished": unfinished}})
+
+
+@pytest.mark.parametrize(
+    ("waits_for", "said"),
+    [
+        ("until it is approved (approve.yml)", "until it is approved (approve.yml)"),
+        ("", "and may go on: run the same deployment again"),
+    ],
+)
+def test_what_is_parked_is_shown_with_who_approved_and_is_no_problem(waits_for, said):
+    made = report("shop", parked(waits_for))
+    assert made["problems"] == []
+    assert made["ledger"]["parked"]["approvals"] == [GIVEN]
+    assert lines(made)[-2:] == [
+        f"deployment d3 of 1.2.0 is parked at canary at 10 % since 2026-11-21T07:30:00Z (ann@pc), {said}",
+        "approved at before_traffic by bob@pc on 2026-11-21T07:20:00Z: seen",
+    ]
+
+
+def test_what_is_parked_and_has_lost_its_traffic_is_a_problem():
+    live = parked("until it is approved (approve.yml)")
+    outcome = {"deployment": "d3", "result": "returned", "reason": "errors: 9 % of 200"}
+    live["lb1"]["balancer"]["watch"] = {"outcome": outcome, "armed": None, "kept": True}
+    (problem,) = report("shop", live)["problems"]
+    assert "the parked deployment d3 (lb1: errors: 9 % of 200): run the same again, which goes back" in problem
+    live["lb1"]["balancer"]["watch"]["outcome"] = {**outcome, "deployment": "d0"}
+    assert report("shop", live)["problems"] == []

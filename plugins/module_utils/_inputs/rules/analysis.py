@@ -15,6 +15,7 @@ from ..._checks.metrics import needed, step_metrics
 from ..._common.errors import InputError
 from ..edge import Unconvertible, convert_options
 from .base import A_DAY, BACKWARDS, Context, problem
+from .timing import IN_BATCHES
 
 
 def analysis(values: dict[str, Any], context: Context) -> Iterator[InputError]:
@@ -28,12 +29,27 @@ def analysis(values: dict[str, Any], context: Context) -> Iterator[InputError]:
             yield from _judged(where, metric, values["slipway_rollout"], _shared(watched), context.verb)
         else:
             yield from _metric(where, metric, watched)
-    if metrics and not watched and context.verb not in BACKWARDS:
+    if metrics and not watched and not _watched_after(values) and context.verb not in BACKWARDS:
         yield problem(
             "no step is watched, so nothing would be measured",
             "slipway_analysis",
-            "set slipway_bake, slipway_batch_pause, or the pause of a step in slipway_canary_steps",
+            "set slipway_bake, slipway_watch, slipway_batch_pause, or the pause of a step in slipway_canary_steps",
         )
+
+
+def _watched_after(values: dict[str, Any]) -> bool:
+    """Whether the watch after the run measures any of them; it has one slot, and so nobody to compare it with."""
+    if values["slipway_rollout"] in IN_BATCHES or not values["slipway_watch"].get("seconds", 1):
+        return False
+    return any(metric.get("type") and not _alone(metric).get("skip") for metric in values["slipway_analysis"])
+
+
+def _alone(metric: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        step = {"name": "watch", "percents": {"blue": 0, "green": 100}, "seconds": A_DAY}
+        return step_metrics([metric], {"app": "app", "slot": "green", "stable_slot": "blue"}, step, "deployment")[0]
+    except (ValueError, InputError):
+        return {}
 
 
 def _watched(values: dict[str, Any], verb: str) -> dict[str, int]:

@@ -15,10 +15,11 @@ from ..._common.errors import InputError
 APP = re.compile(r"[a-z][a-z0-9-]{0,30}")
 VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._+~-]{0,63}")
 USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
-BACKWARDS = ("rollback", "abort", "release_lease")
+BACKWARDS = ("rollback", "abort", "approve", "release_lease")
 ROLLBACK_WORDS = ("previous", "latest_good")
 A_DAY = 86400
 LONGEST_PAUSE = 7 * A_DAY
+LONGEST_PARK = 6 * A_DAY
 BALANCER_PORTS = ("slipway_agent_port", "slipway_status_port", "slipway_balancer_port", "slipway_preview_port")
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from ..._common.errors import InputError
 from ..batches import SIZE
-from .base import LONGEST_PAUSE, Context, problem
+from ..spec import APPROVAL_POINTS
+from .base import LONGEST_PARK, LONGEST_PAUSE, Context, problem
 
 
 def canary_steps(values: dict[str, Any], context: Context) -> Iterator[InputError]:
@@ -26,7 +27,20 @@ def canary_steps(values: dict[str, Any], context: Context) -> Iterator[InputErro
             )
         if not 0 <= step["pause"] <= LONGEST_PAUSE:
             yield problem(f"pause {step['pause']} is out of range", where, f"use 0 to {LONGEST_PAUSE} seconds")
+        if not 0 <= step.get("park", 0) <= LONGEST_PARK:
+            yield problem(f"park {step['park']} is out of range", where, f"use 0 to {LONGEST_PARK} seconds")
         before = step["percent"]
+
+
+def approvals(values: dict[str, Any], context: Context) -> Iterator[InputError]:
+    """Each is a point that every rollout comes to."""
+    for index, point in enumerate(values["slipway_approvals"]):
+        if point not in APPROVAL_POINTS:
+            yield problem(
+                f"{point!r} is no point of an approval",
+                f"slipway_approvals[{index}]",
+                f"use {' or '.join(APPROVAL_POINTS)}; a step of a canary has its own, approval: true",
+            )
 
 
 def batches(values: dict[str, Any], context: Context) -> Iterator[InputError]:

@@ -12,7 +12,7 @@ from ..._common.errors import InputError
 from ..spec import SKIPPABLE
 from .base import VERSION, Context, problem
 
-REASONED = ("abort", "release_lease")
+REASONED = ("abort", "approve", "release_lease")
 
 
 def rollback_to(values: dict[str, Any], context: Context) -> Iterator[InputError]:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from . import analysis, checks, components, fleet, hooks, release, rollout, run, timing
+from . import analysis, checks, components, fleet, hooks, release, rollout, run, timing, watch
 from .base import BALANCER_PORTS, Rule
 
 RULES = (
@@ -47,6 +47,7 @@ RULES = (
         timing.lease,
     ),
     Rule(("slipway_canary_steps",), rollout.canary_steps),
+    Rule(("slipway_approvals",), rollout.approvals),
     Rule(("slipway_batches",), rollout.batches),
     Rule(
         (
@@ -55,6 +56,7 @@ RULES = (
             "slipway_batch_pause",
             "slipway_canary_steps",
             "slipway_rollout",
+            "slipway_watch",
         ),
         analysis.analysis,
     ),
@@ -64,5 +66,7 @@ RULES = (
     Rule(("slipway_skip", "slipway_reason", "slipway_force", "slipway_adopt_ledger"), run.reasons),
     Rule(("slipway_smoke_checks",), checks.smoke_checks),
     Rule(("slipway_hooks",), hooks.hooks),
+    Rule(("slipway_hooks",), watch.hooks_on_return),
+    Rule(("slipway_watch",), watch.watch),
     Rule(("slipway_virtual_address",), fleet.virtual_address),
 )

@@ -1,0 +1,31 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The watch after a deployment, and what an earlier one has returned. Touches nothing.
+
+There is a watch only where another revision stays warm that the traffic could return to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .._inputs.validate import Inputs
+from .fleet import Fleet
+from .rollout import Batch, Course
+
+
+def planned(
+    inputs: Inputs, fleet: Fleet, course: Course, active: Mapping[str, Any] | None, batches: Sequence[Batch]
+) -> dict[str, Any]:
+    """What the plan says of it; nothing where nobody watches and nothing was returned."""
+    made: dict[str, Any] = {"returned": dict(fleet.returned)} if fleet.returned else {}
+    if is_possible(inputs) and course.slot != course.stable_slot and active and not batches:
+        made["watch"] = {**inputs.watch, "return_to": course.percents_before}
+    return made
+
+
+def is_possible(inputs: Inputs) -> bool:
+    """Whether what is asked for may end with a watch."""
+    return inputs.verb == "deploy" and inputs.watch["seconds"] > 0

@@ -1,0 +1,143 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""When a deployment ends with a watch, and what the next plan makes of a deployment whose traffic it has returned."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, StateError
+from ansible_collections.slipway.release.plugins.module_utils._plan.planner import Planned, plan
+
+from tests.unit.plan.made import APPLICATIONS, BALANCERS, document, fleet_of, identifier, inputs_for, proven
+
+SQL = {"name": "orders", "type": "sql", "dsn": "dbname=shop", "query": "SELECT 1", "failure_condition": "result < 1"}
+DEFAULTS = {"seconds": 86400, "interval": 10, "failures": 3, "window": 600, "on_error": "keep"}
+
+
+def planned(version: str, live: dict[str, Any], **changes: Any) -> Planned:
+    inputs = inputs_for(version, **changes)
+    return plan(inputs, document(version) if inputs.verb == "deploy" else None, live)
+
+
+def returned(result: str = "returned", *, followed_by: str | None = "followed") -> dict[str, Any]:
+    """1.1 was active in green, and the watch has returned the traffic to 1.0 in blue."""
+    live = fleet_of("1.0", "1.1", history=(proven("1.0"), {**proven("1.1"), "deployment": "d2"}))
+    for host, what in zip(BALANCERS, (result, followed_by)):
+        outcome = {
+            "deployment": "d2",
+            "result": what,
+            "reason": f"errors on {host}",
+            "peer": "" if host == "lb1" else "x",
+        }
+        live[host]["balancer"]["watch"] = {"outcome": outcome if what else None, "can_ask": [], "kept": True}
+    state = live["db1"]["ledger"]["state"]
+    to = {"revision": identifier("1.1"), "version": "1.1"}
+    state["active"] = {"slot": "green", **to}
+    origin = {"revision": identifier("1.0"), "version": "1.0"}
+    state["deployments"] = [{"id": "d2", "result": "active", "slot": "green", "to": to, "from": origin}]
+    for host in APPLICATIONS:
+        slots = live[host]["release"]["slots"]
+        slots["blue"]["instances"]["mailer"]["running"] = False
+        slots["green"]["instances"]["mailer"]["running"] = True
+    return live
+
+
+def test_a_switch_ends_with_a_watch_that_returns_to_where_the_traffic_was() -> None:
+    made = planned("1.1", fleet_of("1.0", None)).plan
+    assert made["watch"] == {**DEFAULTS, "return_to": {"blue": 100, "green": 0}}
+    assert "returned" not in made
+
+
+@pytest.mark.parametrize(
+    ("live", "changes"),
+    [
+        (fleet_of("1.0", None), {"watch": {"seconds": 0}}),
+        (fleet_of(None, None), {}),
+        (fleet_of("1.0", None), {"rollout": "rolling"}),
+        (fleet_of("1.0", None), {"rollout": "simple"}),
+        (fleet_of("1.1", "1.0"), {}),
+        (fleet_of("1.1", "1.0", history=(proven("1.0"), proven("1.1"))), {"verb": "rollback"}),
+    ],
+)
+def test_without_another_revision_that_stays_warm_there_is_none(live: dict[str, Any], changes: dict[str, Any]) -> None:
+    assert "watch" not in planned("1.1", live, **changes).plan
+
+
+@pytest.mark.parametrize("only", [True, False])
+def test_what_was_returned_is_recorded_and_the_next_version_goes_over_it(only: bool) -> None:
+    live = returned(followed_by=None if only else "followed")
+    found = planned("1.2", live)
+    assert (found.returned, found.plan["returned"]["reason"]) == ("d2", "errors on lb1")
+    assert (found.plan["from"]["version"], found.plan["slot"], found.plan["stable_slot"]) == ("1.0", "green", "blue")
+    assert found.plan["rollback_target"]["version"] == "1.0"
+
+
+def test_the_version_that_serves_again_is_made_active_with_its_workers() -> None:
+    found = planned("1.0", returned())
+    assert (found.plan["changes"], found.plan["slot"], found.returned) == (True, "blue", "d2")
+    assert found.plan["starts"] == dict.fromkeys(APPLICATIONS, ["mailer"])
+    assert found.plan["hosts"] == dict.fromkeys(APPLICATIONS, {"place": False})
+    assert "watch" not in found.plan
+
+
+def test_the_version_that_was_returned_is_placed_anew_when_it_is_wanted_all_the_same() -> None:
+    found = planned("1.1", returned())
+    assert found.plan["hosts"] == dict.fromkeys(APPLICATIONS, {"place": True})
+
+
+@pytest.mark.parametrize("to", ["previous", "latest_good", "1.1"])
+def test_it_is_no_target_of_a_rollback(to: str) -> None:
+    with pytest.raises((InputError, StateError)) as caught:
+        planned("1.0", returned(), verb="rollback", rollback_to=to)
+    assert "slipway_rollback_to" in caught.value.message()
+
+
+def test_nor_is_it_after_the_ledger_has_recorded_it() -> None:
+    live = returned()
+    live["db1"]["ledger"]["state"]["deployments"][0]["result"] = "returned"
+    live["db1"]["ledger"]["state"]["proven"][-1]["good"] = False
+    found = planned("1.1", live)
+    assert (found.returned, found.plan["hosts"]) == ("", dict.fromkeys(APPLICATIONS, {"place": True}))
+    with pytest.raises(StateError):
+        planned("1.0", live, verb="rollback", rollback_to="1.1")
+
+
+@pytest.mark.parametrize("result", ["ended", "returning", "overtaken"])
+def test_any_other_end_of_a_watch_means_nothing(result: str) -> None:
+    assert planned("1.2", returned(result, followed_by=result)).returned == ""
+
+
+def test_an_unfinished_deployment_that_was_returned_is_not_resumed() -> None:
+    before = planned("1.1", fleet_of("1.0", "1.1"))
+    live = returned()
+    live["db1"]["ledger"]["state"]["deployments"] = []
+    live["db1"]["ledger"]["unfinished"] = {
+        "deployment": "d2",
+        "digest": before.digest,
+        "began": "2026-11-21T07:30:00Z",
+        "committed": ["place", "gate", "switch"],
+        "plan": before.plan,
+    }
+    found = planned("1.1", live)
+    assert (found.resume, found.abandon, found.abandon_as, found.returned) == ("", "d2", "returned", "")
+    assert found.digest != before.digest, "the ledger resumes what has the same digest"
+
+
+@pytest.mark.parametrize(("can_ask", "refused"), [([], True), (["psycopg2"], False)])
+def test_a_source_that_a_balancer_cannot_ask_is_refused_before_anything_is_touched(
+    can_ask: list[str], refused: bool
+) -> None:
+    live = fleet_of("1.0", None)
+    live["lb1"]["balancer"]["watch"] = {"can_ask": ["psycopg2"], "kept": True}
+    live["lb2"]["balancer"]["watch"] = {"can_ask": can_ask, "kept": True}
+    if not refused:
+        assert planned("1.1", live, analysis=[SQL]).plan["watch"]
+        return
+    with pytest.raises(StateError) as caught:
+        planned("1.1", live, analysis=[SQL])
+    assert "lb2" in caught.value.message()
+    assert "python3-psycopg2" in caught.value.message()
+    assert "watch" not in planned("1.1", live, analysis=[SQL], bake=10, watch={"seconds": 0}).plan
