@@ -35,6 +35,7 @@ class Change:
     :param stable: the slot to fall back to.
     :param lease_seconds: arm the return of traffic in that many seconds, or re-arm it.
     :param return_to: slot percents to return to; all to the stable slot when omitted.
+    :param override: lead matched requests to the slot that is not stable, as long as the lease runs; or no longer.
     :param settle: disarm the return of traffic; the stable slot must have all of it.
     :param return_expired: carry out the armed return if its time has come, otherwise change nothing (agent only).
     :param force: do not ask whether instances are ready, and settle at any percents.
@@ -49,6 +50,7 @@ class Change:
     stable: str | None = None
     lease_seconds: int = 0
     return_to: dict[str, int] | None = None
+    override: bool | None = None
     settle: bool = False
     return_expired: bool = False
     force: bool = False
@@ -70,6 +72,13 @@ class Change:
         _require(self.return_to is None or self.lease_seconds > 0, "return_to", "needs lease_seconds")
         _require(self.lease_seconds == 0 or token > 0, "lease_seconds", "needs the token of a deployment")
         _require(self.lease_seconds == 0 or not self.settle, "lease_seconds", "arms what settle disarms")
+        _require(not (self.override and self.settle), "override", "is closed by settle")
+        if self.override and not config.match:
+            raise StateError(
+                "this balancer matches no requests, so the override leads none anywhere",
+                where=f"application {config.app}",
+                remedy="set slipway_canary_match and run site.yml",
+            )
 
 
 @dataclass(frozen=True)
@@ -270,8 +279,9 @@ def wanted_state(
     percents = change.percents or recorded.percents
     stable = recorded.stable if change.initial else change.stable or recorded.stable
     lease = recorded.lease
+    override = recorded.override if change.override is None else change.override
     if change.return_expired and lease and lease.expired(surroundings.now_ms(), surroundings.boot_id()):
-        percents, lease = lease.return_to, None
+        percents, lease, override = lease.return_to, None, False
     if change.lease_seconds:
         deadline = surroundings.now_ms() + change.lease_seconds * 1000
         lease = Lease(token, deadline, surroundings.boot_id(), change.return_to or whole(stable))
@@ -281,9 +291,10 @@ def wanted_state(
             "settle",
             f"would leave the stable slot {stable} with {percents[stable]} % and nobody to return the traffic",
         )
-        lease = None
+        lease, override = None, False
     elif change.percents is not None and lease and token > lease.token:
-        lease = None
+        lease, override = None, False
+    _require(not change.override or lease is not None, "override", "needs lease_seconds, which it ends with")
     down = {name for name in recorded.down if change.down.get(name, True)}
     down |= {name for name, dead in change.down.items() if dead}
     return replace(
@@ -291,6 +302,7 @@ def wanted_state(
         percents=percents,
         stable=stable,
         lease=lease,
+        override=override,
         servers={**recorded.servers, **change.servers},
         down=tuple(down),
     )

@@ -45,8 +45,25 @@ HEALTH: dict[str, Any] = {
 }
 
 CANARY_STEP: dict[str, Any] = {
-    "percent": {"type": "int", "required": True, "units": "percent", "description": "Share of the traffic, 1 to 99."},
+    "percent": {
+        "type": "int",
+        "required": True,
+        "units": "percent",
+        "description": "Share of the traffic, 1 to 99; the first step may have C(0), which only requests that "
+        "O(slipway_canary_match) names reach.",
+    },
     "pause": {"type": "int", "default": 0, "units": "seconds", "description": "How long the step is watched."},
+}
+
+CANARY_MATCH: dict[str, Any] = {
+    "header": {"type": "str", "default": "", "description": "Name of a header. Either this or C(cookie)."},
+    "cookie": {"type": "str", "default": "", "description": "Name of a cookie."},
+    "values": {
+        "type": "list",
+        "elements": "str",
+        "required": True,
+        "description": "The whole value must be one of these, in exactly this spelling.",
+    },
 }
 
 LOSS_BUDGET: dict[str, Any] = {
@@ -233,6 +250,14 @@ SPEC: dict[str, dict[str, Any]] = {
         "default": [{"percent": 10, "pause": 300}, {"percent": 25, "pause": 300}, {"percent": 50, "pause": 600}],
         "options": CANARY_STEP,
         "description": "Shares of the traffic that the C(canary) gets one after the other; all of it follows.",
+    },
+    "slipway_canary_match": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": CANARY_MATCH,
+        "description": "Requests of testers and of user segments, which reach the C(canary) in every step, whatever its "
+        "share; a request that one entry matches. site.yml writes them into the balancers.",
     },
     "slipway_analysis": {
         "type": "list",

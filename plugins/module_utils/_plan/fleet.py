@@ -72,6 +72,7 @@ class BalancerView:
     """One balancer host.
 
     :param out: instances that are drained or in quarantine.
+    :param match: what it takes for requests of testers and user segments.
     """
 
     name: str
@@ -84,6 +85,7 @@ class BalancerView:
     open: bool
     instances: frozenset[str]
     out: frozenset[str]
+    match: list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -309,6 +311,7 @@ def _balancer(host: str, facts: Mapping[str, Any]) -> BalancerView:
         open=(facts.get("live") or {}).get("open", True),
         instances=frozenset(facts["instances"]),
         out=frozenset(recorded.get("servers", {})),
+        match=list(facts.get("match", [])),
     )
 
 

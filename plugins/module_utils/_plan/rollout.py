@@ -82,6 +82,10 @@ class Rollout(ABC):
         """
         return []
 
+    def override(self, course: Course, inputs: Inputs) -> bool:
+        """Whether matched requests reach the new revision from the first step on, whatever its share."""
+        return False
+
     @abstractmethod
     def stages(self, course: Course, inputs: Inputs, handover: list[str]) -> list[dict[str, Any]]:
         """The stages that lead there, in order; none when there is nothing to do."""
