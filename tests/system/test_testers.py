@@ -28,7 +28,9 @@ def overridden(fleet: Fleet) -> set[bool]:
 def require_testers_alone(fleet: Fleet, old: str, new: str) -> None:
     """Testers reach the new version, users the old one, and no percent has moved."""
     stable = fleet.active()["slot"]
-    assert {host: fleet.percents(host) for host in BALANCERS} == dict.fromkeys(BALANCERS, {stable: 100, OTHER[stable]: 0})
+    assert {host: fleet.percents(host) for host in BALANCERS} == dict.fromkeys(
+        BALANCERS, {stable: 100, OTHER[stable]: 0}
+    )
     assert (answered(fleet, TESTER), answered(fleet, "X-Canary: never")) == ({new}, {old})
     assert overridden(fleet) == {True}
 

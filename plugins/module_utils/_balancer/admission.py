@@ -73,7 +73,9 @@ def admission(
     percents = live.percents if live else recorded.percents
     opens = wanted.override and not (live.override if live else recorded.override)
     gaining = [
-        slot for slot in SLOTS if wanted.percents[slot] > percents[slot] or (opens and slot == other_slot(wanted.stable))
+        slot
+        for slot in SLOTS
+        if wanted.percents[slot] > percents[slot] or (opens and slot == other_slot(wanted.stable))
     ]
     returning = [
         name

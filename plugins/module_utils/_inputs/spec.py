@@ -256,8 +256,8 @@ SPEC: dict[str, dict[str, Any]] = {
         "elements": "dict",
         "default": [],
         "options": CANARY_MATCH,
-        "description": "Requests of testers and of user segments, which reach the C(canary) in every step, whatever its "
-        "share; a request that one entry matches. site.yml writes them into the balancers.",
+        "description": "Requests of testers and user segments, which reach the C(canary) in every step, whatever its "
+        "share; one entry that matches is enough. site.yml writes them into the balancers.",
     },
     "slipway_analysis": {
         "type": "list",

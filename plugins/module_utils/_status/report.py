@@ -194,10 +194,7 @@ def _balancer_row(host: str, balancer: Mapping[str, Any]) -> tuple[str, ...]:
     percents = balancer["percents"] or {}
     overriding = "" if not balancer["override"] else {"blue": "green", "green": "blue"}[balancer["stable"]]
     taking = [
-        name
-        for slot, names in balancer["usable"].items()
-        if percents.get(slot) or slot == overriding
-        for name in names
+        name for slot, names in balancer["usable"].items() if percents.get(slot) or slot == overriding for name in names
     ]
     return (
         host,

@@ -278,9 +278,7 @@ def runtime(path: str, command: str) -> str:
     return received.decode()
 
 
-def ask(
-    path: str = "/plain", port: int = PORT, cookie: str = "", header: str = ""
-) -> tuple[int, str, dict[str, str]]:
+def ask(path: str = "/plain", port: int = PORT, cookie: str = "", header: str = "") -> tuple[int, str, dict[str, str]]:
     """One request on a new connection: status, body and headers (names in small letters)."""
     lines = [f"Cookie: {cookie}"] if cookie else []
     lines += [header] if header else []

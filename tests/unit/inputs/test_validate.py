@@ -120,7 +120,12 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
     ("a batch of nobody", {"slipway_batches": [1, "0%"]}, "slipway_batches[1]", "1% to 100%"),
     ("a batch of a word", {"slipway_batches": ["half"]}, "slipway_batches[0]", "a number of hosts"),
     ("an endless batch pause", {"slipway_batch_pause": 10**8}, "slipway_batch_pause", "use 0 to"),
-    ("a step of nobody", {"slipway_canary_steps": [{"percent": 0}]}, "slipway_canary_steps[0]", "set slipway_canary_match"),
+    (
+        "a step of nobody",
+        {"slipway_canary_steps": [{"percent": 0}]},
+        "slipway_canary_steps[0]",
+        "set slipway_canary_match",
+    ),
     (
         "a step of testers alone after others",
         {"slipway_canary_match": TESTERS, "slipway_canary_steps": [{"percent": 5}, {"percent": 0}]},

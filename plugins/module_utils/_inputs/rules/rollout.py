@@ -42,7 +42,9 @@ def canary_match(values: dict[str, Any], context: Context) -> Iterator[InputErro
         where = f"slipway_canary_match[{index}]"
         by = [name for name in MATCHED_BY if match[name]]
         if len(by) != 1:
-            yield problem(f"it names {' and '.join(by) or 'neither a header nor a cookie'}", where, "name one of the two")
+            yield problem(
+                f"it names {' and '.join(by) or 'neither a header nor a cookie'}", where, "name one of the two"
+            )
         for name in by:
             if not STICKY_NAME[name].fullmatch(match[name]):
                 joint = {"cookie": "_", "header": "-"}[name]
