@@ -162,3 +162,12 @@ def test_what_a_deployment_took_out_and_a_balancer_keeps_out_is_named():
 def test_before_the_first_deployment_it_says_so():
     nothing = {"ledger": {"uuid": None, "lease": None, "state": {"active": None, "deployments": []}}}
     assert lines(report("shop", {"db1": nothing}))[0] == "shop: no revision is active"
+
+
+def test_instances_that_only_testers_reach_are_among_those_that_take_traffic():
+    def taking(**live):
+        text = lines(report("shop", fleet(lb1={"balancer": {**BALANCER, "live": {**LIVE, **live}}})))
+        return next(line for line in text if line.startswith("lb1 "))
+
+    assert "blue-app1" in taking(override=True) and "green-app1" in taking(override=True)
+    assert "blue-app1" not in taking()
