@@ -42,7 +42,7 @@ UNMATCHED = (
     "X-User-Segment: staffxit",
     "X-User-Segment: 1",
     "X-Canary: never",
-    "X-Canary;",
+    "X-Canary: ",
     "X-Other: beta",
     "Cookie: canary=10",
     "Cookie: canary=",

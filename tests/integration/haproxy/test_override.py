@@ -39,6 +39,7 @@ def tested(own: Host) -> Iterator[Host]:
     host.install()
     wait_until(lambda: up(host) >= {*GREEN}, 10, "the canary is up")
     yield host
+    (host.balancer.directory / "barred").unlink(missing_ok=True)
     host.reset()
 
 
