@@ -28,7 +28,8 @@ GATE_KEY = "gate"
 OPEN = "open"
 CLOSED = "closed"
 
-_ROUTE = re.compile(r"([0-9]+):([0-9]+):({0})(?::({0}))?".format("|".join(SLOTS)))
+_SLOT = "|".join(SLOTS)
+_ROUTE = re.compile(rf"([0-9]+):([0-9]+):({_SLOT})(?::({_SLOT}))?")
 _BUCKETS_A_PERCENT = BUCKETS // 100
 _SERVERS_HEADER = (
     "1\n"
