@@ -62,6 +62,7 @@ recorded:
     servers: {}
     down: []
     lease: null
+    override: false
 live:
   description: What the running balancer does, nothing when it could not be read.
   returned: success
@@ -72,6 +73,7 @@ live:
     percents: {blue: 0, green: 100}
     usable: {blue: [blue-app1], green: [green-app1]}
     open: true
+    override: false
 consistent:
   description: Whether the running balancer does what is recorded.
   returned: success
@@ -87,6 +89,12 @@ instances:
   returned: success
   type: dict
   sample: {green-app1: {usable: true, connections: 3}}
+match:
+  description: What marks a request as a tester's or as one of a user segment, as this balancer was set up.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{header: X-User-Segment, values: [beta, staff]}]
 open:
   description: Whether this balancer serves.
   returned: success

@@ -83,6 +83,27 @@ options:
             description: Name of the cookie or the header.
             type: str
             default: ""
+      match:
+        description:
+          - What marks a request as a tester's or as one of a user segment; one entry is enough.
+          - Such requests go to the slot that is not stable while M(slipway.release.lb_switch) has opened the override.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          header:
+            description: Name of a header. Either this or O(config.match[].cookie).
+            type: str
+            default: ""
+          cookie:
+            description: Name of a cookie.
+            type: str
+            default: ""
+          values:
+            description: The whole value must be one of these, in exactly this spelling.
+            type: list
+            elements: str
+            required: true
       health:
         description: How an instance is asked whether it is ready.
         type: dict
@@ -218,6 +239,11 @@ STICKY: dict[str, dict[str, Any]] = {
     "by": {"type": "str", "required": True, "choices": ["cookie", "header", "address", "request"]},
     "name": {"type": "str", "default": ""},
 }
+MATCH: dict[str, dict[str, Any]] = {
+    "header": {"type": "str", "default": ""},
+    "cookie": {"type": "str", "default": ""},
+    "values": {"type": "list", "elements": "str", "required": True},
+}
 HEALTH: dict[str, dict[str, Any]] = {
     "path": {"type": "str", "default": "/health/ready"},
     "interval": {"type": "int", "default": 1},
@@ -240,6 +266,7 @@ CONFIG: dict[str, dict[str, Any]] = {
     "preview_port": {"type": "int", "default": 8480},
     "server_names": {"type": "list", "elements": "str", "default": ["_"]},
     "sticky": {"type": "dict", "options": STICKY},
+    "match": {"type": "list", "elements": "dict", "default": [], "options": MATCH},
     "health": {"type": "dict", "options": HEALTH},
     "agent": {"type": "dict", "options": AGENT},
     "status_port": {"type": "int", "default": 8471},

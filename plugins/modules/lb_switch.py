@@ -72,6 +72,13 @@ options:
   return_to:
     description: Slot percents that the traffic returns to. All of it to the stable slot when omitted.
     type: dict
+  override:
+    description:
+      - Lead requests that the balancer's configuration matches, those of testers and user segments, to the slot that is
+        not O(stable), whatever the percents; or no longer.
+      - Where that slot has no usable instance they go where everyone goes.
+      - It ends with the lease, which is needed to open it, and with O(settle=true). Left as it is when omitted.
+    type: bool
   settle:
     description: Disarm the return of traffic. The stable slot must have all of it then, unless O(force=true).
     type: bool
@@ -257,6 +264,13 @@ EXAMPLES = r"""
       return_to: {blue: 100, green: 0}
       seconds: 86400
       checks: '[{"name": "public", "type": "http", "url": "http://127.0.0.1/health/ready"}]'
+- name: Let testers and user segments alone reach it
+  slipway.release.lb_switch:
+    app: shop
+    token: 12
+    percents: {blue: 100, green: 0}
+    override: true
+    lease_seconds: 300
 
 - name: Take one server out and wait for its requests
   slipway.release.lb_switch:
@@ -285,6 +299,7 @@ after:
     servers: {}
     down: []
     lease: {token: 12, deadline_ms: 123456789, boot_id: 5d0cb1c7-21, return_to: {blue: 100, green: 0}}
+    override: false
 live:
   description: What the running balancer does, read from it.
   returned: success
@@ -295,6 +310,7 @@ live:
     percents: {blue: 0, green: 100}
     usable: {blue: [blue-app1], green: [green-app1]}
     open: true
+    override: false
 verified:
   description: Whether the running balancer was read back and does what RV(after) says.
   returned: success
@@ -366,6 +382,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "stable": {"type": "str", "choices": ["blue", "green"]},
     "lease_seconds": {"type": "int", "default": 0},
     "return_to": {"type": "dict"},
+    "override": {"type": "bool"},
     "settle": {"type": "bool", "default": False},
     "hold": {"type": "bool", "default": False},
     "watch": {
@@ -402,7 +419,10 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "initial": {"type": "bool", "default": False},
     "open": {"type": "bool"},
 }
-CHANGE = ("percents", "servers", "stable", "lease_seconds", "return_to", "settle", "hold", "force", "initial", "open")
+CHANGE = (
+    *("percents", "servers", "stable", "lease_seconds", "return_to", "override", "settle", "hold"),
+    *("force", "initial", "open"),
+)
 
 
 def main() -> None:

@@ -223,12 +223,12 @@ class Fleet:
                 found.add(json.load(answer)["host"])
         return found
 
-    def version_at(self, address: str) -> str:
-        """The version that answers one request on a new connection."""
+    def version_at(self, address: str, header: str = "X-Nothing: special") -> str:
+        """The version that answers one request with a header, on a new connection."""
         command = ["curl", "--silent", "--max-time", "5", "--output", "/dev/null", "--write-out"]
         form = "%{http_code} %header{x-slipway-release}"
         answer = subprocess.run(
-            [*command, form, f"{address}/plain"], capture_output=True, text=True, check=False
+            [*command, form, "--header", header, f"{address}/plain"], capture_output=True, text=True, check=False
         ).stdout
         status, _gap, version = answer.partition(" ")
         return version if status == "200" else f"status {status}"

@@ -70,23 +70,27 @@ class Tally:
 
 
 def watched(config: BalancerConfig, state: State) -> list[str]:
-    """The instances to ask: those that nobody took out, in slots that take traffic."""
-    return [name for slot in SLOTS if state.percents[slot] for name in state.admitted(config, slot)]
+    """The instances to ask: those that nobody took out, in slots that requests are led to."""
+    return [name for slot in SLOTS if state.reaches(slot) for name in state.admitted(config, slot)]
 
 
 def verdicts(config: BalancerConfig, state: State, tally: Tally) -> tuple[dict[str, bool], list[str]]:
-    """Which instances to mark dead or alive, and which dead ones to keep because a slot has no other."""
+    """Which instances to mark dead or alive, and which dead ones to keep because a slot has no other.
+
+    Of the slot that the override leads to none is kept: matched requests then go where everyone goes.
+    """
     marks: dict[str, bool] = {}
     kept: list[str] = []
     for slot in SLOTS:
         names = [name for name in state.admitted(config, slot) if name in watched(config, state)]
         back = {name for name in names if name in state.down and tally.risen(name)}
         usable = {name for name in names if name not in state.down} | back
+        least = 0 if state.override and slot != state.stable else 1
         marks.update(dict.fromkeys(back, False))
         for name in names:
             if name not in usable or not tally.fallen(name):
                 continue
-            if len(usable) > 1:
+            if len(usable) > least:
                 usable.remove(name)
                 marks[name] = True
             else:

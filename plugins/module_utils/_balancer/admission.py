@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from .._common.errors import StateError
 from .base import Live
-from .config import SLOTS, BalancerConfig
+from .config import SLOTS, BalancerConfig, other_slot
 from .state import State
 
 
@@ -21,7 +21,7 @@ from .state import State
 class Admission:
     """The instances that would get traffic which they do not get now.
 
-    :param gaining: all admitted instances of slots whose percent rises.
+    :param gaining: all admitted instances of slots whose percent rises, or that the override opens.
     :param returning: instances coming back, or added, to a slot that serves already.
     :param named: those the operator asked for by name.
     :param stable: the slot to fall back to, before the change.
@@ -71,11 +71,16 @@ def admission(
     :param live: what the balancer does; where that cannot be read, ``recorded`` stands in for the percents.
     """
     percents = live.percents if live else recorded.percents
-    gaining = [slot for slot in SLOTS if wanted.percents[slot] > percents[slot]]
+    opens = wanted.override and not (live.override if live else recorded.override)
+    gaining = [
+        slot
+        for slot in SLOTS
+        if wanted.percents[slot] > percents[slot] or (opens and slot == other_slot(wanted.stable))
+    ]
     returning = [
         name
         for slot in SLOTS
-        if live and wanted.percents[slot] and slot not in gaining
+        if live and wanted.reaches(slot) and slot not in gaining
         for name in wanted.usable(config, slot)
         if name not in live.usable[slot]
     ]
@@ -113,11 +118,11 @@ class Departure:
 
 
 def departures(config: BalancerConfig, recorded: State, wanted: State) -> list[Departure]:
-    """What leaves the slots that have traffic afterwards."""
+    """What leaves the slots that get requests afterwards."""
     found = []
     for slot in SLOTS:
         staying = wanted.admitted(config, slot)
         leaving = tuple(name for name in recorded.admitted(config, slot) if name not in staying)
-        if wanted.percents[slot] and leaving and staying:
+        if wanted.reaches(slot) and leaving and staying:
             found.append(Departure(slot, leaving, staying))
     return found

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .config import SLOTS, BalancerConfig
+from .config import SLOTS, BalancerConfig, other_slot
 from .state import State
 
 BUCKETS = 1000
@@ -44,3 +44,10 @@ def assignment(config: BalancerConfig, state: State) -> tuple[str, ...]:
     usable = {slot: state.usable(config, slot) for slot in SLOTS}
     slots = [slot_of_bucket(bucket, state.percents) for bucket in range(BUCKETS)]
     return tuple(instance_of_bucket(bucket, instances[slot], usable[slot]) for bucket, slot in enumerate(slots))
+
+
+def overriding_assignment(config: BalancerConfig, state: State) -> tuple[str, ...]:
+    """The instance of every bucket for matched requests; empty when these go where everyone goes."""
+    usable = state.overriding(config)
+    instances = config.instances(other_slot(state.stable))
+    return tuple(instance_of_bucket(bucket, instances, usable) for bucket in range(BUCKETS)) if usable else ()

@@ -38,6 +38,7 @@ class Live:
     :param usable: instances per slot that were neither taken out nor found dead by the health watch, in the order
         of ``BalancerConfig.instances``; what a provider's own health checks found is not in it.
     :param open: whether this balancer serves at all.
+    :param override: whether matched requests are led to the slot that is not stable while that has a usable instance.
     """
 
     generation: int
@@ -45,6 +46,7 @@ class Live:
     percents: dict[str, int]
     usable: dict[str, tuple[str, ...]]
     open: bool
+    override: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """The dictionary form, as returned by modules."""
@@ -54,6 +56,7 @@ class Live:
             "percents": dict(self.percents),
             "usable": {slot: list(names) for slot, names in self.usable.items()},
             "open": self.open,
+            "override": self.override,
         }
 
 

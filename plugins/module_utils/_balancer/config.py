@@ -27,6 +27,8 @@ _HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _ADDRESS = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
 _SERVER_NAME = re.compile(r"[A-Za-z0-9_*.-]+")
 PATH = re.compile(r"/[A-Za-z0-9._~!$&()*+,=:@%/?-]*")
+MATCHED_BY = ("header", "cookie")
+MATCH_VALUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 STICKY_NAME = {
     "cookie": re.compile(r"[A-Za-z][A-Za-z0-9_]*"),
     "header": re.compile(r"[A-Za-z][A-Za-z0-9-]*"),
@@ -50,6 +52,23 @@ class Sticky:
 
     by: str = "cookie"
     name: str = "slipway"
+
+
+@dataclass(frozen=True)
+class Match:
+    """A header or a cookie that marks a request as a tester's, or as one of a user segment.
+
+    :param by: ``header`` or ``cookie``.
+    :param values: the whole value must be one of these, in exactly this spelling.
+    """
+
+    by: str
+    name: str
+    values: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The dictionary that ``from_dict`` reads."""
+        return {self.by: self.name, "values": list(self.values)}
 
 
 @dataclass(frozen=True)
@@ -83,6 +102,7 @@ class BalancerConfig:
     :param servers: slot, then inventory name, to ``address:port``.
     :param status_port: loopback port on which nginx answers what it does (nginx only).
     :param socket: admin socket (HAProxy only).
+    :param match: a request that one of these matches goes to the slot that is not stable while the override is open.
     """
 
     app: str
@@ -96,6 +116,7 @@ class BalancerConfig:
     agent: Agent = field(default_factory=Agent)
     status_port: int = 8471
     socket: str = "/run/haproxy/slipway.sock"
+    match: tuple[Match, ...] = ()
 
     def instances(self, slot: str) -> tuple[str, ...]:
         """Names of the instances of ``slot``, in the order that decides which bucket goes where."""
@@ -154,6 +175,7 @@ class BalancerConfig:
             },
             "status_port": self.status_port,
             "socket": self.socket,
+            "match": [match.to_dict() for match in self.match],
         }
 
     @classmethod
@@ -183,6 +205,7 @@ class BalancerConfig:
             agent=_agent(check, content["agent"]),
             status_port=content["status_port"],
             socket=str(content["socket"]),
+            match=_match(check, content["match"]),
         )
 
     @classmethod
@@ -271,6 +294,21 @@ def _sticky(check: _Check, content: Any) -> Sticky:
     name = content.get("name", "") if by in ("cookie", "header") else ""
     check.matches("sticky.name", name, STICKY_NAME[by])
     return Sticky(by=by, name=name)
+
+
+def _match(check: _Check, content: Any) -> tuple[Match, ...]:
+    check.that(isinstance(content, list), "match", "must be a list")
+    found = []
+    for item in content:
+        check.keys(item, required={"values"}, optional=set(MATCHED_BY), prefix="match.")
+        by = [name for name in MATCHED_BY if item.get(name)]
+        check.that(len(by) == 1, "match", f"must name either a {' or a '.join(MATCHED_BY)}")
+        check.matches(f"match.{by[0]}", item[by[0]], STICKY_NAME[by[0]])
+        check.that(isinstance(item["values"], list) and bool(item["values"]), "match.values", "must name a value")
+        for value in item["values"]:
+            check.matches("match.values", value, MATCH_VALUE)
+        found.append(Match(by[0], item[by[0]], tuple(item["values"])))
+    return tuple(found)
 
 
 def _health(check: _Check, content: Any) -> Health:

@@ -40,7 +40,7 @@ def refuse_endless(config: BalancerConfig, after: State, names: Iterable[str]) -
     """
     for name in names:
         slot = name if name in SLOTS else config.slot_of(name)
-        if after.percents[slot] > 0 and (name == slot or name in after.usable(config, slot)):
+        if after.reaches(slot) and (name == slot or name in after.usable(config, slot)):
             raise InputError(
                 f"{name} still takes traffic, it would never drain",
                 where="drain",

@@ -117,6 +117,7 @@ class HAProxy(Balancer):
             percents=route.percents,
             usable={slot: tuple(n for n in self.config.instances(slot) if n not in newest.out) for slot in SLOTS},
             open=all(view.gate.get(GATE_KEY) == OPEN for view in views) and self.open_file.exists(),
+            override=route.override,
         )
 
     def structure(self) -> str:
@@ -129,7 +130,7 @@ class HAProxy(Balancer):
         _unless_reloaded(lambda: self._command(state))
 
     def agrees(self, state: State, live: Live) -> bool:
-        return super().agrees(state, live) and self._is_recorded(state)
+        return super().agrees(state, live) and live.override == state.override and self._is_recorded(state)
 
     def prepare(self) -> None:
         """Make the files HAProxy starts from, out of the recorded state; never fails for want of one."""

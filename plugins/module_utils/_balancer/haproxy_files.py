@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The files HAProxy starts from, and the entries of its maps. Writes only the paths it is given.
 
-slots.map       state <generation>:<lower bucket of green>:<stable slot>      one entry, so one command changes all
+slots.map       state <generation>:<lower bucket of green>:<stable slot>      one entry, so one command changes all;
+                      [:<slot of matched requests>]                           the last part only while that is open
                 stable <slot>                                                 where requests go without ``state``
 servers.state   HAProxy's server state file, with the servers that take no new requests and no others
 gate.map        gate open|closed                                              in the run directory
@@ -18,7 +19,7 @@ from pathlib import Path
 
 from .._common.files import write_atomic
 from .assign import BUCKETS
-from .config import SLOTS, BalancerConfig
+from .config import SLOTS, BalancerConfig, other_slot
 from .state import State, whole
 
 STATE_KEY = "state"
@@ -27,7 +28,8 @@ GATE_KEY = "gate"
 OPEN = "open"
 CLOSED = "closed"
 
-_ROUTE = re.compile(r"([0-9]+):([0-9]+):(" + "|".join(SLOTS) + r")")
+_SLOT = "|".join(SLOTS)
+_ROUTE = re.compile(rf"([0-9]+):([0-9]+):({_SLOT})(?::({_SLOT}))?")
 _BUCKETS_A_PERCENT = BUCKETS // 100
 _SERVERS_HEADER = (
     "1\n"
@@ -46,11 +48,12 @@ class Route:
     generation: int
     stable: str
     percents: dict[str, int]
+    override: bool = False
 
     @classmethod
     def of(cls, state: State) -> Route:
         """The route that a state asks for."""
-        return cls(state.generation, state.stable, dict(state.percents))
+        return cls(state.generation, state.stable, dict(state.percents), state.override)
 
     @classmethod
     def read(cls, entries: dict[str, str]) -> Route:
@@ -60,12 +63,13 @@ class Route:
             stable = SLOTS[1] if entries.get(STABLE_KEY) == SLOTS[1] else SLOTS[0]
             return cls(0, stable, whole(stable))
         lower = int(match[2]) // _BUCKETS_A_PERCENT
-        return cls(int(match[1]), match[3], {SLOTS[0]: lower, SLOTS[1]: 100 - lower})
+        return cls(int(match[1]), match[3], {SLOTS[0]: lower, SLOTS[1]: 100 - lower}, match[4] == other_slot(match[3]))
 
     def entries(self) -> dict[str, str]:
         """The map entries of this route."""
         lower = self.percents[SLOTS[0]] * _BUCKETS_A_PERCENT
-        return {STATE_KEY: f"{self.generation}:{lower}:{self.stable}", STABLE_KEY: self.stable}
+        matched = f":{other_slot(self.stable)}" if self.override else ""
+        return {STATE_KEY: f"{self.generation}:{lower}:{self.stable}{matched}", STABLE_KEY: self.stable}
 
 
 def map_text(entries: dict[str, str]) -> bytes:

@@ -29,6 +29,7 @@ def info(balancer: Balancer) -> dict[str, Any]:
         "consistent": recorded is not None and live is not None and balancer.agrees(recorded, live),
         "error": error,
         "instances": _instances(balancer, recorded),
+        "match": [match.to_dict() for match in balancer.config.match],
         "open": live is not None and live.open,
         "generation": 0 if recorded is None else recorded.generation,
         "token": fence.seen(),

@@ -145,6 +145,8 @@ def back(change: Change, before: State) -> Change:
     were = {name: before.servers.get(name, "ready") for name in change.servers}
     servers = {name: state for name, state in were.items() if state != change.servers[name]}
     undone = Change(percents=before.percents, stable=before.stable, servers=servers)
+    if change.override and not before.override:
+        undone = replace(undone, override=False)
     if not change.lease_seconds:
         return undone
     if before.lease is None and before.percents[before.stable] == 100:

@@ -10,6 +10,9 @@ status port. The directory:
     servers/slot-<slot>/<slot>                  the same for all instances of a slot
     links/<instance>                            one symbolic link for each server, hard-linked into the generations
     generations/<N>/b000 .. b999                links to the server of each bucket
+    generations/<N>/matched                     link to the directory in which matched requests look for their bucket:
+                                                the generation itself, or while the override is open the next one
+    matched/<digest>/b000 .. b999               links to the server of each bucket, all in the slot that is not stable
     generations/<N>/preview                     link to the slot that is not stable
     generations/<N>/usable/<instance>           links for every usable instance
     generations/<N>/state.json                  the state this generation was made from
@@ -33,10 +36,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from .._common.canonical import digest
 from .._common.errors import StateError, SystemFailure
 from .._common.files import fsync_directory, fsync_file, link_atomic, read_state, state_text
 from .ask import Answer, ask
-from .assign import BUCKETS, assignment
+from .assign import BUCKETS, assignment, overriding_assignment
 from .base import Balancer, Capabilities, Live
 from .config import SLOTS, other_slot
 from .connections import count
@@ -47,6 +51,7 @@ SPARES = 4
 RANDOM_PROBES = 16
 _BUCKET_NAMES = tuple(f"b{bucket:03d}" for bucket in range(BUCKETS))
 _TO_SERVERS = "../../servers/"
+_EVERYONE = "."
 _LEFTOVER = re.compile(r"\.((token|barred)\..+|.+\.[0-9]+\.link)")
 
 
@@ -55,9 +60,11 @@ class NginxLive(Live):
     """What nginx does.
 
     :param links: the server of every bucket, in the generation that nginx serves from.
+    :param matched: the same for matched requests; empty when these go where everyone goes.
     """
 
-    links: tuple[str, ...]
+    links: tuple[str, ...] = ()
+    matched: tuple[str, ...] = ()
 
 
 class Nginx(Balancer):
@@ -72,7 +79,7 @@ class Nginx(Balancer):
     def apply(self, state: State) -> None:
         buckets = assignment(self.config, state)
         self._sweep()
-        if not (self._is_recorded(state) and self.links(self.directory / "current") == buckets):
+        if not (self._is_recorded(state) and self._leads(buckets, overriding_assignment(self.config, state))):
             if not self._has_servers():
                 self._make_servers()
             self._make_generation(state, buckets)
@@ -84,14 +91,19 @@ class Nginx(Balancer):
     def live(self) -> Live:
         running = _Running(self)
         links = running.links()
-        running.probe(links)
+        matched = running.matched()
+        running.probe("bucket", links)
+        if self.config.match:
+            running.probe("matched", matched or links)
         return NginxLive(
             generation=running.generation,
             stable=running.stable,
             percents=self._percents(links),
             usable=running.usable(),
             open=running.open.status == 200,
+            override=any(matched),
             links=links,
+            matched=matched,
         )
 
     def structure(self) -> str:
@@ -103,6 +115,7 @@ class Nginx(Balancer):
             super().agrees(state, live)
             and isinstance(live, NginxLive)
             and live.links == assignment(self.config, state)
+            and live.matched == overriding_assignment(self.config, state)
             and self._is_recorded(state)
         )
 
@@ -123,6 +136,10 @@ class Nginx(Balancer):
     def _generations(self) -> Path:
         return self.directory / "generations"
 
+    @property
+    def _matched(self) -> Path:
+        return self.directory / "matched"
+
     def _server_paths(self) -> list[Path]:
         servers = self.directory / "servers"
         instances = [servers / name / name for name in self.config.all_instances()]
@@ -140,6 +157,10 @@ class Nginx(Balancer):
         if "" in known:
             known = [server or _server_of_bucket(generation / name) for name, server in zip(_BUCKET_NAMES, known)]
         return tuple(known)
+
+    def _leads(self, buckets: tuple[str, ...], matched: tuple[str, ...]) -> bool:
+        current = self.directory / "current"
+        return self.links(current) == buckets and self.matched_links(current) == matched
 
     def _is_link(self, server: str) -> bool:
         return _target(self.directory / "links" / server) == _TO_SERVERS + server
@@ -175,6 +196,7 @@ class Nginx(Balancer):
         shutil.rmtree(complete, ignore_errors=True)
         partial = self._generations / f".{state.generation}.partial"
         self._begin(partial, buckets)
+        os.symlink(self._made_for_matched(overriding_assignment(self.config, state)), partial / "matched")
         os.symlink(f"../../servers/{_group(other_slot(state.stable))}", partial / "preview")
         (partial / "usable").mkdir(mode=0o755)
         for slot in SLOTS:
@@ -187,6 +209,27 @@ class Nginx(Balancer):
         for directory in (complete / "usable", complete, self._generations):
             fsync_directory(directory)
 
+    def _made_for_matched(self, buckets: tuple[str, ...]) -> str:
+        """Where matched requests look for their bucket, seen from a generation; made unless it is there."""
+        if not buckets:
+            return _EVERYONE
+        name = digest(list(buckets))[:16]
+        complete = self._matched / name
+        if self.links(complete) != buckets:
+            shutil.rmtree(complete, ignore_errors=True)
+            partial = self._matched / f".{name}.partial"
+            partial.mkdir(mode=0o755, parents=True)
+            _write_links(self.directory / "links", partial, dict(zip(_BUCKET_NAMES, buckets)))
+            os.rename(partial, complete)
+            for directory in (complete, self._matched, self.directory):
+                fsync_directory(directory)
+        return f"../../matched/{name}"
+
+    def matched_links(self, generation: Path) -> tuple[str, ...]:
+        """The server of every bucket for matched requests; empty when these go where everyone goes."""
+        matched = generation / "matched"
+        return () if not self.config.match or _target(matched) == _EVERYONE else self.links(matched)
+
     def _begin(self, partial: Path, buckets: tuple[str, ...]) -> None:
         """Make the directory of a generation with its bucket links and nothing else."""
         missing = dict(zip(_BUCKET_NAMES, buckets))
@@ -195,7 +238,7 @@ class Nginx(Balancer):
         if spare is not None and 2 * len(cost[spare]) < BUCKETS:
             missing = {name: missing[name] for name in cost[spare]}
             os.rename(spare, partial)
-            for name in (*missing, "preview", "state.json"):
+            for name in (*missing, "matched", "preview", "state.json"):
                 (partial / name).unlink(missing_ok=True)
             shutil.rmtree(partial / "usable", ignore_errors=True)
         else:
@@ -222,14 +265,14 @@ class Nginx(Balancer):
     def _sweep(self) -> None:
         """Remove what a killed run left half-made."""
         self._generations.mkdir(mode=0o755, parents=True, exist_ok=True)
-        for partial in self._generations.glob(".*.partial"):
+        for partial in [*self._generations.glob(".*.partial"), *self._matched.glob(".*.partial")]:
             shutil.rmtree(partial)
         for leftover in [*self.directory.glob(".*"), *self.directory.glob("links/.*")]:
             if _LEFTOVER.fullmatch(leftover.name):
                 leftover.unlink()
 
     def _prune(self) -> None:
-        """Keep the newest generations, and before these one of a kind."""
+        """Keep the newest generations, before these one of a kind, and what matched requests look for in them."""
         kept: set[tuple[str, ...]] = set()
         for path in self._spares():
             links = self.links(path)
@@ -237,6 +280,10 @@ class Nginx(Balancer):
                 shutil.rmtree(path)
             else:
                 kept.add(links)
+        linked = {_server(path / "matched") for path in self._generations.iterdir()}
+        for tree in self._matched.glob("*"):
+            if tree.name not in linked:
+                shutil.rmtree(tree)
 
     def _percents(self, links: tuple[str, ...]) -> dict[str, int]:
         counted = {slot: sum(name.startswith(f"{slot}-") for name in links) for slot in SLOTS}
@@ -264,26 +311,31 @@ class _Running:
         """The server of every bucket in the generation nginx serves from."""
         return self.nginx.links(self.path)
 
+    def matched(self) -> tuple[str, ...]:
+        """The server of every bucket for matched requests; empty when these go where everyone goes."""
+        return self.nginx.matched_links(self.path)
+
     def usable(self) -> dict[str, tuple[str, ...]]:
         """The usable instances of the generation nginx serves from."""
         names = _usable_links(self.path)
         config = self.nginx.config
         return {slot: tuple(name for name in config.instances(slot) if name in names) for slot in SLOTS}
 
-    def probe(self, links: tuple[str, ...]) -> None:
+    def probe(self, kind: str, links: tuple[str, ...]) -> None:
         """Let nginx route one bucket of every server, both sides of the split and some at random.
 
+        :param kind: ``bucket`` for what everyone gets, ``matched`` for matched requests.
         :raises StateError: it routes one of them to another server than the link names.
         """
         first = {name: bucket for bucket, name in reversed(list(enumerate(links)))}
         last = {name: bucket for bucket, name in enumerate(links)}
         chosen = sorted({*first.values(), *last.values(), *random.sample(range(BUCKETS), RANDOM_PROBES)})
-        answers = ask(self.port, [f"/bucket/{_BUCKET_NAMES[bucket]}" for bucket in chosen])
+        answers = ask(self.port, [f"/{kind}/{_BUCKET_NAMES[bucket]}" for bucket in chosen])
         for bucket, answer in zip(chosen, answers):
             routed = self._server_of(answer)
             if routed != links[bucket]:
                 raise StateError(
-                    f"nginx routes bucket {bucket} to {routed or 'nothing'!r}, its link names {links[bucket]!r}",
+                    f"nginx routes {kind} {bucket} to {routed or 'nothing'!r}, its link names {links[bucket]!r}",
                     where=str(self.path),
                     remedy="run site.yml, which installs the configuration and the directory again",
                 )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .._common.errors import InputError, StateError
-from .config import SLOTS, BalancerConfig
+from .config import SLOTS, BalancerConfig, other_slot
 
 SCHEMA = 1
 SERVER_STATES = ("ready", "drain", "quarantine")
@@ -57,6 +57,7 @@ class State:
     :param servers: instances a deployment or an operator took out (``drain``, ``quarantine``); all others are ready.
     :param down: instances the health watch found dead.
     :param lease: the armed return of traffic, if any.
+    :param override: whether requests that the configuration matches go to the slot that is not stable, at any percents.
     """
 
     app: str
@@ -67,11 +68,13 @@ class State:
     servers: dict[str, str] = field(default_factory=dict)
     down: tuple[str, ...] = ()
     lease: Lease | None = None
+    override: bool = False
 
     def __post_init__(self) -> None:
         _require(self.generation >= 0 and self.token >= 0, "generation and token must not be negative")
         _require(self.stable in SLOTS, f"stable must be one of {', '.join(SLOTS)}, found {self.stable!r}")
         check_percents(self.percents, "percents")
+        _require(isinstance(self.override, bool), f"override must be true or false, found {self.override!r}")
         for name, asked in self.servers.items():
             _require(asked in SERVER_STATES, f"servers.{name} must be one of {', '.join(SERVER_STATES)}")
         if self.lease is not None:
@@ -101,6 +104,7 @@ class State:
                 servers=dict(content["servers"]),
                 down=tuple(content["down"]),
                 lease=None if lease is None else Lease(**lease),
+                override=content.get("override", False),
             )
         except (KeyError, TypeError) as exc:
             raise InputError(
@@ -119,12 +123,13 @@ class State:
             "servers": dict(self.servers),
             "down": list(self.down),
             "lease": None if self.lease is None else self.lease.to_dict(),
+            "override": self.override,
         }
 
     def routing(self) -> dict[str, Any]:
         """The part that decides where requests go."""
         content = self.to_dict()
-        return {key: content[key] for key in ("stable", "percents", "servers", "down")}
+        return {key: content[key] for key in ("stable", "percents", "servers", "down", "override")}
 
     def admitted(self, config: BalancerConfig, slot: str) -> tuple[str, ...]:
         """Instances of ``slot`` that nobody took out on purpose."""
@@ -139,13 +144,26 @@ class State:
         admitted = self.admitted(config, slot)
         return tuple(name for name in admitted if name not in self.down) or admitted
 
+    def reaches(self, slot: str) -> bool:
+        """Whether requests are led to ``slot``: all users', or those of the override."""
+        return self.percents[slot] > 0 or (self.override and slot != self.stable)
+
+    def overriding(self, config: BalancerConfig) -> tuple[str, ...]:
+        """Instances that matched requests go to; none when these go where everyone goes.
+
+        Unlike ``usable``, for there is another slot to go to.
+        """
+        admitted = self.admitted(config, other_slot(self.stable)) if self.override else ()
+        return tuple(name for name in admitted if name not in self.down)
+
     def fitted(self, config: BalancerConfig) -> State:
-        """This state without instances that no longer exist."""
+        """This state without instances that no longer exist, and without the override where nothing is matched."""
         known = set(config.all_instances())
         return replace(
             self,
             servers={name: asked for name, asked in self.servers.items() if name in known},
             down=tuple(name for name in self.down if name in known),
+            override=self.override and bool(config.match),
         )
 
     def check(self, config: BalancerConfig) -> None:

@@ -36,6 +36,7 @@ class Change:
     :param stable: the slot to fall back to.
     :param lease_seconds: arm the return of traffic in that many seconds, or re-arm it.
     :param return_to: slot percents to return to; all to the stable slot when omitted.
+    :param override: lead matched requests to the slot that is not stable, as long as the lease runs; or no longer.
     :param settle: disarm the return of traffic; the stable slot must have all of it.
     :param return_expired: carry out the armed return if its time has come, otherwise change nothing (agent only).
     :param hold: disarm the return of traffic at percents that stay, because ``watch`` is armed in its place.
@@ -53,6 +54,7 @@ class Change:
     stable: str | None = None
     lease_seconds: int = 0
     return_to: dict[str, int] | None = None
+    override: bool | None = None
     settle: bool = False
     return_expired: bool = False
     hold: bool = False
@@ -83,6 +85,13 @@ class Change:
         _require(not (self.settle and self.hold), "hold", "and settle exclude each other")
         _require(self.watch is None or self.settle or self.hold, "watch", "needs settle or hold")
         _require(self.watch is None or token > 0, "watch", "needs the token of a deployment")
+        _require(not (self.override and self.settle), "override", "is closed by settle")
+        if self.override and not config.match:
+            raise StateError(
+                "this balancer matches no requests, so the override leads none anywhere",
+                where=f"application {config.app}",
+                remedy="set slipway_canary_match and run site.yml",
+            )
 
 
 @dataclass(frozen=True)
@@ -312,8 +321,9 @@ def wanted_state(
     percents = change.percents or recorded.percents
     stable = recorded.stable if change.initial else change.stable or recorded.stable
     lease = recorded.lease
+    override = recorded.override if change.override is None else change.override
     if change.return_expired and lease and lease.expired(surroundings.now_ms(), surroundings.boot_id()):
-        percents, lease = lease.return_to, None
+        percents, lease, override = lease.return_to, None, False
     if change.lease_seconds:
         deadline = surroundings.now_ms() + change.lease_seconds * 1000
         lease = Lease(token, deadline, surroundings.boot_id(), change.return_to or whole(stable))
@@ -323,16 +333,17 @@ def wanted_state(
             "settle",
             f"would leave the stable slot {stable} with {percents[stable]} % and nobody to return the traffic",
         )
-        lease = None
+        lease, override = None, False
     elif change.hold:
         _require(
             change.watch is not None or percents == (change.return_to or whole(stable)),
             "hold",
             f"would leave percents of {percents} with nobody to return the traffic; arm a watch",
         )
-        lease = None
+        lease, override = None, override and change.watch is not None
     elif change.percents is not None and lease and token > lease.token:
-        lease = None
+        lease, override = None, False
+    _require(not change.override or lease is not None, "override", "needs lease_seconds, which it ends with")
     down = {name for name in recorded.down if change.down.get(name, True)}
     down |= {name for name, dead in change.down.items() if dead}
     return replace(
@@ -340,6 +351,7 @@ def wanted_state(
         percents=percents,
         stable=stable,
         lease=lease,
+        override=override,
         servers={**recorded.servers, **change.servers},
         down=tuple(down),
     )

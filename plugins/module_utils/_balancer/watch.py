@@ -251,7 +251,7 @@ def _armed(watch: Watch, run_directory: Path) -> dict[str, Any]:
 
 def returning(watch: Watch) -> dict[str, Any]:
     """The part of a state that a return changes."""
-    return {"percents": dict(watch.request.return_to), "stable": watch.stable, "lease": None}
+    return {"percents": dict(watch.request.return_to), "stable": watch.stable, "lease": None, "override": False}
 
 
 def _require(holds: bool, name: str, complaint: str) -> None:

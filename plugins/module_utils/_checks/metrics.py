@@ -32,7 +32,7 @@ def step_metrics(
     :param step: a step or a batch of the plan, with how long it is watched and the slot percents meanwhile.
     :param deployment: identifier of the deployment, whose steps are judged together.
     """
-    whole = _whole(step)
+    whole = _whole(plan, step)
     looks = {"step": step["name"], "deployment": deployment, "must_pass": _is_last_to_compare(plan, step)}
     return [
         _step_metric({**_fitted(metric, step["seconds"]), **metric}, plan, whole, looks if _judges(metric) else {})
@@ -56,10 +56,11 @@ def _judges(metric: Mapping[str, Any]) -> bool:
     return bool(metric["type"] == JUDGE)
 
 
-def _whole(step: Mapping[str, Any]) -> str:
-    """The slot that has all the traffic; empty when both have some."""
+def _whole(plan: Mapping[str, Any], step: Mapping[str, Any]) -> str:
+    """The slot that has all the traffic; empty when both have some, as where the override leads some to the canary."""
     percents = step.get("into", step)["percents"]
-    return next((str(slot) for slot, percent in percents.items() if percent == 100), "")
+    whole = next((str(slot) for slot, percent in percents.items() if percent == 100), "")
+    return "" if plan.get("override") and whole == plan["stable_slot"] else whole
 
 
 def _is_last_to_compare(plan: Mapping[str, Any], step: Mapping[str, Any]) -> bool:
@@ -67,7 +68,7 @@ def _is_last_to_compare(plan: Mapping[str, Any], step: Mapping[str, Any]) -> boo
     steps = list(plan.get("batches" if "into" in step else "steps") or [])
     places = [place for place, one in enumerate(steps) if one["name"] == step["name"]]
     later = steps[places[0] + 1 :] if places else []
-    return all(_whole(one) or not one["seconds"] for one in later)
+    return all(_whole(plan, one) or not one["seconds"] for one in later)
 
 
 def _step_metric(

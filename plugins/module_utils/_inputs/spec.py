@@ -47,7 +47,13 @@ HEALTH: dict[str, Any] = {
 }
 
 CANARY_STEP: dict[str, Any] = {
-    "percent": {"type": "int", "required": True, "units": "percent", "description": "Share of the traffic, 1 to 99."},
+    "percent": {
+        "type": "int",
+        "required": True,
+        "units": "percent",
+        "description": "Share of the traffic, 1 to 99; the first step may have C(0), which only requests that "
+        "O(slipway_canary_match) names reach.",
+    },
     "pause": {"type": "int", "default": 0, "units": "seconds", "description": "How long the step is watched."},
     "approval": {
         "type": "bool",
@@ -59,6 +65,17 @@ CANARY_STEP: dict[str, Any] = {
         "default": 0,
         "units": "seconds",
         "description": "How long the deployment is parked after the step at least; the run ends meanwhile.",
+    },
+}
+
+CANARY_MATCH: dict[str, Any] = {
+    "header": {"type": "str", "default": "", "description": "Name of a header. Either this or C(cookie)."},
+    "cookie": {"type": "str", "default": "", "description": "Name of a cookie."},
+    "values": {
+        "type": "list",
+        "elements": "str",
+        "required": True,
+        "description": "The whole value must be one of these, in exactly this spelling.",
     },
 }
 
@@ -300,6 +317,14 @@ SPEC: dict[str, dict[str, Any]] = {
         "default": False,
         "description": "Let approve.yml take the approval of the user who has begun the deployment, or has run it to "
         "where it is parked.",
+    },
+    "slipway_canary_match": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": CANARY_MATCH,
+        "description": "Requests of testers and user segments, which reach the C(canary) in every step, whatever its "
+        "share; one entry that matches is enough. site.yml writes them into the balancers.",
     },
     "slipway_analysis": {
         "type": "list",

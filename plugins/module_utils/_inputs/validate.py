@@ -66,6 +66,7 @@ class Inputs:
     approvals: list[str]
     deployment: str
     self_approval: bool
+    canary_match: list[dict[str, Any]]
     analysis: list[dict[str, Any]]
     batches: list[str]
     batch_pause: int
@@ -144,6 +145,7 @@ def _inputs(values: dict[str, Any], context: Context) -> Inputs:
             "artifact": artifact,
             "artifact_sha256": plain["artifact_sha256"].lower(),
             "components": [_component(component) for component in plain["components"]],
+            "canary_match": [_match(match) for match in plain["canary_match"]],
             "schema_range": plain["schema_range"] or None,
             "canary_steps": [{**PARK_DEFAULTS, **step} for step in plain["canary_steps"]],
             "loss_budget": {**LOSS_BUDGET_DEFAULTS, **plain["loss_budget"]},
@@ -162,6 +164,10 @@ def _component(component: dict[str, Any]) -> dict[str, Any]:
     if health:
         health = {key: health[key] or health["ready"] for key in ("live", "ready", "started")}
     return {**component, "ports": component["ports"] or {}, "health": health or {}}
+
+
+def _match(match: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in match.items() if value}
 
 
 def _warnings(plain: dict[str, Any], context: Context) -> list[str]:

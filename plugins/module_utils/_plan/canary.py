@@ -19,7 +19,7 @@ class Canary(BlueGreen):
 
     def steps(self, course: Course, inputs: Inputs) -> list[Step]:
         """One step a percent; a rollback does not wait."""
-        if course.slot == course.stable_slot or inputs.verb == "rollback":
+        if not _in_steps(course, inputs):
             return super().steps(course, inputs)
         return [_step(course.slot, step["percent"], step["pause"]) for step in inputs.canary_steps] + [
             _step(course.slot, 100, inputs.bake)
@@ -32,6 +32,14 @@ class Canary(BlueGreen):
             for step in inputs.canary_steps
             if step["park"] or step["approval"]
         ]
+
+    def override(self, course: Course, inputs: Inputs) -> bool:
+        """Where there are steps, and the operator has said what is matched."""
+        return bool(inputs.canary_match) and _in_steps(course, inputs)
+
+
+def _in_steps(course: Course, inputs: Inputs) -> bool:
+    return course.slot != course.stable_slot and inputs.verb != "rollback"
 
 
 def _step(slot: str, percent: int, seconds: int) -> Step:

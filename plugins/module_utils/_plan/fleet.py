@@ -74,6 +74,7 @@ class BalancerView:
 
     :param out: instances that are drained or in quarantine.
     :param watch: what it watches, and what came of the last watch.
+    :param match: what it takes for requests of testers and user segments.
     """
 
     name: str
@@ -86,6 +87,7 @@ class BalancerView:
     open: bool
     instances: frozenset[str]
     out: frozenset[str]
+    match: list[dict[str, Any]]
     watch: Mapping[str, Any] = field(default_factory=dict)
 
     def has_returned(self, deployment: str) -> bool:
@@ -384,6 +386,7 @@ def _balancer(host: str, facts: Mapping[str, Any]) -> BalancerView:
         instances=frozenset(facts["instances"]),
         out=frozenset(recorded.get("servers", {})),
         watch=facts.get("watch") or {},
+        match=list(facts.get("match", [])),
     )
 
 

@@ -126,6 +126,9 @@ def _new_plan(
     chosen = rollout(inputs.rollout)
     course = _with_everything(chosen.course(fleet, identifier), fleet, revision)
     batches = chosen.batches(course, inputs) if course.changes else []
+    override = course.changes and chosen.override(course, inputs)
+    if override:
+        refuse.other_match(fleet, inputs)
     if course.changes:
         refuse.schema_misfit(revision, document)
         refuse.ports(fleet, inputs.app, revision["components"], course.slot)
@@ -157,6 +160,7 @@ def _new_plan(
         "balancers": inputs.balancer_hosts,
         "percents": {"before": course.percents_before, "after": course.percents_after},
         "steps": _recorded_after("gate", steps),
+        **({"override": True} if override else {}),
         "batches": _recorded_after("place", batches),
         "leaving": _leaving(fleet, course, revision) if batches else {},
         "loss_budget": _loss_budget(inputs, revision),
@@ -246,7 +250,10 @@ def _request(inputs: Inputs, revision: dict[str, Any] | None) -> str:
 def _course_asked(inputs: Inputs) -> dict[str, Any]:
     """What was asked of the rollout's course; nothing for the plain one, which earlier versions did not name either."""
     asked: dict[str, Any] = {
-        "canary": {"canary_steps": parking.steps_asked(inputs)},
+        "canary": {
+            "canary_steps": parking.steps_asked(inputs),
+            **({"canary_match": inputs.canary_match} if inputs.canary_match else {}),
+        },
         "rolling": {"batches": inputs.batches, "batch_pause": inputs.batch_pause},
     }
     return {**asked.get(inputs.rollout, {}), **({"bake": inputs.bake} if inputs.bake else {})}

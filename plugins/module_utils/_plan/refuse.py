@@ -143,6 +143,17 @@ def unregistered_hosts(fleet: Fleet, inputs: Inputs) -> None:
                 )
 
 
+def other_match(fleet: Fleet, inputs: Inputs) -> None:
+    """A balancer takes other requests for those of testers and user segments."""
+    for balancer in fleet.balancers:
+        if balancer.match != inputs.canary_match:
+            raise StateError(
+                "it does not match the requests that slipway_canary_match names",
+                where=balancer.name,
+                remedy="run site.yml, which writes them into the balancers",
+            )
+
+
 def ports(fleet: Fleet, app: str, components: list[dict[str, Any]], slot: str) -> None:
     """A port belongs to the other slot, or to a program that is not ours."""
     for component in components:

@@ -100,6 +100,10 @@ class Rollout(ABC):
         """The steps after which this rollout parks; what every rollout waits for is not among them."""
         return []
 
+    def override(self, course: Course, inputs: Inputs) -> bool:
+        """Whether matched requests reach the new revision from the first step on, whatever its share."""
+        return False
+
     @abstractmethod
     def stages(self, course: Course, inputs: Inputs, handover: list[str]) -> list[dict[str, Any]]:
         """The stages that lead there, in order; none when there is nothing to do."""

@@ -106,6 +106,7 @@ def _balancer(info: Mapping[str, Any]) -> dict[str, Any]:
         "open": live.get("open"),
         "percents": live.get("percents"),
         "stable": live.get("stable"),
+        "override": live.get("override", False),
         "generation": live.get("generation"),
         "usable": live.get("usable") or {},
         "consistent": answer.get("consistent", False),
@@ -266,8 +267,8 @@ def _parked_problems(made: Mapping[str, Any]) -> Iterator[str]:
     ]
     if reasons:
         yield (
-            f"the watch has returned the traffic of the parked deployment {parked['deployment']} ({'; '.join(reasons)}): "
-            "run the same again, which goes back, or deploy another version"
+            f"the watch has returned the traffic of the parked deployment {parked['deployment']} "
+            f"({'; '.join(reasons)}): run the same again, which goes back, or deploy another version"
         )
 
 
@@ -304,7 +305,10 @@ def _singletons(serving: list[dict[str, Any]], slot: str) -> Iterator[str]:
 
 def _balancer_row(host: str, balancer: Mapping[str, Any]) -> tuple[str, ...]:
     percents = balancer["percents"] or {}
-    taking = [name for slot, names in balancer["usable"].items() if percents.get(slot) for name in names]
+    overriding = "" if not balancer["override"] else {"blue": "green", "green": "blue"}[balancer["stable"]]
+    taking = [
+        name for slot, names in balancer["usable"].items() if percents.get(slot) or slot == overriding for name in names
+    ]
     return (
         host,
         _word(balancer["open"]),

@@ -278,10 +278,11 @@ def runtime(path: str, command: str) -> str:
     return received.decode()
 
 
-def ask(path: str = "/plain", port: int = PORT, cookie: str = "") -> tuple[int, str, dict[str, str]]:
+def ask(path: str = "/plain", port: int = PORT, cookie: str = "", header: str = "") -> tuple[int, str, dict[str, str]]:
     """One request on a new connection: status, body and headers (names in small letters)."""
-    cookie_line = f"Cookie: {cookie}\r\n" if cookie else ""
-    request = f"GET {path} HTTP/1.1\r\nHost: shop\r\n{cookie_line}Connection: close\r\n\r\n"
+    lines = [f"Cookie: {cookie}"] if cookie else []
+    lines += [header] if header else []
+    request = "".join(f"{line}\r\n" for line in [f"GET {path} HTTP/1.1", "Host: shop", *lines, "Connection: close", ""])
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         connection.sendall(request.encode())
         received = b""

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The slipway.release developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One switch in a process of its own, to be killed: ``driver.py CONFIGURATION BLUE_PERCENT``.
+"""One switch in a process of its own, to be killed: ``driver.py CONFIGURATION BLUE_PERCENT [OVERRIDE]``.
 
 Prints a JSON object: whether it changed, and the milliseconds it took inside.
 """
@@ -20,10 +20,13 @@ from ansible_collections.slipway.release.plugins.module_utils._common.fence impo
 
 configuration, blue = sys.argv[1], int(sys.argv[2])
 balancer = Nginx(BalancerConfig.from_dict(json.loads(Path(configuration).read_text(encoding="utf-8"))))
+opens = sys.argv[3:] == ["open"]
 change = Change(
     percents={"blue": blue, "green": 100 - blue},
     stable="green" if blue == 0 else "blue",
-    settle=blue in (0, 100),
+    settle=blue in (0, 100) and not opens,
+    override=opens or None,
+    lease_seconds=600 if opens else 0,
     force=True,
 )
 started = time.perf_counter()

@@ -65,7 +65,7 @@ class FakeBalancer(Balancer):
             raise StateError("its links make no whole percents", where="fake", remedy="write them again")
         usable = {slot: self.running.usable(self.config, slot) for slot in SLOTS}
         state = self.running
-        return Live(state.generation, state.stable, state.percents, usable, self.open_file.exists())
+        return Live(state.generation, state.stable, state.percents, usable, self.open_file.exists(), state.override)
 
     def instance_connections(self, instance: str) -> int:
         return 0

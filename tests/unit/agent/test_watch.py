@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 from ansible_collections.slipway.release.plugins.module_utils._agent.log import Log
 from ansible_collections.slipway.release.plugins.module_utils._agent.watch import Watch, probe, watched
-from ansible_collections.slipway.release.plugins.module_utils._balancer.config import BalancerConfig
+from ansible_collections.slipway.release.plugins.module_utils._balancer.config import BalancerConfig, Match
 from ansible_collections.slipway.release.plugins.module_utils._balancer.switch import Change, switch
 from ansible_collections.slipway.release.plugins.module_utils._common.fence import Fence
 
@@ -156,3 +156,36 @@ def test_the_probe_tells_dead_from_alive(serve_status: dict[str, int], closed_po
         "green-app1": "Connection refused",
     }
     assert probe(config, []) == {}
+
+
+def overridden(balancer: FakeBalancer, blue: int) -> None:
+    """Matched requests are led to green, whatever the percents."""
+    balancer.config = replace(CONFIG, match=(Match("cookie", "canary", ("1",)),))
+    balancer.apply(replace(state(), percents={"blue": blue, "green": 100 - blue}, override=True))
+
+
+def test_the_slot_that_the_override_leads_to_is_asked_and_none_is_kept(
+    watch: Watch, balancer: FakeBalancer, instances: Instances
+) -> None:
+    overridden(balancer, 100)
+    instances.dead = {*CONFIG.instances("green"), *BLUE}
+    rounds(watch, 4)
+    recorded = balancer.recorded()
+    assert recorded is not None and recorded.overriding(CONFIG) == ()
+    assert set(CONFIG.instances("green")) < set(recorded.down)
+    assert len(set(BLUE) - set(recorded.down)) == 1, "everyone's slot keeps its last"
+    instances.dead = set()
+    rounds(watch, 2)
+    recorded = balancer.recorded()
+    assert recorded is not None and recorded.overriding(CONFIG) == CONFIG.instances("green")
+
+
+def test_a_slot_that_shares_the_traffic_falls_back_to_all_when_the_override_keeps_none(
+    watch: Watch, balancer: FakeBalancer, instances: Instances
+) -> None:
+    overridden(balancer, 90)
+    instances.dead = set(CONFIG.instances("green"))
+    rounds(watch, 3)
+    recorded = balancer.recorded()
+    assert recorded is not None
+    assert (recorded.overriding(CONFIG), recorded.usable(CONFIG, "green")) == ((), CONFIG.instances("green"))

@@ -50,7 +50,7 @@ class MemoryBalancer(Balancer):
     def live(self) -> Live:
         state = self.does or State.initial(self.config.app)
         usable = {slot: state.usable(self.config, slot) for slot in SLOTS}
-        return Live(state.generation, state.stable, dict(state.percents), usable, self.is_open)
+        return Live(state.generation, state.stable, dict(state.percents), usable, self.is_open, state.override)
 
     def apply(self, state: State) -> None:
         self.applied += 1
@@ -105,8 +105,9 @@ class StatusPort:
             return (200, "open\n") if self.nginx.open_file.exists() else (503, "closed\n")
         if path == "/stable":
             return 200, self._upstream(directory / "stable")
-        bucket = path.rsplit("/", 1)[1]
-        return 200, self.routes.get(bucket) or self._upstream(directory / "current" / bucket)
+        kind, bucket = path[1:].split("/")
+        link = directory / "current" / ("matched" if kind == "matched" else ".") / bucket
+        return 200, self.routes.get(path) or self.routes.get(bucket) or self._upstream(link)
 
     def _upstream(self, link: Path) -> str:
         return f"slipway_{self.app}_{os.path.basename(os.path.realpath(link))}\n" if link.exists() else "\n"

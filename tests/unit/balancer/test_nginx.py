@@ -157,7 +157,7 @@ def test_nothing_visible_changes_until_the_generation_is_complete(
 
     def before_the_swap(path: Path, target: str) -> None:
         seen.append(links(nginx))
-        assert path.name == "stable" or len(os.listdir(nginx.directory / target)) == 1003
+        assert path.name == "stable" or len(os.listdir(nginx.directory / target)) == 1004
         swap(path, target)
 
     monkeypatch.setattr(module, "link_atomic", before_the_swap)

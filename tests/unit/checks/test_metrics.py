@@ -93,3 +93,11 @@ def test_a_delay_leaves_less_time_and_there_is_always_one_measurement() -> None:
 def test_what_an_operator_has_said_stays() -> None:
     said = {"type": "haproxy", "interval": 10, "count": 2, "app": "other", "slots": {"canary": "blue"}}
     assert of(said) == {"name": "one", **said}
+
+
+def test_at_0_percent_testers_are_compared_with_everyone() -> None:
+    nobody = {"blue": 100, "green": 0}
+    metric = {"type": "nginx_log", "interval": 30, "failure_condition": "canary.error_rate > stable.error_rate + 5"}
+    made = of(metric, percents=nobody, override=True)
+    assert (made["slots"], "skip" in made) == (SLOTS, False)
+    assert "skip" in of(metric, percents=WHOLE, override=True)

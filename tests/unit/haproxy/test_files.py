@@ -51,11 +51,18 @@ def test_a_route_is_read_back_as_it_was_written(blue: int, stable: str) -> None:
     assert Route.read(parse_map(map_text(route.entries()).decode())) == route
 
 
+@pytest.mark.parametrize("stable", ["blue", "green"])
+def test_an_open_override_names_the_other_slot_in_the_same_entry(stable: str) -> None:
+    route = Route(7, stable, {"blue": 100, "green": 0}, override=True)
+    assert route.entries()["state"] == f"7:1000:{stable}:{'green' if stable == 'blue' else 'blue'}"
+    assert Route.read(parse_map(map_text(route.entries()).decode())) == route
+
+
 def test_generation_percents_and_stable_slot_stand_in_one_entry() -> None:
     assert Route(7, "green", {"blue": 25, "green": 75}).entries()["state"] == "7:250:green"
 
 
-@pytest.mark.parametrize("value", [None, "", "x", "7:250", "7:250:red", "7::blue", "7:250:blue "])
+@pytest.mark.parametrize("value", [None, "", "x", "7:250", "7:250:red", "7::blue", "7:250:blue ", "7:250:blue:red"])
 @pytest.mark.parametrize(("stable", "slot"), [("green", "green"), ("blue", "blue"), ("red", "blue"), (None, "blue")])
 def test_anything_else_means_the_stable_slot(value: str | None, stable: str | None, slot: str) -> None:
     entries = {"state": value, "stable": stable}

@@ -18,6 +18,7 @@ from tests.integration.haproxy.render import render
 
 ROLE = Path(__file__).resolve().parents[3] / "roles" / "balancer"
 STICKY = [{"by": "cookie", "name": "slipway"}, {"by": "header", "name": "X-User"}, {"by": "address"}, {"by": "request"}]
+MANY = [{"header": "X-Segment", "values": [f"{number:03d}{'a' * 61}" for number in range(100)]}]
 NAMES = [["_"], ["shop.example", "*.shop.example"]]
 CHOICES = [{"sticky": sticky, "server_names": names} for sticky, names in product(STICKY, NAMES)]
 CONTENT: dict[str, Any] = {
@@ -66,3 +67,15 @@ def test_workers_of_before_a_reload_have_an_end(choice: dict[str, Any]) -> None:
     found = sections(rendered(**choice)["haproxy_global.cfg.j2"])["global"]
     match = re.search(r"^    hard-stop-after ([0-9]+)s$", found, re.MULTILINE)
     assert match is not None and int(match[1]) > 0
+
+
+def test_a_long_list_of_values_is_written_in_lines_that_haproxy_takes() -> None:
+    text = rendered(sticky=STICKY[0], match=MANY)["haproxy.cfg.j2"]
+    lines = [line for line in text.splitlines() if "acl slipway_matched" in line]
+    assert sorted(word for line in lines for word in line.split()[5:]) == MANY[0]["values"]
+    assert max(len(line.split()) for line in lines) <= 64 and max(map(len, lines)) < 2048
+
+
+def test_without_anything_to_match_nothing_is_matched() -> None:
+    text = rendered(sticky=STICKY[0], match=[])["haproxy.cfg.j2"]
+    assert "slipway_matched" not in text and "slipway_override" not in text

@@ -98,6 +98,7 @@ CANARY = {
         {"percent": 50, "pause": 600},
     ],
 }
+TESTERS = [{"header": "X-User-Segment", "values": ["beta", "staff"]}, {"cookie": "canary", "values": [1]}]
 CASES: list[tuple[str, dict[str, Any], str, str]] = [
     ("app missing", {"slipway_app": None}, "slipway_app", "set slipway_app"),
     ("app malformed", {"slipway_app": "Shop_1"}, "slipway_app", "lower-case"),
@@ -119,7 +120,49 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
     ("a batch of nobody", {"slipway_batches": [1, "0%"]}, "slipway_batches[1]", "1% to 100%"),
     ("a batch of a word", {"slipway_batches": ["half"]}, "slipway_batches[0]", "a number of hosts"),
     ("an endless batch pause", {"slipway_batch_pause": 10**8}, "slipway_batch_pause", "use 0 to"),
-    ("a step of no share", {"slipway_canary_steps": [{"percent": 0}]}, "slipway_canary_steps[0]", "use 1 to 99"),
+    (
+        "a step of nobody",
+        {"slipway_canary_steps": [{"percent": 0}]},
+        "slipway_canary_steps[0]",
+        "set slipway_canary_match",
+    ),
+    (
+        "a step of testers alone after others",
+        {"slipway_canary_match": TESTERS, "slipway_canary_steps": [{"percent": 5}, {"percent": 0}]},
+        "slipway_canary_steps[1]",
+        "use 1 to 99",
+    ),
+    ("a match of nothing", {"slipway_canary_match": [{"values": ["1"]}]}, "slipway_canary_match[0]", "one of the two"),
+    (
+        "a match of both",
+        {"slipway_canary_match": [{"header": "X-Canary", "cookie": "canary", "values": ["1"]}]},
+        "slipway_canary_match[0]",
+        "one of the two",
+    ),
+    (
+        "a header that nginx cannot name",
+        {"slipway_canary_match": [{"header": "X_Canary", "values": ["1"]}]},
+        "slipway_canary_match[0].header",
+        "letters, digits and -",
+    ),
+    (
+        "a cookie that nginx cannot name",
+        {"slipway_canary_match": [{"cookie": "can-ary", "values": ["1"]}]},
+        "slipway_canary_match[0].cookie",
+        "letters, digits and _",
+    ),
+    (
+        "a match of no value",
+        {"slipway_canary_match": [{"cookie": "canary", "values": []}]},
+        "slipway_canary_match[0].values",
+        "at least one",
+    ),
+    (
+        "a match of an expression",
+        {"slipway_canary_match": [{"header": "X-Canary", "values": ["always", ".*"]}]},
+        "slipway_canary_match[0].values",
+        "letters, digits",
+    ),
     ("a step of everything", {"slipway_canary_steps": [{"percent": 100}]}, "slipway_canary_steps[0]", "by itself"),
     (
         "steps that go down",
@@ -609,3 +652,12 @@ def test_a_watch_is_enough_for_metrics_of_one_slot_and_has_defaults(tmp_path: Pa
     found = accepted(tmp_path, slipway_analysis=[alone], slipway_watch={"seconds": 172800})
     assert found.watch == {"seconds": 172800, "interval": 10, "failures": 3, "window": 600, "on_error": "keep"}
     assert accepted(tmp_path).watch["seconds"] == 86400
+
+
+def test_testers_may_be_the_only_ones_in_the_first_step(tmp_path: Path) -> None:
+    steps = [{"percent": 0, "pause": 60}, {"percent": 10}]
+    made = accepted(tmp_path, slipway_rollout="canary", slipway_canary_steps=steps, slipway_canary_match=TESTERS)
+    assert made.canary_match == [
+        {"header": "X-User-Segment", "values": ["beta", "staff"]},
+        {"cookie": "canary", "values": ["1"]},
+    ]

@@ -8,11 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.slipway.release.plugins.module_utils._common.errors import StateError
 from ansible_collections.slipway.release.plugins.module_utils._plan.planner import plan
 from ansible_collections.slipway.release.plugins.module_utils._plan.slices import watch_slices
 
-from tests.unit.plan.made import document, fleet_of, inputs_for, proven
+from tests.unit.plan.made import BALANCERS, document, fleet_of, inputs_for, proven
 
+TESTERS = [{"header": "X-Canary", "values": ["always"]}]
 TWO_STEPS = [{"percent": 5, "pause": 30}, {"percent": 40}]
 
 
@@ -109,3 +111,37 @@ def test_a_slice_is_at_most_a_third_of_a_lease(seconds: int, lease: int, lengths
 def test_the_last_slice_ends_soon_after_its_time_and_before_the_lease(lease: int, grace: int) -> None:
     last = watch_slices(250, lease)[-1]
     assert last["deadline"] - last["seconds"] == grace
+
+
+def matching(live: dict[str, Any]) -> dict[str, Any]:
+    for host in BALANCERS:
+        live[host]["balancer"]["match"] = TESTERS
+    return live
+
+
+def test_testers_reach_a_canary_from_its_first_step() -> None:
+    steps = [{"percent": 0, "pause": 30}, {"percent": 40}]
+    changes = {"rollout": "canary", "canary_steps": steps, "canary_match": TESTERS}
+    made = planned("1.1", matching(fleet_of("1.0", None)), **changes)
+    assert made["override"] is True
+    first = {"name": "canary at 0 %", "percents": {"blue": 100, "green": 0}, "seconds": 30, "after": "gate"}
+    assert made["steps"][0] == first
+    assert "override" not in planned("1.1", matching(fleet_of("1.0", None)), canary_match=TESTERS)
+    assert "override" not in planned("1.0", matching(fleet_of(None, None)), **changes)
+    assert "override" not in planned("1.0", matching(fleet_of("1.0", None)), **changes)
+
+
+def test_a_balancer_that_matches_something_else_is_refused_before_anything_is_touched() -> None:
+    live = matching(fleet_of("1.0", None))
+    live["lb2"]["balancer"]["match"] = []
+    with pytest.raises(StateError, match="does not match the requests") as refused:
+        planned("1.1", live, rollout="canary", canary_match=TESTERS)
+    assert refused.value.where == "lb2" and "site.yml" in refused.value.remedy
+
+
+def test_other_testers_are_another_request_and_none_are_what_they_were() -> None:
+    def request(**changes: Any) -> str:
+        live = matching(fleet_of("1.0", None)) if changes.get("canary_match") else fleet_of("1.0", None)
+        return str(planned("1.1", live, rollout="canary", **changes)["request"])
+
+    assert request(canary_match=TESTERS) != request() == request(canary_match=[])

@@ -273,3 +273,12 @@ def test_what_is_parked_and_has_lost_its_traffic_is_a_problem():
     assert "the parked deployment d3 (lb1: errors: 9 % of 200): run the same again, which goes back" in problem
     live["lb1"]["balancer"]["watch"]["outcome"] = {**outcome, "deployment": "d0"}
     assert report("shop", live)["problems"] == []
+
+
+def test_instances_that_only_testers_reach_are_among_those_that_take_traffic():
+    def taking(**live):
+        text = lines(report("shop", fleet(lb1={"balancer": {**BALANCER, "live": {**LIVE, **live}}})))
+        return next(line for line in text if line.startswith("lb1 "))
+
+    assert "blue-app1" in taking(override=True) and "green-app1" in taking(override=True)
+    assert "blue-app1" not in taking()

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from ansible_collections.slipway.release.plugins.module_utils._balancer.config import Match
 from ansible_collections.slipway.release.plugins.module_utils._balancer.state import whole
 from ansible_collections.slipway.release.plugins.module_utils._balancer.switch import Change, switch
 from ansible_collections.slipway.release.plugins.module_utils._balancer.watch import (
@@ -26,6 +27,7 @@ from tests.unit.agent.conftest import FakeBalancer, lease, state
 from .conftest import TOKEN, World, request, settle
 
 HALF = {"blue": 50, "green": 50}
+TESTERS = (Match("header", "X-Canary", ("always",)),)
 
 
 def ask(balancer: FakeBalancer, world: World, token: int = TOKEN, *, check: bool = False, **change: Any) -> Any:
@@ -110,6 +112,20 @@ def test_a_canary_is_held_only_under_a_watch(balancer: FakeBalancer, world: Worl
     armed = load(balancer.directory)
     assert (held.percents, held.lease) == (HALF, None)
     assert armed is not None and armed.holds(held, TOKEN)
+
+
+def test_testers_reach_a_held_canary_until_the_watch_returns_the_traffic(balancer: FakeBalancer, world: World) -> None:
+    balancer.config = replace(balancer.config, match=TESTERS)
+    balancer.apply(replace(state(token=TOKEN, armed=lease(TOKEN)), percents=HALF, override=True))
+    assert ask(balancer, world, hold=True, watch=request()).after.override
+    back = ask(balancer, world, token=0, give_back=load(balancer.directory)).after
+    assert (back.percents, back.override) == (whole("blue"), False)
+
+
+def test_testers_reach_no_canary_that_nobody_watches(balancer: FakeBalancer, world: World) -> None:
+    balancer.config = replace(balancer.config, match=TESTERS)
+    balancer.apply(replace(state(token=TOKEN, armed=lease(TOKEN)), override=True))
+    assert not ask(balancer, world, hold=True, return_to=whole("blue")).after.override
 
 
 def test_before_any_traffic_has_moved_nothing_has_to_be_watched(balancer: FakeBalancer, world: World) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ..._balancer.config import MATCH_VALUE, MATCHED_BY, STICKY_NAME
 from ..._common.errors import InputError
 from ..batches import SIZE
 from ..spec import APPROVAL_POINTS
@@ -15,11 +16,17 @@ from .base import LONGEST_PARK, LONGEST_PAUSE, Context, problem
 
 
 def canary_steps(values: dict[str, Any], context: Context) -> Iterator[InputError]:
-    """The share grows from step to step, and the last step leaves something to stable."""
+    """The share grows from step to step, and the last step leaves something to stable.
+
+    Nobody but matched requests reaches a step at 0 %, with which a canary can only begin.
+    """
     before = 0
     for number, step in enumerate(values["slipway_canary_steps"]):
         where = f"slipway_canary_steps[{number}]"
-        if not 1 <= step["percent"] <= 99:
+        if step["percent"] == 0 and number == 0:
+            if not values["slipway_canary_match"]:
+                yield problem("nobody reaches a step at 0 %", where, "set slipway_canary_match, or use 1 to 99")
+        elif not 1 <= step["percent"] <= 99:
             yield problem(f"percent {step['percent']} is no share", where, "use 1 to 99; all traffic follows by itself")
         elif step["percent"] <= before:
             yield problem(
@@ -41,6 +48,34 @@ def approvals(values: dict[str, Any], context: Context) -> Iterator[InputError]:
                 f"slipway_approvals[{index}]",
                 f"use {' or '.join(APPROVAL_POINTS)}; a step of a canary has its own, approval: true",
             )
+
+
+def canary_match(values: dict[str, Any], context: Context) -> Iterator[InputError]:
+    """They are written into the balancers' configuration."""
+    for index, match in enumerate(values["slipway_canary_match"]):
+        where = f"slipway_canary_match[{index}]"
+        by = [name for name in MATCHED_BY if match[name]]
+        if len(by) != 1:
+            yield problem(
+                f"it names {' and '.join(by) or 'neither a header nor a cookie'}", where, "name one of the two"
+            )
+        for name in by:
+            if not STICKY_NAME[name].fullmatch(match[name]):
+                joint = {"cookie": "_", "header": "-"}[name]
+                yield problem(
+                    f"{match[name]!r} is not the name of a {name}",
+                    f"{where}.{name}",
+                    f"use letters, digits and {joint}, beginning with a letter",
+                )
+        if not match["values"]:
+            yield problem("it is empty", f"{where}.values", "give at least one value")
+        for value in match["values"]:
+            if not MATCH_VALUE.fullmatch(value):
+                yield problem(
+                    f"{value!r} cannot be matched",
+                    f"{where}.values",
+                    "use at most 64 letters, digits, '.', '_' and '-', beginning with a letter or a digit",
+                )
 
 
 def batches(values: dict[str, Any], context: Context) -> Iterator[InputError]:

@@ -46,8 +46,9 @@ RULES = (
         ),
         timing.lease,
     ),
-    Rule(("slipway_canary_steps",), rollout.canary_steps),
     Rule(("slipway_approvals",), rollout.approvals),
+    Rule(("slipway_canary_match",), rollout.canary_match),
+    Rule(("slipway_canary_steps", "slipway_canary_match"), rollout.canary_steps),
     Rule(("slipway_batches",), rollout.batches),
     Rule(
         (
