@@ -17,17 +17,26 @@ from lab.operator import Running
 from lab.plan import Host
 from lab.writes import Write, Writes, kill_sessions
 from tests.crash.conftest import Controllers
-from tests.system.fleet import BALANCERS, PORTS, Fleet, Measured, differences, now_us, wait_until
+from tests.system.fleet import BALANCERS, OTHER, PORTS, Fleet, Measured, differences, now_us, wait_until
 
 # So that a case is short.
 COMMON = {"slipway_ready_successes": 1, "slipway_ready_interval": 1}
 RATE = 50
-ROLLOUTS: dict[str, dict[str, Any]] = {
-    "blue_green": {},
-    "canary": {"slipway_canary_steps": [{"percent": 50, "pause": 0}]},
-    "rolling": {"slipway_batches": [1], "slipway_batch_pause": 0},
-    "simple": {},
+REFUSED_AT_THE_END = {
+    "slipway_hooks": [
+        {"name": "refuse", "at": "before_settle", "hosts": "ledger", "timeout": 20, "command": "/bin/false"}
+    ]
 }
+ONE_BY_ONE = {"slipway_rollout": "rolling", "slipway_batches": [1], "slipway_batch_pause": 0}
+ROLLOUTS: dict[str, dict[str, Any]] = {
+    "blue_green": {"slipway_rollout": "blue_green"},
+    "canary": {"slipway_rollout": "canary", "slipway_canary_steps": [{"percent": 50, "pause": 0}]},
+    "rolling": ONE_BY_ONE,
+    "simple": {"slipway_rollout": "simple"},
+    "blue_green_undone": {"slipway_rollout": "blue_green", **REFUSED_AT_THE_END},
+    "rolling_undone": {**ONE_BY_ONE, **REFUSED_AT_THE_END},
+}
+UNDONE = ("blue_green_undone", "rolling_undone")
 # The only one that says that requests fail, and in it.
 INTERRUPTING = "simple"
 MODULES = ("dies", "lives")
@@ -105,18 +114,18 @@ def machines(fleet: Fleet) -> list[Host]:
 
 def flags(rollout: str) -> tuple[str, str]:
     """The variables of a rollout."""
-    return "-e", json.dumps({"slipway_rollout": rollout, **COMMON, **ROLLOUTS[rollout]})
+    return "-e", json.dumps({**COMMON, **ROLLOUTS[rollout]})
 
 
 def undisturbed(controllers: Controllers, rollout: str) -> Outcome:
     """A deployment that nobody kills."""
     fleet, outcome = controllers.fleet, Outcome()
-    version = fleet.versions.fresh()
+    before, version = fleet.active()["version"], fleet.versions.fresh()
     with fleet.traffic(RATE) as outcome.traffic, Interruption(fleet, outcome).watch:
         done = fleet.run("deploy", *flags(rollout), version=version)
-    assert done.code == 0, f"{done.log}: {done.reason()}"
+    assert (done.code == 0) == (rollout not in UNDONE), f"{done.log}: {done.reason()}"
     require_traffic(outcome, rollout)
-    fleet.require_active(version)
+    fleet.require_active(before if rollout in UNDONE else version)
     return outcome
 
 
@@ -126,7 +135,7 @@ def killed(controllers: Controllers, rollout: str, module: str, at: Callable[[Wr
     :param module: ``dies`` with the controller, or ``lives``.
     """
     fleet, outcome = controllers.fleet, Outcome()
-    version = fleet.versions.fresh()
+    before, version = fleet.active()["version"], fleet.versions.fresh()
     interruption = Interruption(fleet, outcome, at, lambda run: kill(run, fleet, module))
     with fleet.traffic(RATE) as outcome.traffic, interruption.watch:
         interruption.follow(fleet.start("deploy", *flags(rollout), version=version))
@@ -134,7 +143,10 @@ def killed(controllers: Controllers, rollout: str, module: str, at: Callable[[Wr
             wait_until(lambda: serving_unready(fleet), SETTLING_SECONDS, "all that takes traffic is ready")
         run_again(controllers.other, rollout, version)
     require_traffic(outcome, rollout)
-    require_finished(controllers, rollout, version)
+    if rollout in UNDONE:
+        require_undone(controllers, before, version)
+    else:
+        require_finished(controllers, rollout, version)
     return outcome
 
 
@@ -155,7 +167,7 @@ def run_again(fleet: Fleet, rollout: str, version: str) -> None:
         done = fleet.run("deploy", *flags(rollout), version=version)
         if LIVE_LEASE not in done.reason():
             break
-    assert done.code == 0, f"{done.log}: {done.reason()}"
+    assert (done.code == 0) == (rollout not in UNDONE), f"{done.log}: {done.reason()}"
 
 
 def require_traffic(outcome: Outcome, rollout: str) -> None:
@@ -186,14 +198,31 @@ def serving_unready(fleet: Fleet) -> str:
 def require_finished(controllers: Controllers, rollout: str, version: str) -> None:
     """The version is active and everything agrees; the next run, from the first controller, changes nothing."""
     fleet = controllers.fleet
-    fleet.require_active(version)
-    wait_until(fleet.settled, SETTLING_SECONDS, "the fleet is settled")
-    assert serving_unready(fleet) == ""
-    assert problems(controllers.other) == []
+    require_settled(controllers, version)
     before = fleet.snapshot()
     done = fleet.run("deploy", *flags(rollout), version=version)
     assert done.code == 0, f"{done.log}: {done.reason()}"
     assert differences(before, fleet.snapshot()) == []
+
+
+def require_undone(controllers: Controllers, before: str, version: str) -> None:
+    """What was active is, nothing of the version runs, and it has failed."""
+    fleet = controllers.fleet
+    require_settled(controllers, before)
+    book = fleet.ledger()
+    last = book["state"]["deployments"][-1]
+    assert (last["result"], book["unfinished"]) == ("failed", None), last
+    for host in fleet.application:
+        held = fleet.slot(host, OTHER[fleet.active()["slot"]])
+        assert not (held["running"] and held["version"] == version), host
+
+
+def require_settled(controllers: Controllers, version: str) -> None:
+    """The version is active, all agree, and nothing is in doubt."""
+    controllers.fleet.require_active(version)
+    wait_until(controllers.fleet.settled, SETTLING_SECONDS, "the fleet is settled")
+    assert serving_unready(controllers.fleet) == ""
+    assert problems(controllers.other) == []
 
 
 def problems(fleet: Fleet) -> list[str]:

@@ -91,7 +91,7 @@ def run_cases(controllers: Controllers, cases: Iterable[Case]) -> Tally:
     return tally
 
 
-@pytest.mark.parametrize("rollout", ROLLOUTS)
+@pytest.mark.parametrize("rollout", LEAST_WRITES)
 def test_a_sample_of_writes(
     request: pytest.FixtureRequest,
     controllers: Callable[[str], Controllers],
