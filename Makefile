@@ -16,11 +16,12 @@ IN_ENVIRONMENT = PATH="$(CURDIR)/$(NEWEST_BIN):$$PATH" ANSIBLE_CONFIG="$(CURDIR)
 CHECKOUT := $(shell printf %s '$(CURDIR)' | sha256sum | head -c 4)
 TEST_LAB := test-$(CHECKOUT)
 SYSTEM_LAB := system-$(CHECKOUT)
+CRASH_LAB := crash-$(CHECKOUT)
 INTEGRATION_LAB := it-$(CHECKOUT)
 SCENARIO ?= blue_green_nginx canary_haproxy rolling_nginx
-TEST_STEPS = setup lint sanity unit lab-up integration
+TEST_STEPS = setup lint sanity unit lab-up integration crash
 
-.PHONY: help setup demo test test-all lint format sanity unit integration system molecule molecule-all exhaustive bench \
+.PHONY: help setup demo test test-all lint format sanity unit integration system crash molecule molecule-all exhaustive bench \
 	docs pins lab-up lab-down lab-ssh clean
 
 help: ## show the targets
@@ -56,6 +57,9 @@ integration: setup ## run the integration tests in a lab machine (AREA=... for o
 system: setup ## run the tests of whole deployments on a lab of their own (AREA=... for some)
 	@SLIPWAY_LAB=$(SYSTEM_LAB) $(PYTHON) -m tools.system $(PYTEST)
 
+crash: setup ## kill controllers at a sample of their writes, on a lab of their own (PYTEST="--seed N" for the same sample)
+	@SLIPWAY_LAB=$(CRASH_LAB) $(PYTHON) -m tools.crash $(PYTEST)
+
 molecule: setup ## run molecule scenarios that use both balancers and three rollouts (SCENARIO="..." for others)
 	@$(IN_ENVIRONMENT) molecule reset > /dev/null 2>&1
 	@$(IN_ENVIRONMENT) molecule test $(addprefix --scenario-name=,$(SCENARIO))
@@ -68,6 +72,7 @@ exhaustive: setup ## run the tests that are marked exhaustive
 	@$(PYTHON) -m tools.unit tests/unit -m exhaustive
 	@SLIPWAY_LAB=$(INTEGRATION_LAB) $(PYTHON) -m tools.integration -m exhaustive
 	@SLIPWAY_LAB=$(SYSTEM_LAB) $(PYTHON) -m tools.system -m exhaustive
+	@SLIPWAY_LAB=$(CRASH_LAB) $(PYTHON) -m tools.crash -m exhaustive
 
 bench: setup ## measure, side by side with the floor (BENCH="--only judge" for one)
 	@$(IN_ENVIRONMENT) PYTHONPATH=.cache/collections python -m benchmarks $(BENCH)

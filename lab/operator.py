@@ -5,19 +5,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+# In the environment of all that a run starts, whatever session that makes for itself.
+MARK = "SLIPWAY_LAB_RUN"
 MESSAGE = re.compile(r"^    msg: (?:[|>]-?\n)?((?:.*\n)(?: {8}.*\n)*)", re.MULTILINE)
 
 
@@ -44,7 +47,7 @@ class PlaybookRun:
 class Running:
     """A run that has been started: watched by what it prints, and killed if wanted."""
 
-    def __init__(self, playbook: str, command: list[str], log: Path, **how: Any) -> None:
+    def __init__(self, playbook: str, command: list[str], log: Path, *, cwd: Path, env: Mapping[str, str]) -> None:
         self.playbook = playbook
         self.log = log
         self.began = time.monotonic()
@@ -55,7 +58,8 @@ class Running:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                **how,
+                cwd=cwd,
+                env={**env, MARK: str(log)},
             )
 
     def wait_for(self, text: str, seconds: float = 240) -> None:
@@ -69,9 +73,27 @@ class Running:
             time.sleep(0.02)
 
     def kill(self) -> None:
-        """SIGKILL for the whole process group, as if the controller had gone."""
-        os.killpg(self.process.pid, signal.SIGKILL)
+        """SIGKILL for all of its processes in every session, as if the controller had gone."""
+        os.kill(self.process.pid, signal.SIGKILL)
+        while self._signal(signal.SIGKILL):
+            time.sleep(0.001)
         self.process.wait()
+
+    def stall(self) -> None:
+        """Stop all of its processes, as if the controller had been suspended."""
+        for _round in range(2):
+            self._signal(signal.SIGSTOP)
+
+    def wake(self) -> None:
+        """Let a stalled run go on."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> int:
+        found = processes_with(f"{MARK}={self.log}")
+        for process in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, number)
+        return len(found)
 
     def finish(self, seconds: float = 900) -> PlaybookRun:
         """Wait for the end."""
@@ -83,19 +105,43 @@ class Running:
         return PlaybookRun(self.playbook, code, time.monotonic() - self.began, self.log)
 
 
+def processes_with(setting: str) -> list[int]:
+    """The processes of this computer with a setting in their environment."""
+    wanted = setting.encode()
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if wanted in (entry / "environ").read_bytes().split(b"\0"):
+                found.append(int(entry.name))
+    return found
+
+
 class Operator:
     """Runs playbooks from the repository, against one lab's inventory.
 
     :param repository: root of the checkout.
     :param lab: name of a running lab.
     :param logs: directory for the output of each run.
+    :param become: what a command begins with, to be run as somebody else.
+    :param environment: what differs from this process's environment.
     """
 
-    def __init__(self, repository: Path, lab: str, logs: Path, *, ansible: Path) -> None:
+    def __init__(
+        self,
+        repository: Path,
+        lab: str,
+        logs: Path,
+        *,
+        ansible: Path,
+        become: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.repository = repository
         self.lab = lab
         self.logs = logs
         self.ansible = ansible
+        self.become = become
+        self.environment = environment or {}
         logs.mkdir(parents=True, exist_ok=True)
 
     def run(self, playbook: str, variables: Mapping[str, str], *flags: str) -> PlaybookRun:
@@ -107,6 +153,7 @@ class Operator:
         label = "-".join([playbook, *(value.replace("/", "_") for value in variables.values() if len(value) < 30)])
         log = self.logs / f"{time.strftime('%H%M%S')}-{time.monotonic_ns() % 1_000_000:06}-{label}.log"
         command = [
+            *self.become,
             str(self.ansible / "ansible-playbook"),
             str(self.repository / "playbooks" / f"{playbook}.yml"),
             *flags,
@@ -137,4 +184,5 @@ class Operator:
             "ANSIBLE_CONFIG": str(self.repository / "ansible.cfg"),
             "ANSIBLE_NOCOLOR": "1",
             "SLIPWAY_LAB": self.lab,
+            **self.environment,
         }

@@ -29,15 +29,20 @@ def areas(wanted: str) -> list[Path]:
 
 
 def main(arguments: list[str]) -> int:
-    """Run them with the newest ansible-core there is."""
+    """Run those that are wanted."""
     try:
-        files = [str(path.relative_to(TOP)) for path in areas(os.environ.get("AREA", ""))]
+        files = areas(os.environ.get("AREA", ""))
     except KeyError as exc:
         print(f"system: no tests for AREA={exc.args[0]}")
         return 1
+    return run(files, os.environ.get("SLIPWAY_LAB", "system"), arguments)
+
+
+def run(files: list[Path], lab: str, arguments: list[str]) -> int:
+    """Run tests on a lab with the newest ansible-core there is, and take the lab down."""
     environments = ready_environments()
     if not environments:
-        print("system: no development environment; run 'make setup'")
+        print("no development environment; run 'make setup'")
         return 1
     environment = linters(environments)
     variables = {
@@ -45,13 +50,13 @@ def main(arguments: list[str]) -> int:
         "PATH": search_path(environment.bin),
         "PYTHONPATH": os.pathsep.join([str(COLLECTIONS), str(TOP)]),
         "PYTHONDONTWRITEBYTECODE": "1",
-        "SLIPWAY_LAB": os.environ.get("SLIPWAY_LAB", "system"),
+        "SLIPWAY_LAB": lab,
     }
-    command = [str(environment.bin / "python"), "-m", "pytest", *files, "--durations=10", *arguments]
+    command = [str(environment.bin / "python"), "-m", "pytest", *map(str, files), "--durations=10", *arguments]
     try:
         return subprocess.run(command, cwd=TOP, env=variables, check=False).returncode
     finally:
-        subprocess.run([sys.executable, "-m", "lab", "down", "--name", variables["SLIPWAY_LAB"]], cwd=TOP, check=False)
+        subprocess.run([sys.executable, "-m", "lab", "down", "--name", lab], cwd=TOP, check=False)
 
 
 if __name__ == "__main__":

@@ -109,16 +109,30 @@ class Fleet:
     """One application of the lab, behind one kind of balancer.
 
     :param ansible: directory of the programs of the ansible-core to use.
+    :param operator: who runs the playbooks.
+    :param application: its application hosts.
+    :param flags: of every run of a playbook.
     """
 
     def __init__(
-        self, lab: str, balancer: str, versions: Versions, ansible: Path = Path(sys.executable).parent
+        self,
+        lab: str,
+        balancer: str,
+        versions: Versions,
+        ansible: Path = Path(sys.executable).parent,
+        *,
+        operator: Operator | None = None,
+        application: Sequence[str] = APPLICATION,
+        flags: Sequence[str] = (),
     ) -> None:
         self.lab = lab
         self.balancer = balancer
         self.app = APPS[balancer]
         self.versions = versions
-        self.operator = Operator(REPOSITORY, lab, CACHE / "logs", ansible=ansible)
+        self.operator = operator or Operator(REPOSITORY, lab, CACHE / "logs", ansible=ansible)
+        self.application = tuple(application)
+        self.hosts = (*BALANCERS, *self.application, LEDGER)
+        self.flags = tuple(flags)
         record = json.loads((REPOSITORY / ".cache" / "lab" / lab / "lab.json").read_text(encoding="utf-8"))
         self.network = f"10.213.{record['octet']}"
         self.address = f"http://{self.network}.10:{LISTENERS[balancer]}"
@@ -129,7 +143,10 @@ class Fleet:
         """Start a playbook; ``variables`` without their prefix."""
         given = {f"slipway_{name}": value for name, value in {"lease_seconds": LEASE_SECONDS, **variables}.items()}
         return self.operator.start(
-            playbook, {"slipway_balancer": self.balancer, "slipway_lab_releases": str(RELEASES), **given}, *flags
+            playbook,
+            {"slipway_balancer": self.balancer, "slipway_lab_releases": str(RELEASES), **given},
+            *self.flags,
+            *flags,
         )
 
     def run(self, playbook: str, *flags: str, **variables: str) -> PlaybookRun:
@@ -165,7 +182,7 @@ class Fleet:
 
     def snapshot(self) -> dict[str, Any]:
         """Files and processes of all machines, and what the balancers do."""
-        return {**self.ask_all(HOSTS, "snapshot"), **{f"{host} does": self.percents(host) for host in BALANCERS}}
+        return {**self.ask_all(self.hosts, "snapshot"), **{f"{host} does": self.percents(host) for host in BALANCERS}}
 
     def ledger(self) -> dict[str, Any]:
         """What the ledger says."""
@@ -189,8 +206,10 @@ class Fleet:
         """In which slots a worker or singleton runs, on the hosts where it does."""
         pattern = f"slipway-{self.app}-{component}@*.service"
         listed = ("systemctl", "list-units", "--plain", "--no-legend", "--state=active,activating,deactivating")
-        with ThreadPoolExecutor(len(APPLICATION)) as pool:
-            shown = dict(zip(APPLICATION, pool.map(lambda host: self.inside(host, *listed, pattern), APPLICATION)))
+        with ThreadPoolExecutor(len(self.application)) as pool:
+            shown = dict(
+                zip(self.application, pool.map(lambda host: self.inside(host, *listed, pattern), self.application))
+            )
         found = {host: [slot for slot in OTHER if f"@{slot}.service" in text] for host, text in shown.items()}
         return {host: slots for host, slots in found.items() if slots}
 
@@ -202,7 +221,7 @@ class Fleet:
         slot = book["state"]["active"]["slot"]
         for host in BALANCERS:
             assert self.percents(host) == {slot: 100, OTHER[slot]: 0}
-        for host, release in self.ask_all(APPLICATION, "release").items():
+        for host, release in self.ask_all(self.application, "release").items():
             held = release["slots"][slot]
             assert (held["version"], held["status"], held["running"]) == (version, "placed", True), host
         assert set(self.served()) == {version}
@@ -280,7 +299,7 @@ class Fleet:
     def recover(self) -> None:
         """Everything on, and at its work; nobody holds a lease."""
         states = self._states()
-        for host in HOSTS:
+        for host in self.hosts:
             if states[host] != "running":
                 call("lab", "start", "--name", self.lab, host)
             self.link(host, "up")
@@ -307,7 +326,7 @@ class Fleet:
             if not (answer["open"] and answer["consistent"] and answer["recorded"]["lease"] is None):
                 return f"{host} {answer}"
         slot = (book["state"]["active"] or {}).get("slot")
-        held = self.ask_all(APPLICATION, "release") if slot else {}
+        held = self.ask_all(self.application, "release") if slot else {}
         lost = [host for host, release in held.items() if not release["slots"][slot]["running"]]
         return f"not running on {lost}" if lost else ""
 

@@ -58,7 +58,7 @@ def ledger(app: str) -> dict[str, Any]:
     """What the ledger says, with the files of every deployment that ended or did not."""
     book = Ledger(app)
     deployments = book.storage.directory / "deployments"
-    plans = {path.name: json.loads((path / "plan.json").read_text()) for path in sorted(deployments.glob("*"))}
+    plans = {path.parent.name: json.loads(path.read_text()) for path in sorted(deployments.glob("*/plan.json"))}
     events = {name: book.storage.events(name) for name in plans}
     return {**book.info(), "plans": plans, "events": events}
 

@@ -21,6 +21,7 @@ from .errors import StaleTokenError, StateError
 from .files import write_atomic
 
 LOCK_TIMEOUT = 30
+ANNOUNCED = "announced"
 
 
 class Fence:
@@ -48,7 +49,7 @@ class Fence:
 
     def seen(self) -> int:
         """The highest token this host has seen; 0 before the first."""
-        return max(self._read("token"), self._read("announced"))
+        return max(self._read("token"), self._read(ANNOUNCED))
 
     def barred(self) -> int:
         """The highest token whose deployment this host no longer obeys; 0 before the first."""
@@ -138,7 +139,7 @@ class Fence:
     def _announce(self) -> None:
         self.check()
         if self.token > self.seen():
-            self._write("announced", self.token)
+            self._write(ANNOUNCED, self.token)
 
     def _lock(self, descriptor: int, timeout: float) -> None:
         deadline = time.monotonic() + timeout

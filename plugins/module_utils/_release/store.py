@@ -23,6 +23,7 @@ from typing import Any
 
 from .._common.canonical import digest
 from .._common.errors import InputError, StateError
+from .._common.fence import ANNOUNCED
 from .._common.files import fsync_directory, read_state, write_state
 from .fetch import Limits, fetch, require_sha256, sha256_of
 from .layout import Layout, make_directory
@@ -90,9 +91,10 @@ class Store:
             fsync_directory(self.layout.revisions)
 
     def leftovers(self) -> list[Path]:
-        """What killed runs left."""
+        """What killed runs left; an announcement may be of a run that waits for the lock just now."""
         places = (self.layout.revisions, self.layout.artifacts, self.layout.slots, self.layout.state)
-        return [entry for place in places if place.is_dir() for entry in place.iterdir() if entry.name.startswith(".")]
+        hidden = [path for place in places if place.is_dir() for path in place.iterdir() if path.name.startswith(".")]
+        return [path for path in hidden if not path.name.startswith(f".{ANNOUNCED}.")]
 
     def prunable(self, record: Record, linked: Collection[str], keep: int, protect: Sequence[str]) -> list[str]:
         """Revisions that policy lets go, the oldest first.

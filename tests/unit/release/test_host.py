@@ -165,6 +165,13 @@ def test_pruning_removes_what_was_only_needed_by_the_pruned(store):
     assert store.leftovers() == []
 
 
+def test_what_a_waiting_run_is_writing_is_not_swept(store):
+    make_directory(store.layout.state)
+    for name in (".announced.ab12cd_9", ".token.ab12cd_9", "token"):
+        (store.layout.state / name).write_text("7\n")
+    assert [path.name for path in store.leftovers()] == [".token.ab12cd_9"]
+
+
 def test_a_changed_manifest_is_not_intact(store):
     document = {"artifact": {"sha256": "x"}}
     identifier = digest(document)[:16]

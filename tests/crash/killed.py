@@ -1,0 +1,234 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One controller killed at one write, and what must be so afterwards. Touches what the playbooks touch."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lab.fleet import load
+from lab.operator import Running
+from lab.plan import Host
+from lab.writes import Write, Writes, kill_sessions
+from tests.crash.conftest import Controllers
+from tests.system.fleet import BALANCERS, OTHER, PORTS, Fleet, Measured, differences, now_us, wait_until
+
+# So that a case is short.
+COMMON = {"slipway_ready_successes": 1, "slipway_ready_interval": 1}
+RATE = 50
+REFUSED_AT_THE_END = {
+    "slipway_hooks": [
+        {"name": "refuse", "at": "before_settle", "hosts": "ledger", "timeout": 20, "command": "/bin/false"}
+    ]
+}
+ONE_BY_ONE = {"slipway_rollout": "rolling", "slipway_batches": [1], "slipway_batch_pause": 0}
+ROLLOUTS: dict[str, dict[str, Any]] = {
+    "blue_green": {"slipway_rollout": "blue_green"},
+    "canary": {"slipway_rollout": "canary", "slipway_canary_steps": [{"percent": 50, "pause": 0}]},
+    "rolling": ONE_BY_ONE,
+    "simple": {"slipway_rollout": "simple"},
+    "blue_green_undone": {"slipway_rollout": "blue_green", **REFUSED_AT_THE_END},
+    "rolling_undone": {**ONE_BY_ONE, **REFUSED_AT_THE_END},
+}
+UNDONE = ("blue_green_undone", "rolling_undone")
+# The only one that says that requests fail, and in it.
+INTERRUPTING = "simple"
+MODULES = ("dies", "lives")
+REASON = "its controller was killed"
+LIVE_LEASE = "holds the lease for"
+FIRST_OF_A_MOVE = "balancer/journal.jsonl"
+# What was begun by a module that lives comes to its end; a busy computer may need that long for it.
+SETTLING_SECONDS = 60
+STATUS_OF = ("curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}")
+
+
+@dataclass
+class Outcome:
+    """What one run, killed or not, and all that followed came to.
+
+    :ivar writes: with the time of each, of all runs.
+    :ivar stopped_at: the write at which something was done to the run; none when it ended before.
+    """
+
+    writes: list[tuple[int, Write]] = field(default_factory=list)
+    stopped_at: Write | None = None
+    traffic: Measured = field(default_factory=Measured)
+
+
+class Interruption:
+    """Does something to a run at a write, once; without one it only notes which there are.
+
+    :param at: whether it is this write, which is the how-manieth of all.
+    """
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        outcome: Outcome,
+        at: Callable[[Write, int], bool] = lambda _write, _count: False,
+        do: Callable[[Running], None] = Running.kill,
+    ) -> None:
+        self.outcome = outcome
+        self.at = at
+        self.do = do
+        self.run: Running | None = None
+        self.watch = Writes(machines(fleet), fleet.app, self._act)
+
+    def follow(self, run: Running) -> None:
+        """Wait until it is done, or the run has ended before.
+
+        :param run: started after the watch was.
+        """
+        self.run = run
+        while self.outcome.stopped_at is None and run.process.poll() is None:
+            time.sleep(0.01)
+
+    def _act(self, write: Write) -> None:
+        self.outcome.writes.append((now_us(), write))
+        wanted = self.outcome.stopped_at is None and self.at(write, len(self.outcome.writes))
+        if wanted and self.run is not None:
+            self.do(self.run)
+            self.outcome.stopped_at = write
+
+
+def exactly(wanted: Write) -> Callable[[Write, int], bool]:
+    """This write of this file on this machine."""
+    return lambda write, _count: write == wanted
+
+
+def in_all(wanted: int) -> Callable[[Write, int], bool]:
+    """The how-manieth write of all files on all machines."""
+    return lambda _write, count: count == wanted
+
+
+def machines(fleet: Fleet) -> list[Host]:
+    """The machines of an application."""
+    return [load(fleet.lab).host(name) for name in fleet.hosts]
+
+
+def flags(rollout: str) -> tuple[str, str]:
+    """The variables of a rollout."""
+    return "-e", json.dumps({**COMMON, **ROLLOUTS[rollout]})
+
+
+def undisturbed(controllers: Controllers, rollout: str) -> Outcome:
+    """A deployment that nobody kills."""
+    fleet, outcome = controllers.fleet, Outcome()
+    before, version = fleet.active()["version"], fleet.versions.fresh()
+    with fleet.traffic(RATE) as outcome.traffic, Interruption(fleet, outcome).watch:
+        done = fleet.run("deploy", *flags(rollout), version=version)
+    assert (done.code == 0) == (rollout not in UNDONE), f"{done.log}: {done.reason()}"
+    require_traffic(outcome, rollout)
+    fleet.require_active(before if rollout in UNDONE else version)
+    return outcome
+
+
+def killed(controllers: Controllers, rollout: str, module: str, at: Callable[[Write, int], bool]) -> Outcome:
+    """A deployment that is killed, and finished by another controller at once; all that must be so is required.
+
+    :param module: ``dies`` with the controller, or ``lives``.
+    """
+    fleet, outcome = controllers.fleet, Outcome()
+    before, version = fleet.active()["version"], fleet.versions.fresh()
+    interruption = Interruption(fleet, outcome, at, lambda run: kill(run, fleet, module))
+    with fleet.traffic(RATE) as outcome.traffic, interruption.watch:
+        interruption.follow(fleet.start("deploy", *flags(rollout), version=version))
+        if rollout != INTERRUPTING:
+            wait_until(lambda: serving_unready(fleet), SETTLING_SECONDS, "all that takes traffic is ready")
+        run_again(controllers.other, rollout, version)
+    require_traffic(outcome, rollout)
+    if rollout in UNDONE:
+        require_undone(controllers, before, version)
+    else:
+        require_finished(controllers, rollout, version)
+    return outcome
+
+
+def kill(run: Running, fleet: Fleet, module: str) -> None:
+    """Kill a controller, with what it runs in the machines or without."""
+    run.kill()
+    if module == "dies":
+        kill_sessions(machines(fleet))
+
+
+def run_again(fleet: Fleet, rollout: str, version: str) -> None:
+    """The same deployment from another controller, as an operator does it who knows that the first one is gone."""
+    for _attempt in range(2):
+        lease = fleet.ledger()["lease"]
+        if lease and lease["live"]:
+            released = fleet.run("release_lease", reason=REASON)
+            assert released.code == 0, f"{released.log}: {released.reason()}"
+        done = fleet.run("deploy", *flags(rollout), version=version)
+        if LIVE_LEASE not in done.reason():
+            break
+    assert (done.code == 0) == (rollout not in UNDONE), f"{done.log}: {done.reason()}"
+
+
+def require_traffic(outcome: Outcome, rollout: str) -> None:
+    """Nothing was lost; where a rollout interrupts, nothing before the first move and after the last."""
+    if rollout != INTERRUPTING:
+        outcome.traffic.require_none_lost(least=100)
+        return
+    moves = [when for when, write in outcome.writes if write.file == FIRST_OF_A_MOVE]
+    outside = [
+        request
+        for request in outcome.traffic.lost
+        if not moves or not moves[0] <= request["end_us"] or request["start_us"] > moves[-1] + 1_000_000
+    ]
+    assert outside == []
+
+
+def serving_unready(fleet: Fleet) -> str:
+    """The first instance that takes traffic from a balancer and is not ready; empty for none."""
+    for host, answer in fleet.ask_all(BALANCERS, "balancer").items():
+        for slot, percent in answer["live"]["percents"].items():
+            for server in answer["live"]["usable"][slot] if percent else ():
+                instance = f"http://{fleet.network}.{20 + int(server[-1])}:{PORTS[fleet.balancer][slot]}/health/ready"
+                if fleet.inside(host, *STATUS_OF, instance) != "200":
+                    return f"{host} uses {server}, which is not ready"
+    return ""
+
+
+def require_finished(controllers: Controllers, rollout: str, version: str) -> None:
+    """The version is active and everything agrees; the next run, from the first controller, changes nothing."""
+    fleet = controllers.fleet
+    require_settled(controllers, version)
+    before = fleet.snapshot()
+    done = fleet.run("deploy", *flags(rollout), version=version)
+    assert done.code == 0, f"{done.log}: {done.reason()}"
+    assert differences(before, fleet.snapshot()) == []
+
+
+def require_undone(controllers: Controllers, before: str, version: str) -> None:
+    """What was active is, nothing of the version runs, and it has failed."""
+    fleet = controllers.fleet
+    require_settled(controllers, before)
+    book = fleet.ledger()
+    last = book["state"]["deployments"][-1]
+    assert (last["result"], book["unfinished"]) == ("failed", None), last
+    for host in fleet.application:
+        held = fleet.slot(host, OTHER[fleet.active()["slot"]])
+        assert not (held["running"] and held["version"] == version), host
+
+
+def require_settled(controllers: Controllers, version: str) -> None:
+    """The version is active, all agree, and nothing is in doubt."""
+    controllers.fleet.require_active(version)
+    wait_until(controllers.fleet.settled, SETTLING_SECONDS, "the fleet is settled")
+    assert serving_unready(controllers.fleet) == ""
+    assert problems(controllers.other) == []
+
+
+def problems(fleet: Fleet) -> list[str]:
+    """What status.yml finds, run by the other controller."""
+    report = Path(fleet.operator.environment["HOME"]) / f"status-{fleet.app}.json"
+    done = fleet.run("status", status_file=str(report))
+    assert done.code == 0, f"{done.log}: {done.reason()}"
+    found: list[str] = json.loads(report.read_text(encoding="utf-8"))["problems"]
+    return found

@@ -1,0 +1,131 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A controller killed at a write of the ledger or of a host's state: another one finishes, and nobody notices.
+
+The writer is held while the controller is killed. Where its module dies with it, the write does not happen; where it
+lives, it goes on and writes whatever it still has to.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import pytest
+
+from lab.writes import Write
+from tests.crash.conftest import Controllers
+from tests.crash.killed import MODULES, ROLLOUTS, Outcome, exactly, in_all, killed, undisturbed
+
+BALANCERS = ("nginx", "haproxy")
+# Fewer than each has, so that a sample needs no undisturbed run to count them; all are taken by the exhaustive test.
+LEAST_WRITES = {"blue_green": 38, "canary": 38, "rolling": 60, "simple": 38}
+
+
+@dataclass(frozen=True)
+class Case:
+    """Which run is killed where.
+
+    :ivar module: ``dies`` with the controller, or ``lives``.
+    """
+
+    rollout: str
+    balancer: str
+    write: Write
+    module: str
+
+    def __str__(self) -> str:
+        return f"{self.rollout},{self.balancer},{self.write},{self.module}"
+
+    @classmethod
+    def parse(cls, text: str) -> Case:
+        """The opposite of ``str``."""
+        rollout, balancer, write, module = text.split(",")
+        return cls(rollout, balancer, Write.parse(write), module)
+
+
+@dataclass
+class Tally:
+    """Cases that ended, and what the traffic met in them."""
+
+    cases: int = 0
+    unreached: int = 0
+    requests: int = 0
+    lost: int = 0
+    failures: list[str] = field(default_factory=list)
+
+    def add(self, outcome: Outcome) -> None:
+        """Count a case that ended as it must."""
+        total = outcome.traffic.summary["total"]
+        self.cases += 1
+        self.unreached += outcome.stopped_at is None
+        self.requests += total["ok"] + total["lost"]
+        self.lost += total["lost"]
+
+    def line(self, name: str) -> str:
+        """For people."""
+        return (
+            f"{name}: {self.cases} cases passed, {len(self.failures)} failed; in {self.unreached} the run ended before "
+            f"the write; {self.lost} of {self.requests} requests failed"
+        )
+
+
+def possible(outcome: Outcome, rollout: str, balancer: str) -> list[Case]:
+    """A case for each write of a run, once with its module killed too and once with it left alive."""
+    return [Case(rollout, balancer, write, module) for _when, write in outcome.writes for module in MODULES]
+
+
+def run_cases(controllers: Controllers, cases: Iterable[Case]) -> Tally:
+    """Run them one after another; a failed one is noted, and the next begins from a settled fleet."""
+    tally = Tally()
+    for case in cases:
+        try:
+            tally.add(killed(controllers, case.rollout, case.module, exactly(case.write)))
+        except (AssertionError, RuntimeError) as exc:
+            tally.failures.append(f"--case {case}: {exc}")
+            print(tally.failures[-1], flush=True)
+            controllers.fleet.recover()
+            controllers.fleet.deploy(controllers.fleet.versions.fresh())
+    return tally
+
+
+@pytest.mark.parametrize("rollout", LEAST_WRITES)
+def test_a_sample_of_writes(
+    request: pytest.FixtureRequest,
+    controllers: Callable[[str], Controllers],
+    counted: list[str],
+    rollout: str,
+) -> None:
+    choice = random.Random(f"{request.config.getoption('--seed')} {rollout}")
+    balancer, module = choice.choice(BALANCERS), choice.choice(MODULES)
+    number = choice.randint(1, LEAST_WRITES[rollout])
+    print(f"{rollout} behind {balancer}, killed at write {number}, its module {module}", flush=True)
+    outcome = killed(controllers(balancer), rollout, module, in_all(number))
+    assert outcome.stopped_at is not None, f"{rollout} has fewer than {number} writes"
+    tally = Tally()
+    tally.add(outcome)
+    counted.append(tally.line(str(Case(rollout, balancer, outcome.stopped_at, module))))
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("rollout", ROLLOUTS)
+@pytest.mark.parametrize("balancer", BALANCERS)
+def test_every_write(
+    request: pytest.FixtureRequest,
+    controllers: Callable[[str], Controllers],
+    counted: list[str],
+    rollout: str,
+    balancer: str,
+) -> None:
+    named = [Case.parse(name) for name in request.config.getoption("--case")]
+    cases = [case for case in named if (case.rollout, case.balancer) == (rollout, balancer)]
+    if named and not cases:
+        pytest.skip("none of these cases is named")
+    pair = controllers(balancer)
+    part, parts = (int(number) for number in request.config.getoption("--slice").split("/"))
+    cases = cases or possible(undisturbed(pair, rollout), rollout, balancer)[part - 1 :: parts]
+    tally = run_cases(pair, cases)
+    counted.append(tally.line(f"{rollout} behind {balancer}"))
+    assert tally.failures == []
