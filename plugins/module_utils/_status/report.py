@@ -266,8 +266,8 @@ def _parked_problems(made: Mapping[str, Any]) -> Iterator[str]:
     ]
     if reasons:
         yield (
-            f"the watch has returned the traffic of the parked deployment {parked['deployment']} ({'; '.join(reasons)}): "
-            "run the same again, which goes back, or deploy another version"
+            f"the watch has returned the traffic of the parked deployment {parked['deployment']} "
+            f"({'; '.join(reasons)}): run the same again, which goes back, or deploy another version"
         )
 
 
