@@ -39,6 +39,7 @@ PACKAGES = (
     "pgbackrest",
     "postgresql-15",
     "procps",
+    "prometheus",
     "python3",
     "python3-psycopg2",
     "python3-pytest",
@@ -49,7 +50,7 @@ PACKAGES = (
     "systemd",
     "systemd-sysv",
 )
-DISABLED = "haproxy keepalived nginx postgresql e2scrub_reap nftables"
+DISABLED = "haproxy keepalived nginx postgresql prometheus e2scrub_reap nftables"
 MASKED = (
     "apt-daily-upgrade.timer apt-daily.timer console-getty.service dev-hugepages.mount dpkg-db-backup.timer "
     "e2scrub_all.timer fstrim.timer getty-static.service getty.target modprobe@.service "
@@ -86,7 +87,7 @@ RateLimitBurst=0
 END
 rm -f "$1/etc/hostname" "$1/etc/machine-id" "$1/var/lib/dbus/machine-id" "$1/etc/resolv.conf"
 rm -rf "$1/etc/apt/apt.conf.d/99mmdebstrap" "$1/etc/apt/sources.list" "$1/etc/apt/sources.list.d"/* \
-  "$1/usr/share/doc"/* "$1/usr/share/man"/*
+  "$1/usr/share/doc"/* "$1/usr/share/man"/* "$1/usr/share/javascript" "$1/usr/bin/promtool"
 """
 PROXY_SETTINGS = re.compile(r"^Acquire::[A-Za-z]+::(Proxy|Verify-Peer|Verify-Host|CaInfo|CaPath)[^ ]* ")
 

@@ -17,13 +17,16 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from .database import Database
+from .figures import figures
 from .http import HttpProtocol
 from .settings import Settings
 
 JSON = b"application/json"
 TEXT = b"text/plain; charset=utf-8"
+EXPOSITION = b"text/plain; version=0.0.4; charset=utf-8"
 LONGEST = 3600
 LEAK_INTERVAL = 0.1
+BURN_INTERVAL = 0.1
 CRASH_STATUS = 70
 
 
@@ -98,11 +101,15 @@ class Application:
             loop.call_later(self.behaviour.crash_after, os._exit, CRASH_STATUS)
         if self.behaviour.leak_mib:
             self._leak(loop)
+        if self.behaviour.burn_percent:
+            self._burn(loop)
 
     def handle(self, connection: HttpProtocol, path: bytes, query: bytes, websocket_key: bytes) -> None:
         """Answer one request on ``connection``, now or later."""
         if path.startswith(b"/health"):
             self._answer_health(connection, path)
+        elif path == b"/metrics":
+            connection.respond(200, figures(), EXPOSITION)
         elif path != b"/websocket" and path not in self._routes:
             connection.respond(404, b'{"error": "no such path"}\n', JSON)
         elif self._uptime() >= self.behaviour.errors_after and self._errors.hit():
@@ -162,6 +169,12 @@ class Application:
     def _leak(self, loop: asyncio.AbstractEventLoop) -> None:
         self._leaked.append(b"x" * int(self.behaviour.leak_mib * LEAK_INTERVAL * (1 << 20)))
         loop.call_later(LEAK_INTERVAL, self._leak, loop)
+
+    def _burn(self, loop: asyncio.AbstractEventLoop) -> None:
+        enough = time.process_time() + BURN_INTERVAL * self.behaviour.burn_percent / 100
+        while time.process_time() < enough:
+            pass
+        loop.call_later(BURN_INTERVAL * (1 - self.behaviour.burn_percent / 100), self._burn, loop)
 
     def _uptime(self) -> float:
         return time.monotonic() - self._born

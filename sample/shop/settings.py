@@ -27,12 +27,13 @@ class Behaviour:
     :param starts: whether the process starts at all.
     :param ready: whether it ever becomes ready.
     :param ready_after: seconds until it has started and is ready.
-    :param error_percent: percent of requests (health endpoints excepted) answered with 500.
+    :param error_percent: percent of requests (health endpoints and metrics excepted) answered with 500.
     :param errors_after: seconds from the start until that begins.
     :param tail_percent: percent of requests to ``/`` that wait.
     :param tail_ms: how long these wait.
     :param crash_after: seconds until the process ends without notice; 0 for never.
     :param leak_mib: MiB of memory lost each second.
+    :param burn_percent: percent of a processor that is used for nothing.
     """
 
     version: str = "0.0.0-source"
@@ -45,6 +46,7 @@ class Behaviour:
     tail_ms: int = 20
     crash_after: float = 0
     leak_mib: float = 0
+    burn_percent: float = 0
 
     def changed(self, values: Mapping[str, Any]) -> Behaviour:
         """This behaviour with some fields replaced.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -53,6 +54,22 @@ def test_health_of_a_good_release(shop: Start) -> None:
         assert one.get(f"/health/{check}")[0] == 200
     aggregate = one.json("/health")
     assert (aggregate["status"], aggregate["ready"], aggregate["database"]) == ("pass", True, "unconfigured")
+
+
+def test_what_the_process_uses_is_told_even_by_a_release_that_fails(shop: Start) -> None:
+    one = shop(SHOP_BEHAVIOUR='{"error_percent": 100, "burn_percent": 80}')
+
+    def used() -> dict[str, float]:
+        status, headers, body = one.get("/metrics")
+        assert (status, headers["content-type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
+        lines = [line.split() for line in body.decode().splitlines() if not line.startswith("#")]
+        return {name: float(value) for name, value in lines}
+
+    before = used()
+    assert before["process_resident_memory_bytes"] > 1 << 20
+    deadline = time.monotonic() + 20
+    while used()["process_cpu_seconds_total"] < before["process_cpu_seconds_total"] + 0.4:
+        assert time.monotonic() < deadline
 
 
 def test_a_configured_database_that_is_away_makes_the_instance_unready_and_stays_secret(shop: Start) -> None:
