@@ -32,9 +32,9 @@ def listener_checks(
     return build.listener_checks(plan, port, host_header, build.Patience(interval, successes, deadline))
 
 
-def smoke_checks(checks: Sequence[Mapping[str, Any]], port: int, host_header: str) -> list[dict[str, Any]]:
+def smoke_checks(checks: Sequence[Mapping[str, Any]], port: int, host_header: str, where: str) -> list[dict[str, Any]]:
     """The operator's smoke checks through a listener of the balancer."""
-    return build.smoke_checks(checks, port, host_header)
+    return build.smoke_checks(checks, port, host_header, where)
 
 
 class FilterModule:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.slipway.release.plugins.module_utils._checks.metrics import step_metrics
+from ansible_collections.slipway.release.plugins.module_utils._checks.metrics import pre_metrics, step_metrics
 from ansible_collections.slipway.release.plugins.module_utils._checks.watch import hold_option, watch_option
 from ansible_collections.slipway.release.plugins.module_utils._hooks.facts import hook_facts
 from ansible_collections.slipway.release.plugins.module_utils._plan.slices import watch_slices
@@ -22,6 +22,7 @@ class FilterModule:
         return {
             "hold_option": hold_option,
             "hook_facts": hook_facts,
+            "pre_metrics": pre_metrics,
             "step_metrics": step_metrics,
             "watch_option": watch_option,
             "watch_slices": watch_slices,

@@ -143,6 +143,9 @@ options:
       stdout:
         description: For V(command), text that standard output must contain.
         type: str
+      environment:
+        description: For V(command), environment variables beside those of the task's user, none of them secret.
+        type: dict
       unit:
         description:
           - For V(unit), the systemd unit that must be active, with its suffix.
@@ -437,8 +440,7 @@ options:
     type: bool
     default: true
 notes:
-  - Metrics of type V(prometheus) are tested with a server that speaks the documented API, not with a Prometheus; all
-    other types with the real program.
+  - Metrics of every type are tested with the real program; those of type V(prometheus) with Prometheus 2.42.
 attributes:
   check_mode:
     support: full
@@ -551,7 +553,10 @@ EXAMPLES = r"""
         url: https://prometheus.example:9090
         username: slipway
         password: "{{ prometheus_password }}"
-        query: count(ALERTS{alertstate="firing", severity="critical"}) or vector(0)
+        query: >-
+          count(ALERTS{alertstate="firing", severity="critical"}
+          unless ALERTS{alertstate="firing", severity="critical"} offset 15m)
+          or 0 * count(ALERTS{alertname="Watchdog"})
         interval: 60
         count: 10
         success_condition: result == 0

@@ -3,14 +3,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Builds the checks of a deployment's gates from its plan, as ``health_gate`` takes them.
 
-Touches nothing. Every check is an HTTP check; readiness is what the components' ``health.ready`` path answers.
+Touches nothing. Every check is an HTTP check, except smoke checks that are a command; readiness is what the
+components' ``health.ready`` path answers.
 """
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+PREVIEW, PUBLIC, BOTH = "preview", "public", "both"
+WHERE = (PREVIEW, PUBLIC, BOTH)
+OF_A_COMMAND: dict[str, int] = {"timeout": 30, "successes": 1, "failures": 1}
 
 
 @dataclass(frozen=True)
@@ -64,18 +70,39 @@ def listener_checks(plan: Mapping[str, Any], port: int, host_header: str, patien
     ]
 
 
-def smoke_checks(checks: Sequence[Mapping[str, Any]], port: int, host_header: str) -> list[dict[str, Any]]:
-    """The operator's smoke checks, their ``path`` asked through the listener on ``port``."""
+def smoke_checks(
+    checks: Sequence[Mapping[str, Any]], port: int, host_header: str, where: str = BOTH
+) -> list[dict[str, Any]]:
+    """The operator's smoke checks: a ``path`` is asked through the listener on ``port``, a ``command`` is told of it.
+
+    :param where: ``preview`` or ``public``, which leaves out the checks that are for the other one alone.
+    """
     return [
-        {
-            "name": f"smoke check {number}, {check['path']} through port {port}",
-            "type": "http",
-            **_host(host_header),
-            **{field: value for field, value in check.items() if field != "path"},
-            "url": f"http://127.0.0.1:{port}{check['path']}",
-        }
+        _smoke_check(number, check, port, host_header)
         for number, check in enumerate(checks, start=1)
+        if BOTH in (where, check.get("where", BOTH)) or check["where"] == where
     ]
+
+
+def _smoke_check(number: int, check: Mapping[str, Any], port: int, host_header: str) -> dict[str, Any]:
+    address = f"http://127.0.0.1:{port}"
+    given = {field: value for field, value in check.items() if field not in ("path", "command", "where")}
+    if "command" in check:
+        return {
+            "name": f"smoke check {number}, command for port {port}",
+            "type": "command",
+            **OF_A_COMMAND,
+            **given,
+            "argv": shlex.split(check["command"]),
+            "environment": {"SLIPWAY_URL": address, "SLIPWAY_HOST_HEADER": host_header},
+        }
+    return {
+        "name": f"smoke check {number}, {check['path']} through port {port}",
+        "type": "http",
+        **_host(host_header),
+        **given,
+        "url": f"{address}{check['path']}",
+    }
 
 
 def _instance_check(

@@ -12,11 +12,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .._analysis.expression import names_in
-from .._analysis.sides import CANARY, STABLE
+from .._analysis.sides import CANARY, PLACEHOLDER, STABLE
 from .._analysis.spec import JUDGE
 
 TRAFFIC = ("haproxy", "nginx_log", JUDGE)
 CONDITIONS = ("success_condition", "failure_condition")
+ASKED = ("query", "url", "path")
 NOBODY_TO_COMPARE = "it compares with the stable side, which has no traffic at 100 %"
 
 
@@ -40,6 +41,16 @@ def step_metrics(
     ]
 
 
+def pre_metrics(metrics: Sequence[Mapping[str, Any]], plan: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Each metric as it is measured before the traffic moves: the new slot is the canary, and stable is what serves.
+
+    Before the first release, and where nothing is to be switched, there is no stable side.
+    """
+    alone = plan["from"] is None or plan["slot"] == plan["stable_slot"]
+    sides = {CANARY: plan["slot"]} if alone else {STABLE: plan["stable_slot"], CANARY: plan["slot"]}
+    return [_in_sides({**({"slots": sides} if _knows_slots(metric) else {}), **metric}, alone) for metric in metrics]
+
+
 def needed(metric: Mapping[str, Any]) -> int:
     """Seconds until the last measurement of a metric is due, its ``count`` known."""
     count = int(metric.get("count", 1))
@@ -54,6 +65,11 @@ def _fitted(metric: Mapping[str, Any], seconds: int) -> dict[str, Any]:
 
 def _judges(metric: Mapping[str, Any]) -> bool:
     return bool(metric["type"] == JUDGE)
+
+
+def _knows_slots(metric: Mapping[str, Any]) -> bool:
+    """Whether it is measured by slot: traffic always is, other metrics where what they ask names the slot."""
+    return metric["type"] in TRAFFIC or any(PLACEHOLDER in str(metric.get(field) or "") for field in ASKED)
 
 
 def _whole(plan: Mapping[str, Any], step: Mapping[str, Any]) -> str:
@@ -75,9 +91,14 @@ def _step_metric(
     metric: dict[str, Any], plan: Mapping[str, Any], whole: str, looks: Mapping[str, Any]
 ) -> dict[str, Any]:
     sides = {CANARY: whole} if whole else {STABLE: plan["stable_slot"], CANARY: plan["slot"]}
-    known: dict[str, Any] = {"app": plan["app"], "slots": sides} if metric["type"] in TRAFFIC else {}
-    made = {**known, **looks, **metric}
-    if not whole or "slots" not in made:
+    known: dict[str, Any] = {"app": plan["app"]} if metric["type"] in TRAFFIC else {}
+    known.update({"slots": sides} if _knows_slots(metric) else {})
+    return _in_sides({**known, **looks, **metric}, bool(whole))
+
+
+def _in_sides(made: dict[str, Any], alone: bool) -> dict[str, Any]:
+    """The metric where the canary is alone, or is not."""
+    if not alone or "slots" not in made:
         return made
     if _judges(made) or any(STABLE in names_in(str(made.get(condition) or "")) for condition in CONDITIONS):
         return {**made, "skip": NOBODY_TO_COMPARE}

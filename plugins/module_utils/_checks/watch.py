@@ -32,7 +32,7 @@ def watch_option(
 ) -> dict[str, Any] | None:
     """What the balancers are asked to watch once the deployment has ended; ``None`` where the plan has no watch.
 
-    :param checks: checks of the public address.
+    :param checks: checks of the public address; commands are left out, since the watch would run them as root.
     :param hooks: all hooks of the operator; those of the plan at this point are run by the balancer.
     """
     wanted = plan.get("watch")
@@ -74,7 +74,7 @@ def _option(
     judged = watch_metrics(metrics, plan, percents, wanted["window"], deployment)
     texts = {
         "metrics": [convert_options(METRIC, metric) for metric in judged],
-        "checks": [convert_options(CHECK, dict(check)) for check in checks],
+        "checks": [convert_options(CHECK, dict(check)) for check in checks if check["type"] == "http"],
         "hooks": told,
     }
     return {

@@ -38,6 +38,7 @@ CHECK: dict[str, Any] = {
     "argv": {"type": "list", "elements": "str"},
     "rc": {"type": "list", "elements": "int"},
     "stdout": {"type": "str"},
+    "environment": {"type": "dict"},
     "unit": {"type": "str"},
     "dsn": {"type": "str", "no_log": True},
     "query": {"type": "str"},

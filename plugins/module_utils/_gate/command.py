@@ -12,6 +12,7 @@ import os
 import selectors
 import signal
 import time
+from collections.abc import Mapping
 
 from .._common.process import Program, TimeoutExpired
 from .model import Answer, Probe, impossible
@@ -26,20 +27,23 @@ class CommandProbe(Probe):
     :param argv: program and arguments.
     :param statuses: accepted exit statuses.
     :param stdout: what standard output must contain; empty for anything.
+    :param environment: variables beside those of the one who asks.
     """
 
-    def __init__(self, argv: list[str], statuses: list[int], stdout: str) -> None:
+    def __init__(self, argv: list[str], statuses: list[int], stdout: str, environment: Mapping[str, str]) -> None:
         self.argv = argv
         self.statuses = statuses
         self.stdout = stdout
+        self.environment = environment
 
     @classmethod
     def from_options(cls, options: Options) -> CommandProbe:
-        """Read ``argv``, ``rc`` and ``stdout``."""
+        """Read ``argv``, ``rc``, ``stdout`` and ``environment``."""
         argv = options.texts("argv")
         if not argv[0]:
             raise options.refuse("argv", "begins with an empty string", "begin with the path of the program")
-        return cls(argv, options.numbers("rc", 0, 255) or [0], options.text("stdout", ""))
+        statuses = options.numbers("rc", 0, 255) or [0]
+        return cls(argv, statuses, options.text("stdout", ""), options.text_mapping("environment"))
 
     def target(self) -> str:
         return self.argv[0]
@@ -47,7 +51,7 @@ class CommandProbe(Probe):
     def attempt(self, timeout: float) -> Answer:
         deadline = time.monotonic() + timeout
         try:
-            process = Program(self.argv)
+            process = Program(self.argv, env={**os.environ, **self.environment})
         except OSError as exc:
             return impossible(f"cannot be started: {exc.strerror}", final=isinstance(exc, FileNotFoundError))
         with process:

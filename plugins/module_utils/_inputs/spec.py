@@ -332,7 +332,15 @@ SPEC: dict[str, dict[str, Any]] = {
         "default": [],
         "description": "Metrics that every watched step must pass, as module C(health_gate) takes them, measured from "
         "each balancer. C(count) fits the step when omitted; C(haproxy), C(nginx_log) and C(judge) compare the slots "
-        "by themselves.",
+        "by themselves, others where what they ask has C(<slot>) in it.",
+    },
+    "slipway_pre_analysis": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "description": "Metrics that the new slot must pass before traffic moves with C(blue_green) or C(canary), as "
+        "module C(health_gate) takes them, measured from each balancer: C(prometheus), C(http_json) or C(sql). A "
+        "rollback leaves them out.",
     },
     "slipway_batches": {
         "type": "list",
@@ -491,8 +499,9 @@ SPEC: dict[str, dict[str, Any]] = {
         "type": "list",
         "elements": "dict",
         "default": [],
-        "description": "HTTP checks of the spare slot through the preview address before traffic moves: a C(path), and "
-        "whatever else a check of module C(health_gate) takes.",
+        "description": "Checks of the new slot from each balancer, through the preview address before traffic moves, "
+        "and through the public one after it: a C(path) to ask for, or a C(command) to run; C(where) (C(preview), "
+        "C(public), C(both)); and whatever else such a check of module C(health_gate) takes.",
     },
     "slipway_hooks": {
         "type": "list",

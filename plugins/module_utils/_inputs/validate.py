@@ -68,6 +68,7 @@ class Inputs:
     self_approval: bool
     canary_match: list[dict[str, Any]]
     analysis: list[dict[str, Any]]
+    pre_analysis: list[dict[str, Any]]
     batches: list[str]
     batch_pause: int
     bake: int

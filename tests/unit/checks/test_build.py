@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import pytest
 from ansible_collections.slipway.release.plugins.module_utils._checks.build import (
     Patience,
     instance_checks,
@@ -76,3 +77,31 @@ def test_smoke_checks_keep_their_own_fields_and_an_explicit_host():
         "budget_ms": 300,
     }
     assert checks[1]["host"] == "other"
+
+
+SMOKE = [{"path": "/a", "where": "preview"}, {"path": "/b", "where": "public"}, {"path": "/c"}]
+
+
+@pytest.mark.parametrize(
+    ("where", "numbers"),
+    [("preview", ["1, /a", "3, /c"]), ("public", ["2, /b", "3, /c"]), ("both", ["1, /a", "2, /b", "3, /c"])],
+)
+def test_smoke_checks_are_made_where_they_are_wanted(where: str, numbers: list[str]) -> None:
+    checks = smoke_checks(SMOKE, 80, "", where)
+    assert [check["name"] for check in checks] == [f"smoke check {number} through port 80" for number in numbers]
+    assert not any("where" in check for check in checks)
+
+
+def test_a_smoke_check_may_be_a_command_that_is_told_the_address():
+    told = {"SLIPWAY_URL": "http://127.0.0.1:8480", "SLIPWAY_HOST_HEADER": "shop.example.net"}
+    plain = {"type": "command", "argv": ["/opt/smoke", "all of it"], "environment": told}
+    (once,) = smoke_checks([{"command": "/opt/smoke 'all of it'"}], 8480, "shop.example.net")
+    assert once == {
+        "name": "smoke check 1, command for port 8480",
+        **plain,
+        "timeout": 30,
+        "successes": 1,
+        "failures": 1,
+    }
+    (more,) = smoke_checks([{"command": "/opt/smoke 'all of it'", "failures": 3}], 8480, "shop.example.net")
+    assert more["failures"] == 3

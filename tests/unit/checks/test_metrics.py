@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.slipway.release.plugins.module_utils._checks.metrics import needed, step_metrics
+from ansible_collections.slipway.release.plugins.module_utils._checks.metrics import needed, pre_metrics, step_metrics
 
 PLAN = {"app": "shop", "slot": "green", "stable_slot": "blue"}
 SLOTS = {"stable": "blue", "canary": "green"}
@@ -85,6 +85,23 @@ def test_other_sources_know_no_slots() -> None:
     assert of({"type": "prometheus"}) == {"name": "one", "type": "prometheus"}
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"type": "prometheus", "query": 'avg(process_resident_memory_bytes{slot="<slot>"})'},
+        {"type": "http_json", "url": "http://metrics.example/<slot>.json"},
+        {"type": "http_json", "url": "http://metrics.example/all.json", "path": "<slot>.memory"},
+        {"type": "sql", "query": "SELECT memory FROM samples WHERE slot = '<slot>'"},
+    ],
+)
+def test_other_sources_are_measured_by_slot_where_they_ask_for_it(asked: dict[str, Any]) -> None:
+    metric = {**asked, "failure_condition": "canary > 1.5 * stable"}
+    assert of(metric)["slots"] == SLOTS
+    assert "skip" in of(metric, percents=WHOLE)
+    alone = {**asked, "failure_condition": "canary > 2e9"}
+    assert of(alone, percents=WHOLE)["slots"] == {"canary": "green"}
+
+
 def test_a_delay_leaves_less_time_and_there_is_always_one_measurement() -> None:
     assert of({"type": "sql", "interval": 30, "initial_delay": 40})["count"] == 2
     assert of({"type": "sql", "interval": 300})["count"] == 1
@@ -101,3 +118,25 @@ def test_at_0_percent_testers_are_compared_with_everyone() -> None:
     made = of(metric, percents=nobody, override=True)
     assert (made["slots"], "skip" in made) == (SLOTS, False)
     assert "skip" in of(metric, percents=WHOLE, override=True)
+
+
+MEMORY = {
+    "name": "memory",
+    "type": "prometheus",
+    "query": 'memory{slot="<slot>"}',
+    "failure_condition": "canary > stable",
+}
+
+
+def test_before_the_traffic_moves_the_new_slot_is_the_canary() -> None:
+    plan = {**PLAN, "from": {"version": "1.0"}}
+    up = {"name": "up", "type": "prometheus", "query": "up", "success_condition": "result == 1"}
+    assert pre_metrics([MEMORY, up], plan) == [{**MEMORY, "slots": SLOTS}, up]
+
+
+@pytest.mark.parametrize("plan", [{"from": None}, {"from": {}, "slot": "blue"}])
+def test_before_the_first_release_or_without_a_switch_nothing_is_compared(plan: dict[str, Any]) -> None:
+    slot = {**PLAN, **plan}["slot"]
+    compared, alone = pre_metrics([MEMORY, {**MEMORY, "failure_condition": "canary > 1e9"}], {**PLAN, **plan})
+    assert "skip" in compared
+    assert (alone["slots"], "skip" in alone) == ({"canary": slot}, False)

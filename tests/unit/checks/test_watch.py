@@ -73,6 +73,13 @@ def test_it_says_all_that_the_balancer_needs() -> None:
     assert (found.facts["hook"], found.facts["percent"], found.facts["version"]) == ("on_return", 0, "1.1")
 
 
+def test_a_command_is_not_left_to_the_watch_which_would_run_it_as_root() -> None:
+    command = {"name": "smoke check 1, command for port 80", "type": "command", "argv": ["/opt/smoke"]}
+    found = watch_option(made(), "d1", [], [command, CHECK], [])
+    assert found is not None
+    assert [check.name for check in parse(as_read(found)).checks] == ["web"]
+
+
 def test_without_a_watch_in_the_plan_there_is_no_option() -> None:
     assert watch_option(made(watch={"seconds": 0}), "d1", [ERRORS], [CHECK], []) is None
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 import sys
@@ -232,6 +233,11 @@ PYTHON = sys.executable
         ({"argv": ["false"]}, False, "exit status 1"),
         ({"argv": ["false"], "rc": [0, 1]}, True, ""),
         ({"argv": ["echo", "all is well"], "stdout": "is well"}, True, ""),
+        (
+            {"argv": ["sh", "-c", "echo $A $HOME"], "environment": {"A": 1}, "stdout": f"1 {os.environ['HOME']}"},
+            True,
+            "",
+        ),
         ({"argv": ["echo", "all is well"], "stdout": "bad"}, False, "the expected text is not in the output"),
         ({"argv": ["sh", "-c", "kill -9 $$"]}, False, "ended by signal 9"),
         ({"argv": ["sleep", "60"]}, False, "did not end within 1 s"),

@@ -60,6 +60,15 @@ def smoke(**fields: Any) -> dict[str, Any]:
     return {"slipway_smoke_checks": [{"path": "/health", **fields}]}
 
 
+def command(**fields: Any) -> dict[str, Any]:
+    return {"slipway_smoke_checks": [{"command": "/opt/smoke --all", **fields}]}
+
+
+def before(**metric: Any) -> dict[str, Any]:
+    return {"slipway_pre_analysis": [metric]}
+
+
+UP = {"name": "up", "type": "prometheus", "url": "http://p:9090", "query": "up", "success_condition": "result == 1"}
 WARM = {"name": "warm", "at": "before_traffic", "command": "/usr/local/bin/warm"}
 TELL = {
     "name": "tell",
@@ -435,6 +444,36 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
     ("smoke check, useless budget", smoke(budget_ms=5000), "slipway_smoke_checks[0].budget_ms", "raise the timeout"),
     ("smoke check, broken expression", smoke(body_regex="("), "slipway_smoke_checks[0].body_regex", "expression"),
     ("smoke check of another type", smoke(type="tcp"), "slipway_smoke_checks[0]", "remove type"),
+    ("smoke check with path and command", smoke(command="true"), "slipway_smoke_checks[0].command", "one of them"),
+    ("smoke command that is none", command(command="sh -c 'x"), "slipway_smoke_checks[0].command", "shell"),
+    ("smoke command that is empty", command(command=""), "slipway_smoke_checks[0].command", ""),
+    ("smoke command of another type", command(type="tcp"), "slipway_smoke_checks[0]", "remove type"),
+    ("smoke command with HTTP", command(status=[200]), "slipway_smoke_checks[0].status", "remove"),
+    ("smoke command with argv", command(argv=["x"]), "slipway_smoke_checks[0].argv", "remove argv"),
+    ("smoke check elsewhere", smoke(where="here"), "slipway_smoke_checks[0].where", "preview"),
+    (
+        "smoke check without preview",
+        {**smoke(where="preview"), "slipway_rollout": "rolling"},
+        "slipway_smoke_checks[0].where",
+        "use public",
+    ),
+    ("pre-analysis of traffic", before(**ERRORS), "slipway_pre_analysis[0].type", "prometheus"),
+    ("pre-analysis by the judge", before(**JUDGE), "slipway_pre_analysis[0].type", "prometheus"),
+    ("pre-analysis without type", {"slipway_pre_analysis": [{"name": "x"}]}, "slipway_pre_analysis[0].type", "use one"),
+    ("pre-analysis, no such field", before(**UP, intervall=1), "slipway_pre_analysis[0].intervall", "remove"),
+    ("pre-analysis, no number", before(**UP, interval="x"), "slipway_pre_analysis[0]", "health_gate"),
+    (
+        "pre-analysis that is too long",
+        before(**UP, interval=50, count=5),
+        "slipway_pre_analysis[0]",
+        "slipway_lease_seconds to at least 400",
+    ),
+    (
+        "pre-analysis without a preview",
+        {**before(**UP), "slipway_rollout": "rolling"},
+        "slipway_pre_analysis",
+        "slipway_analysis",
+    ),
     ("smoke check with a URL", smoke(url="http://h/"), "slipway_smoke_checks[0].url", "remove url"),
     (
         "a list as text",
@@ -555,6 +594,19 @@ def test_no_secret_looking_value_of_the_configuration_is_shown(tmp_path: Path) -
     with pytest.raises(InputProblems) as refused:
         accepted(tmp_path, slipway_config={"PIN": 739218})
     assert "739218" not in str(refused.value.as_result())
+
+
+@pytest.mark.parametrize("where", ["preview", "public", "both"])
+def test_a_smoke_check_is_a_path_or_a_command_somewhere(tmp_path: Path, where: str) -> None:
+    inputs = accepted(tmp_path, **command(where=where, timeout=20))
+    assert inputs.smoke_checks == [{"command": "/opt/smoke --all", "where": where, "timeout": 20}]
+    assert accepted(tmp_path, **smoke(where=where)).smoke_checks == [{"path": "/health", "where": where}]
+
+
+def test_a_pre_analysis_may_take_half_of_the_lease_and_name_the_slot(tmp_path: Path) -> None:
+    query = 'up{slot="<slot>"}'
+    metric = {**UP, "query": query, "success_condition": "canary >= stable", "interval": 50, "count": 4}
+    assert accepted(tmp_path, **before(**metric)).pre_analysis == [metric]
 
 
 def test_what_is_accepted_is_complete(tmp_path: Path) -> None:

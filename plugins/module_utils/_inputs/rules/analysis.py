@@ -5,17 +5,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ..._analysis import spec as metric_spec
 from ..._analysis.arguments import METRIC
 from ..._analysis.factory import SOURCES
-from ..._checks.metrics import needed, step_metrics
+from ..._checks.metrics import TRAFFIC, needed, pre_metrics, step_metrics
 from ..._common.errors import InputError
 from ..edge import Unconvertible, convert_options
-from .base import A_DAY, BACKWARDS, Context, problem
-from .timing import IN_BATCHES
+from .base import A_DAY, BACKWARDS, IN_BATCHES, Context, problem
+
+PLAN = {"app": "app", "slot": "green", "stable_slot": "blue", "from": {}}
 
 
 def analysis(values: dict[str, Any], context: Context) -> Iterator[InputError]:
@@ -25,10 +26,10 @@ def analysis(values: dict[str, Any], context: Context) -> Iterator[InputError]:
     for index, metric in enumerate(metrics):
         where = f"slipway_analysis[{index}]"
         if metric.get("type") == metric_spec.JUDGE:
-            yield from _metric(where, metric, _shared(watched))
+            yield from _metric(where, metric, _in_step, _shared(watched))
             yield from _judged(where, metric, values["slipway_rollout"], _shared(watched), context.verb)
         else:
-            yield from _metric(where, metric, watched)
+            yield from _metric(where, metric, _in_step, watched)
     if metrics and not watched and not _watched_after(values) and context.verb not in BACKWARDS:
         yield problem(
             "no step is watched, so nothing would be measured",
@@ -47,9 +48,34 @@ def _watched_after(values: dict[str, Any]) -> bool:
 def _alone(metric: Mapping[str, Any]) -> dict[str, Any]:
     try:
         step = {"name": "watch", "percents": {"blue": 0, "green": 100}, "seconds": A_DAY}
-        return step_metrics([metric], {"app": "app", "slot": "green", "stable_slot": "blue"}, step, "deployment")[0]
+        return step_metrics([metric], PLAN, step, "deployment")[0]
     except (ValueError, InputError):
         return {}
+
+
+def pre_analysis(values: dict[str, Any], context: Context) -> Iterator[InputError]:
+    """Each metric is what the module takes, has its numbers without traffic, and is decided in half of the lease."""
+    for index, metric in enumerate(values["slipway_pre_analysis"]):
+        where = f"slipway_pre_analysis[{index}]"
+        if metric.get("type") in TRAFFIC:
+            others = ", ".join(source for source in SOURCES if source not in TRAFFIC)
+            yield problem("it measures traffic, of which the new slot has none yet", f"{where}.type", f"use {others}")
+            continue
+        problems = list(_metric(where, metric, _before, {}))
+        yield from problems or _decided(where, metric, values["slipway_lease_seconds"])
+    if values["slipway_pre_analysis"] and values["slipway_rollout"] in IN_BATCHES:
+        yield problem(
+            f"with {values['slipway_rollout']} nothing runs in the new slot before its hosts change over",
+            "slipway_pre_analysis",
+            "use slipway_analysis",
+        )
+
+
+def _decided(where: str, metric: Mapping[str, Any], lease: int) -> Iterator[InputError]:
+    need = needed(metric)
+    if need > lease // 2 > 0:
+        remedy = f"lower its interval, count or initial_delay, or set slipway_lease_seconds to at least {2 * need}"
+        yield problem(f"it is decided after {need} s, more than half of the lease", where, remedy)
 
 
 def _watched(values: dict[str, Any], verb: str) -> dict[str, int]:
@@ -87,12 +113,21 @@ def _judged(
             )
 
 
-def _metric(where: str, metric: Mapping[str, Any], watched: Mapping[str, int]) -> Iterator[InputError]:
+def _metric(
+    where: str,
+    metric: Mapping[str, Any],
+    build: Callable[[Mapping[str, Any]], dict[str, Any]],
+    watched: Mapping[str, int],
+) -> Iterator[InputError]:
+    """What the module itself would refuse.
+
+    :param build: adds to the metric what the rollout knows.
+    """
     if not metric.get("type"):
         yield problem("it is not set", f"{where}.type", f"use one of {', '.join(SOURCES)}")
         return
     try:
-        built = _in_step(metric, A_DAY)
+        built = build(metric)
         unknown = sorted(set(built) - set(METRIC))
         if unknown:
             yield problem("a metric has no such field", f"{where}.{unknown[0]}", f"remove {unknown[0]}, or correct it")
@@ -105,10 +140,13 @@ def _metric(where: str, metric: Mapping[str, Any], watched: Mapping[str, int]) -
         yield problem(exc.what, exc.where.replace("metrics[0]", where), exc.remedy)
 
 
-def _in_step(metric: Mapping[str, Any], seconds: int) -> dict[str, Any]:
-    plan = {"app": "app", "slot": "green", "stable_slot": "blue"}
+def _before(metric: Mapping[str, Any]) -> dict[str, Any]:
+    return pre_metrics([metric], PLAN)[0]
+
+
+def _in_step(metric: Mapping[str, Any], seconds: int = A_DAY) -> dict[str, Any]:
     step = {"name": "canary at 10 %", "percents": {"blue": 90, "green": 10}, "seconds": seconds}
-    return step_metrics([metric], plan, step, "deployment")[0]
+    return step_metrics([metric], PLAN, step, "deployment")[0]
 
 
 def _fits(where: str, metric: Mapping[str, Any], watched: Mapping[str, int]) -> Iterator[InputError]:

@@ -15,6 +15,7 @@ from ..._common.errors import InputError
 APP = re.compile(r"[a-z][a-z0-9-]{0,30}")
 VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._+~-]{0,63}")
 USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
+IN_BATCHES = ("rolling", "simple")
 BACKWARDS = ("rollback", "abort", "approve", "release_lease")
 ROLLBACK_WORDS = ("previous", "latest_good")
 A_DAY = 86400

@@ -9,9 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..._common.errors import InputError
-from .base import LONGEST_PAUSE, Context, problem
-
-IN_BATCHES = ("rolling", "simple")
+from .base import IN_BATCHES, LONGEST_PAUSE, Context, problem
 
 
 def durations(values: dict[str, Any], context: Context) -> Iterator[InputError]:
