@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The slipway.release developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A lab machine with systemd and PostgreSQL for the probes that need them.
+"""A lab machine with systemd and PostgreSQL for the probes that need them; Ansible for the rules of the inputs.
 
 Touches the machine it runs in: units below /run/systemd/system, and PostgreSQL's default cluster, which it starts.
 """
@@ -9,13 +9,16 @@ Touches the machine it runs in: units below /run/systemd/system, and PostgreSQL'
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+SITE_PACKAGES = Path(__file__).resolve().parents[3] / ".cache/venv-oldest/lib/python3.11/site-packages"
 IN_LAB = Path("/run/host/container-manager").exists()
 collect_ignore_glob = [] if IN_LAB else ["test_*.py"]
+sys.path.append(str(SITE_PACKAGES))
 
 
 def run(*argv: str, check: bool = True) -> str:

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.slipway.release.plugins.module_utils._analysis.arguments import METRIC
 from ansible_collections.slipway.release.plugins.module_utils._analysis.judge import MetricJudge
-from ansible_collections.slipway.release.plugins.module_utils._analysis.model import Limits
+from ansible_collections.slipway.release.plugins.module_utils._analysis.model import Limits, Schedule
 
 LETTERS = {"s": "success", "f": "failure", "i": "inconclusive", "n": "no_data", "e": "error"}
 
@@ -61,6 +62,26 @@ def judged(script: str, count: int = 100, **limits: int) -> tuple[str, int]:
 )
 def test_limits(script: str, count: int, limits: dict[str, int], expected: tuple[str, int]) -> None:
     assert judged(script, count, **limits) == expected
+
+
+def test_what_is_not_said_is_what_the_established_names_mean() -> None:
+    established = {
+        "interval": 0,
+        "initial_delay": 0,
+        "count": 1,
+        "failure_limit": 0,
+        "inconclusive_limit": 0,
+        "consecutive_error_limit": 4,
+        "consecutive_success_limit": 0,
+        "dry_run": False,
+    }
+    assert {name: METRIC[name]["default"] for name in established} == established
+    own = {"consecutive_failure_limit": 0, "timeout": 5}
+    limits, schedule = vars(Limits()), vars(Schedule())
+    assert {**{f"{name}_limit": limit for name, limit in limits.items()}, **schedule, "dry_run": False} == {
+        **established,
+        **own,
+    }
 
 
 def test_reasons_tell_the_count_the_limit_and_the_last_detail() -> None:

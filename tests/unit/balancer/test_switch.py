@@ -136,6 +136,13 @@ def test_every_instance_of_a_slot_that_gains_must_be_ready(bench: Bench) -> None
     assert bench.balancer.applied == 0
 
 
+def test_a_stable_slot_that_is_dead_does_not_keep_the_traffic_from_leaving_it(bench: Bench) -> None:
+    bench.dead = {"blue-app1", "blue-app2", "blue-app3"}
+    assert bench(percents=HALF, lease_seconds=60, return_to=BLUE).verified
+    assert not any(name.startswith("blue") for name in bench.asked)
+    assert bench(percents=GREEN).verified
+
+
 def test_a_drained_instance_need_not_be_ready(bench: Bench) -> None:
     bench.dead = {"green-app2"}
     assert bench(percents=GREEN, servers={"green-app2": "drain"}).verified

@@ -118,6 +118,15 @@ def test_what_does_not_run_is_started_where_it_is() -> None:
     assert made["percents"]["before"] == made["percents"]["after"]
 
 
+def test_a_fix_is_planned_although_the_active_revision_runs_nowhere() -> None:
+    live = fleet_of("1.0", None)
+    for host in ("app1", "app2"):
+        live[host]["release"]["slots"]["blue"]["running"] = False
+    made = deploy("1.1", live).plan
+    assert (made["slot"], made["stable_slot"], made["changes"]) == ("green", "blue", True)
+    assert made["percents"]["after"] == {"blue": 0, "green": 100}
+
+
 def test_a_new_host_gets_the_active_revision_into_the_active_slot() -> None:
     live = fleet_of("1.0", None)
     live["app2"]["release"]["slots"]["blue"] = slot("blue", None)
