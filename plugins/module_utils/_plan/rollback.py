@@ -68,6 +68,12 @@ def _refuse_unusable(fleet: Fleet, found: dict[str, Any]) -> None:
             where="slipway_rollback_to",
             remedy="deploy that version again instead, or choose another",
         )
+    if found["revision"] in fleet.ledger.returned_from():
+        raise StateError(
+            f"the watch has returned the traffic from revision {found['revision']} of version {found['version']}",
+            where="slipway_rollback_to",
+            remedy="choose another version, or deploy that version again once its fault is found",
+        )
     failed = fleet.failed_on(found["revision"])
     if failed:
         raise StateError(

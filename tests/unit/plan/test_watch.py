@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, StateError
 from ansible_collections.slipway.release.plugins.module_utils._plan.planner import Planned, plan
 
-from tests.unit.plan.made import APPLICATIONS, BALANCERS, document, fleet_of, identifier, inputs_for, proven
+from tests.unit.plan.made import APPLICATIONS, BALANCERS, document, fleet_of, identifier, inputs_for, proven, slot
 
 SQL = {"name": "orders", "type": "sql", "dsn": "dbname=shop", "query": "SELECT 1", "failure_condition": "result < 1"}
 DEFAULTS = {"seconds": 86400, "interval": 10, "failures": 3, "window": 600, "on_error": "keep"}
@@ -101,7 +101,9 @@ def test_nor_is_it_after_the_ledger_has_recorded_it() -> None:
     live["db1"]["ledger"]["state"]["proven"][-1]["good"] = False
     found = planned("1.1", live)
     assert (found.returned, found.plan["hosts"]) == ("", dict.fromkeys(APPLICATIONS, {"place": True}))
-    with pytest.raises(StateError):
+    for host in APPLICATIONS:
+        live[host]["release"]["slots"]["green"] = slot("green", "1.2")
+    with pytest.raises(StateError, match="the watch has returned the traffic from revision"):
         planned("1.0", live, verb="rollback", rollback_to="1.1")
 
 
