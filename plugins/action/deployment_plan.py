@@ -9,6 +9,7 @@ Writes archives of directories and git references to the controller's cache, and
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +17,8 @@ import yaml
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
+from ansible_collections.slipway.release.plugins.module_utils._evidence import collect
+from ansible_collections.slipway.release.plugins.module_utils._evidence.inputs import shown as shown_inputs
 from ansible_collections.slipway.release.plugins.module_utils._inputs.reading import PREFIX
 from ansible_collections.slipway.release.plugins.module_utils._inputs.validate import Inputs, validate
 from ansible_collections.slipway.release.plugins.module_utils._plan.abort import abort
@@ -82,6 +85,7 @@ class ActionModule(ActionBase):
             "parked": planned.parked,
             "way_back": planned.way_back,
             "committed": [],
+            "profile_before": None,
             "abandoned": planned.abandon,
             "artifact": shown(found.location) if found else "",
             "warnings": inputs.warnings + _active_already(inputs, planned),
@@ -153,12 +157,19 @@ class ActionModule(ActionBase):
                 "resume": planned.resume,
                 "take_over": inputs.reason if inputs.verb == "abort" else "",
                 "way_back": planned.way_back,
+                "inputs": shown_inputs(inputs),
+                "metrics_directory": inputs.metrics_directory,
             },
             task_vars=task_vars,
         )
         if answer.get("failed"):
             return {"failed": True, "changed": False, "msg": answer.get("msg"), "error": answer.get("error")}
-        return {key: answer[key] for key in ("deployment", "token", "uuid", "resumed", "committed")}
+        begun = {
+            key: answer.get(key) for key in ("deployment", "token", "uuid", "resumed", "committed", "profile_before")
+        }
+        token: Any = answer["token"]
+        nothing_yet = collect.opened(token, int(time.time() * 1000))
+        return {**begun, "ansible_facts": collect.as_facts(task_vars, nothing_yet)}
 
     def _approve(self, inputs: Inputs, live: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Record the approval of what is parked; the ledger judges it once more."""

@@ -5,10 +5,14 @@
 
 from __future__ import annotations
 
+import json
+import time
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.slipway.release.plugins.module_utils._verdict.stage import by_host, judge
+from ansible_collections.slipway.release.plugins.module_utils._evidence import collect
+from ansible_collections.slipway.release.plugins.module_utils._verdict.stage import StageVerdict, by_host, judge
 
 
 class ActionModule(ActionBase):
@@ -54,4 +58,22 @@ class ActionModule(ActionBase):
             "passed": list(outcome.passed),
             "lost": outcome.lost,
             "failures": outcome.failed,
+            **_evidence(task_vars or {}, outcome, results),
         }
+
+
+def _evidence(variables: Mapping[str, Any], outcome: StageVerdict, results: Mapping[str, Any]) -> dict[str, Any]:
+    """What is kept for the ledger: as facts, which Ansible drops where a task fails, and then also in the result."""
+    state = collect.collected(variables)
+    if state is None:
+        return {}
+    entry = _plain(collect.entry(state, outcome, results, int(time.time() * 1000)))
+    made: dict[str, Any] = {"ansible_facts": collect.as_facts(variables, collect.added(state, entry))}
+    if outcome.verdict != "pass":
+        made["evidence"] = {"token": state["token"], "entry": entry}
+    return made
+
+
+def _plain(value: Any) -> Any:
+    """The value without Ansible's own types, which are lazy or carry tags."""
+    return json.loads(json.dumps(value, default=str))

@@ -10,8 +10,10 @@ from typing import Any
 
 from ansible_collections.slipway.release.plugins.module_utils._checks.metrics import pre_metrics, step_metrics
 from ansible_collections.slipway.release.plugins.module_utils._checks.watch import hold_option, watch_option
+from ansible_collections.slipway.release.plugins.module_utils._evidence import profile
 from ansible_collections.slipway.release.plugins.module_utils._hooks.facts import hook_facts
 from ansible_collections.slipway.release.plugins.module_utils._plan.slices import watch_slices
+from ansible_collections.slipway.release.plugins.module_utils._plan.undo import way_back
 
 
 class FilterModule:
@@ -23,7 +25,10 @@ class FilterModule:
             "hold_option": hold_option,
             "hook_facts": hook_facts,
             "pre_metrics": pre_metrics,
+            "profile": profile.profile,
+            "profile_line": profile.line,
             "step_metrics": step_metrics,
             "watch_option": watch_option,
             "watch_slices": watch_slices,
+            "way_back": way_back,
         }

@@ -321,6 +321,11 @@ generation:
   returned: success
   type: int
   sample: 7
+time:
+  description: Wall time of this host, in UTC, when the balancer did that; empty when nothing was changed.
+  returned: success
+  type: str
+  sample: "2026-11-21T10:01:00.000+00:00"
 steps:
   description: What was done and how long it took.
   returned: success

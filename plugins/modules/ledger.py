@@ -2,7 +2,10 @@
 # Copyright: (c) 2026, The slipway.release developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Keep the ledger of an application on the ledger host. Touches /var/lib/slipway/ledger/<app>."""
+"""Keep the ledger of an application on the ledger host.
+
+Touches /var/lib/slipway/ledger/<app>, and <metrics_directory>/slipway_<app>.prom.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,11 @@ description:
   - There is one deployment at a time. A token is higher than every earlier one, also after a crash.
   - Whether a lease has run out is judged by the boot clock of the ledger host alone.
   - Refuses a directory on a network file system.
+  - Each deployment that ends leaves a document with all its evidence, RV(document), beside its events. Those of the
+    last fifty deployments are kept.
+  - The action of the same name sends along, with V(commit), V(park), V(finish) and V(release), what
+    M(slipway.release.stage_verdict) has judged since the last record, and keeps a copy of the document on the
+    controller.
 options:
   app:
     description: Name of the application.
@@ -108,6 +116,23 @@ options:
     description: What the decision rested on; strings and whole numbers.
     type: dict
     default: {}
+  inputs:
+    description: What the operator asked for, without secrets; strings and whole numbers. V(begin) records it.
+    type: dict
+    default: {}
+  evidence_directory:
+    description:
+      - Directory on the controller in which V(finish) keeps the document, as C(<app>/<deployment>.json).
+      - C(~/.slipway/evidence) when empty. A document that cannot be written there is a warning.
+    type: str
+    default: ""
+  metrics_directory:
+    description:
+      - Directory on the ledger host in which V(finish) writes the metrics of the deployment, as a text file for
+        Prometheus; none when empty.
+      - V(begin) refuses one that is not there.
+    type: str
+    default: ""
   result:
     description: How the deployment ended. Required by V(finish). V(active) needs a lease that has not run out.
     type: str
@@ -222,6 +247,91 @@ parked:
     approval: true
     approved: false
     waits_for: until 2026-11-21T08:30:00Z (3600 s from now) and until it is approved (approve.yml)
+profile_before:
+  description: Performance profile of the active revision, as V(begin) finds it; nothing when it has none.
+  type: dict
+  returned: success
+  sample: {version: 1.4.1, answered_milli: 49980, latency_us: {p50: 1210, p95: 2480, p99: 4100}}
+document:
+  description:
+    - Evidence of a deployment that V(finish) has ended. The action leaves it out of its result.
+    - Durations are whole milliseconds, other fractions decimal text.
+  type: dict
+  returned: success
+  contains:
+    schema:
+      description: Version of this form.
+      type: int
+      sample: 1
+    result:
+      description: How the deployment ended.
+      type: str
+      sample: active
+    verdict:
+      description: V(pass) when the revision is active, V(fail) otherwise; V(insufficient) when nobody saw its end.
+      type: str
+      sample: pass
+    elapsed_ms:
+      description: Milliseconds from its beginning to its end.
+      type: int
+      sample: 42120
+    inputs:
+      description: What was asked for; of what may be secret, the names.
+      type: dict
+      sample: {version: 1.4.2}
+    plan:
+      description: The plan that was carried out, without the values of environments.
+      type: dict
+      sample: {schema: 1}
+    timeline:
+      description: Every record of the ledger, with its time.
+      type: list
+      elements: dict
+      sample: [{time: "2026-11-21T07:30:00Z", token: 12, action: begin}]
+    runs:
+      description: Each controller that acted, and whether the ledger knows its end.
+      type: list
+      elements: dict
+      sample: [{token: 12, holder: ci@runner, took_up: begin, ended: true}]
+    verdicts:
+      description:
+        - Every judgement of a stage, in order, with its C(verdict), how many milliseconds it C(took_ms), how many
+          C(times) in a row it was the same, and what each of the C(hosts) returned, with samples.
+      type: list
+      elements: dict
+      sample: [{seq: 1, stage: place, verdict: pass, took_ms: 8200, times: 1, hosts: {}}]
+    percents:
+      description: The percents of each balancer as they changed.
+      type: list
+      elements: dict
+      sample: [{time: "2026-11-21T07:30:21.412+00:00", balancer: lb1, stage: switch, percents: {blue: 0, green: 100}}]
+    moves:
+      description: What each move has lost, as the traffic meter saw it at each balancer.
+      type: list
+      elements: dict
+      sample: [{stage: switch, balancer: lb1, verdict: pass, sent: 103, ok: 103, lost: 0}]
+    compensation:
+      description: How each stage is undone, what of it was C(done), and what is left to do C(by_hand).
+      type: dict
+      sample: {needed: false, declared: [], known: false, done: [], by_hand: []}
+    profile:
+      description: Performance profile of the revision, with ratios to the one before; nothing when none was wanted.
+      type: dict
+      sample: {answered_milli: 49980, latency_us: {p50: 1210, p95: 2480, p99: 4100}, ratios: {p95: "1.02"}}
+    missing:
+      description: What controllers that are gone have not sent.
+      type: list
+      elements: dict
+      sample: []
+    left_off:
+      description: How many judgements were shortened or left off because there were too many.
+      type: int
+      sample: 0
+document_file:
+  description: Where the action keeps the document on the controller; empty when it could not.
+  type: str
+  returned: when V(finish) has ended a deployment
+  sample: /home/ci/.slipway/evidence/shop/20261121T073000Z-4be1c2.json
 """
 
 from dataclasses import asdict
@@ -229,6 +339,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
+from ansible_collections.slipway.release.plugins.module_utils._evidence import prometheus
 from ansible_collections.slipway.release.plugins.module_utils._ledger.ledger import Answer, Ledger
 
 COMMANDS = ["begin", "renew", "commit", "park", "approve", "finish", "release"]
@@ -253,6 +364,9 @@ ARGUMENTS: dict[str, Any] = {
     "operator": {"type": "str"},
     "self_approval": {"type": "bool", "default": False},
     "evidence": {"type": "dict", "default": {}},
+    "inputs": {"type": "dict", "default": {}},
+    "evidence_directory": {"type": "str", "default": ""},
+    "metrics_directory": {"type": "str", "default": ""},
     "result": {"type": "str", "choices": ["active", "failed", "aborted"]},
     "reason": {"type": "str", "default": ""},
 }
@@ -272,6 +386,7 @@ def run(ledger: Ledger, options: dict[str, Any]) -> Answer:
     """Carry out the command."""
     command, deployment, token = options["command"], options["deployment"], options["token"]
     if command == "begin":
+        prometheus.require_directory(options["metrics_directory"])
         return ledger.begin(
             options["plan"],
             options["holder"],
@@ -284,13 +399,14 @@ def run(ledger: Ledger, options: dict[str, Any]) -> Answer:
             resume=options["resume"],
             take_over=options["take_over"],
             way_back=options["way_back"],
+            inputs=options["inputs"],
         )
     if command == "renew":
         return ledger.renew(deployment, token)
     if command == "commit":
         return ledger.commit(deployment, token, options["stage"], options["evidence"])
     if command == "park":
-        return ledger.park(deployment, token, options["stage"])
+        return ledger.park(deployment, token, options["stage"], options["evidence"])
     if command == "approve":
         return ledger.approve(
             deployment,
@@ -302,7 +418,18 @@ def run(ledger: Ledger, options: dict[str, Any]) -> Answer:
         )
     if command == "finish":
         return ledger.finish(deployment, token, options["result"], options["reason"], options["evidence"])
-    return ledger.release(options["reason"], token)
+    return ledger.release(options["reason"], token, options["evidence"])
+
+
+def export(directory: str, answer: Answer) -> list[str]:
+    """Write the metrics of a deployment that has ended; what keeps that from being done."""
+    if not directory or not answer.document:
+        return []
+    try:
+        prometheus.write(directory, answer.document)
+    except OSError as exc:
+        return [f"the metrics are not written to {directory}: {exc.strerror or exc}"]
+    return []
 
 
 def main() -> None:
@@ -314,7 +441,13 @@ def main() -> None:
         diff = {"before": before, "after": ledger.summary()}
     except SlipwayError as exc:
         module.fail_json(**exc.as_result())
-    module.exit_json(**asdict(answer), diff=diff)
+    result = asdict(answer)
+    warnings = result.pop("warnings")
+    if not module.check_mode:
+        warnings += export(module.params["metrics_directory"], answer)
+    for warning in warnings:
+        module.warn(warning)
+    module.exit_json(**result, diff=diff)
 
 
 if __name__ == "__main__":

@@ -111,6 +111,7 @@ class Outcome:
     :param after: the state asked for, which is the recorded one now, unless only checked.
     :param live: what the running process did at the end; ``None`` where it could not be read in check mode.
     :param verified: the running process was read back and does what ``after`` asks for.
+    :param time: wall time of this host when that was so; empty when nothing was changed.
     """
 
     changed: bool
@@ -119,6 +120,7 @@ class Outcome:
     live: Live | None
     verified: bool
     steps: list[dict[str, Any]]
+    time: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """The values that the module returns."""
@@ -129,6 +131,7 @@ class Outcome:
             "live": None if self.live is None else self.live.to_dict(),
             "verified": self.verified,
             "generation": self.after.generation,
+            "time": self.time,
             "steps": self.steps,
         }
 
@@ -187,7 +190,8 @@ class _Switch:
         if self._opens_or_closes():
             self._open_or_close()
             changed = True
-        return Outcome(changed, self.before, after, self.live, True, self.steps.done)
+        time = clock.utc() if changed else ""
+        return Outcome(changed, self.before, after, self.live, True, self.steps.done, time)
 
     def _decide(self) -> tuple[State, bool]:
         """The state to reach, and whether something must be done for it."""

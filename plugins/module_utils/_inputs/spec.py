@@ -131,6 +131,40 @@ WATCH: dict[str, Any] = {
     },
 }
 
+PROFILE: dict[str, Any] = {
+    "seconds": {
+        "type": "int",
+        "default": 0,
+        "units": "seconds",
+        "description": "How long is measured, up to 60; C(0) measures nothing.",
+    },
+    "rate": {
+        "type": "int",
+        "default": 50,
+        "units": "requests a second",
+        "description": "How much is asked, through the first balancer, 1 to 1000.",
+    },
+    "path": {
+        "type": "str",
+        "default": "",
+        "units": "path",
+        "description": "What is asked for; the path C(ready) of the first C(http) component when omitted.",
+    },
+    "max_ratio": {
+        "type": "str",
+        "default": "",
+        "units": "decimal number",
+        "description": "How many times the p95 latency of the revision before may be reached, such as C(1.5); judges "
+        "nothing when empty.",
+    },
+    "on_exceeded": {
+        "type": "str",
+        "default": "warn",
+        "choices": ["warn", "fail"],
+        "description": "C(warn) says so; C(fail) also returns the traffic, and the deployment fails.",
+    },
+}
+
 HOOK: dict[str, Any] = {
     "name": {"type": "str", "required": True, "description": "Name of the hook, unique in the list."},
     "at": {
@@ -376,6 +410,13 @@ SPEC: dict[str, dict[str, Any]] = {
         "description": "What a move of traffic may lose. It is measured through each balancer; what exceeds it moves "
         "the traffic back, unless C(slipway_force) is set or requests were lost before already. A rollback has none.",
     },
+    "slipway_profile": {
+        "type": "dict",
+        "default": {},
+        "options": PROFILE,
+        "description": "Measures how a revision that has all the traffic answers, before the deployment is settled; "
+        "kept in its evidence, and compared with the profile of the revision before. A rollback has none.",
+    },
     "slipway_balancer": {
         "type": "str",
         "default": "nginx",
@@ -517,6 +558,21 @@ SPEC: dict[str, dict[str, Any]] = {
         "default": "",
         "units": "address, with a prefix length if wanted",
         "description": "Address that keepalived moves between the balancers; none when empty.",
+    },
+    "slipway_evidence_directory": {
+        "type": "str",
+        "default": "",
+        "units": "path",
+        "description": "Directory on the controller that keeps a copy of the evidence of each deployment, as "
+        "C(<app>/<deployment>.json); C(~/.slipway/evidence) when empty. In a container, such as an execution "
+        "environment of AWX, one that outlives it.",
+    },
+    "slipway_metrics_directory": {
+        "type": "str",
+        "default": "",
+        "units": "path",
+        "description": "Directory on the ledger host in which the metrics of the last deployment are written, for the "
+        "textfile collector of Prometheus; none when empty. site.yml makes it.",
     },
     "slipway_status_file": {
         "type": "str",

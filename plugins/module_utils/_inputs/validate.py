@@ -19,11 +19,12 @@ from .reading import Reading
 from .rules.base import Context
 from .rules.release import artifact_path
 from .rules.table import RULES
-from .spec import CANARY_STEP, LOSS_BUDGET, SPEC, WATCH
+from .spec import CANARY_STEP, LOSS_BUDGET, PROFILE, SPEC, WATCH
 
 PARK_DEFAULTS = {name: CANARY_STEP[name]["default"] for name in ("approval", "park")}
 LOSS_BUDGET_DEFAULTS = {name: declared["default"] for name, declared in LOSS_BUDGET.items()}
 WATCH_DEFAULTS = {name: declared["default"] for name, declared in WATCH.items()}
+PROFILE_DEFAULTS = {name: declared["default"] for name, declared in PROFILE.items()}
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -74,6 +75,7 @@ class Inputs:
     bake: int
     watch: dict[str, Any]
     loss_budget: dict[str, Any]
+    profile: dict[str, Any]
     balancer: str
     balancer_port: int
     preview_port: int
@@ -96,6 +98,8 @@ class Inputs:
     smoke_checks: list[dict[str, Any]]
     hooks: list[dict[str, Any]]
     virtual_address: str
+    evidence_directory: str
+    metrics_directory: str
     status_file: str
     address: str
     application_hosts: list[str]
@@ -151,6 +155,7 @@ def _inputs(values: dict[str, Any], context: Context) -> Inputs:
             "canary_steps": [{**PARK_DEFAULTS, **step} for step in plain["canary_steps"]],
             "loss_budget": {**LOSS_BUDGET_DEFAULTS, **plain["loss_budget"]},
             "watch": {**WATCH_DEFAULTS, **plain["watch"]},
+            "profile": {**PROFILE_DEFAULTS, **plain["profile"]},
             "user": plain["user"] or f"slipway-{plain['app']}",
             "skip": sorted(set(plain["skip"])),
             "application_hosts": sorted(context.groups["application"]),

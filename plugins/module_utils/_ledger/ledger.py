@@ -9,6 +9,8 @@ ledger as it was before the command or as it is after it:
 * ``begin`` by lease.json: it names the deployment, the token and the lease together;
 * ``park`` and ``approve`` by lease.json too: the stage, what it waits for, who approved, and the lease that is gone;
 * ``finish`` by state.json: a deployment with a result there is over, whatever lease.json still says.
+
+The document of a deployment is written before that; one that cannot be written keeps no deployment from ending.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ from typing import Any
 
 from .._common.canonical import canonical, digest
 from .._common.errors import InputError, LeaseError, StaleTokenError, StateError
+from .._evidence import document as evidence_document
+from .._evidence import profile, summary
 from . import history
 from .lease import Clock, Lease
 from .mounts import refuse_network
@@ -36,6 +40,8 @@ class Answer:
 
     :param committed: stages that a resumed deployment has behind it.
     :param parked: where it is parked, and what it waits for; empty when it is not.
+    :param document: evidence of a deployment that has ended.
+    :param profile_before: performance profile of the revision that is active as a deployment begins.
     """
 
     changed: bool
@@ -45,6 +51,9 @@ class Answer:
     resumed: bool = False
     committed: list[str] = field(default_factory=list)
     parked: dict[str, Any] = field(default_factory=dict)
+    document: dict[str, Any] = field(default_factory=dict)
+    profile_before: dict[str, Any] | None = None
+    warnings: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -84,6 +93,7 @@ class Ledger:
         resume: str = "",
         take_over: str = "",
         way_back: str = "",
+        inputs: dict[str, Any] | None = None,
     ) -> Answer:
         """Take the lease for ``plan``: a new deployment, or the unfinished one with this very plan.
 
@@ -99,11 +109,13 @@ class Ledger:
         :param resume: unfinished deployment that the planner has found to have this plan; no other one begins then.
         :param take_over: why the lease of ``resume`` ends now, though it is live, or why it is parked no longer.
         :param way_back: why ``resume`` can only go back; recorded as its stage ``undo``, and it is parked no longer.
+        :param inputs: what the operator asked for, for the document of the deployment.
         :raises LeaseError: another deployment is alive.
         :raises StateError: another deployment was left unfinished or has begun since the plan was made, this one is
             parked, or the directory is on a network file system.
         """
         _require_json(plan, "plan")
+        _require_json(inputs or {}, "inputs")
         refuse_network(self.storage.directory)
         with self.storage.locked():
             records = self._records()
@@ -116,11 +128,11 @@ class Ledger:
             if resumes:
                 if not (take_over or way_back):
                     self._refuse_waiting(records)
-                return self._resume(records, token, holder, seconds, uuid, take_over, way_back)
+                return self._resume(records, token, holder, seconds, uuid, take_over, way_back, inputs or {})
             self._close_abandoned(records, abandon, abandon_as)
             if returned:
                 self._close_returned(records, returned, plan["returned"]["reason"])
-            return self._start(plan, records, token, holder, seconds, uuid)
+            return self._start(plan, records, token, holder, seconds, uuid, inputs or {})
 
     def renew(self, deployment: str, token: int) -> Answer:
         """Give the lease its full length again.
@@ -151,13 +163,14 @@ class Ledger:
             self._write_lease(token, opened, lease.renewed(self.time))
             return Answer(True, deployment, token, committed=list(opened["committed"]))
 
-    def park(self, deployment: str, token: int, stage: str) -> Answer:
+    def park(self, deployment: str, token: int, stage: str, evidence: dict[str, Any] | None = None) -> Answer:
         """Record that the plan's stage is done and that the deployment waits there, and release the lease.
 
         :raises InputError: the plan does not park at this stage.
         :raises StaleTokenError: a newer deployment has begun.
         :raises LeaseError: the lease has run out or was released.
         """
+        _require_json(evidence or {}, "evidence")
         with self.storage.locked():
             records = self._records()
             lease = self._live_lease(records, deployment, token)
@@ -167,7 +180,9 @@ class Ledger:
             parked = Parked.at(stage, lease.holder, asked["seconds"], asked["approval"], self.time)
             opened = {**opened, "committed": opened["committed"] + done, "parked": parked.record()}
             waits = {name: asked[name] for name in ("seconds", "approval")}
-            self._event(lease, "outcome", "park", stage=stage, evidence={**waits, "until": parked.until})
+            self._event(
+                lease, "outcome", "park", stage=stage, evidence={**(evidence or {}), **waits, "until": parked.until}
+            )
             self._write_lease(token, opened, None)
             return Answer(True, deployment, token, committed=opened["committed"], parked=parked.shown(self.time))
 
@@ -232,24 +247,27 @@ class Ledger:
             if result == "active":
                 self._require_live(lease)
             self._event(lease, "outcome", "finish", result=result, reason=reason, evidence=evidence or {})
-            self._close(records, result, reason, token)
+            made, warnings = self._close(records, result, reason, token)
             self._write_lease(token, None, None)
-            return Answer(True, deployment, token)
+            return Answer(True, deployment, token, document=made, warnings=warnings)
 
-    def release(self, reason: str, token: int = 0) -> Answer:
+    def release(self, reason: str, token: int = 0, evidence: dict[str, Any] | None = None) -> Answer:
         """End the lease now; the deployment stays unfinished, and the same plan resumes it.
 
         :param reason: why, recorded.
         :param token: whose lease; 0 for an operator who ends whatever lease there is.
+        :param evidence: what its holder has measured since its last record.
         :raises StaleTokenError: the lease is not that token's.
         """
+        _require_json(evidence or {}, "evidence")
         with self.storage.locked():
             records = self._records()
             if records.lease is None:
                 return Answer(False, token=records.token)
             if token and token != records.lease.token:
                 raise self._stale(token, records)
-            self._event(records.lease, "outcome", "release", reason=reason)
+            told = (evidence or {}) if token else {"unsent": True}
+            self._event(records.lease, "outcome", "release", reason=reason, evidence=told)
             self._write_lease(records.token, records.open, None)
             return Answer(True, records.lease.deployment, records.token)
 
@@ -271,6 +289,7 @@ class Ledger:
             },
             "unfinished": self._unfinished(records),
             "state": {key: records.state[key] for key in ("active", "proven", "left_out", "deployments")},
+            "last": self._last(records.state),
         }
 
     def summary(self) -> dict[str, Any]:
@@ -319,19 +338,43 @@ class Ledger:
         return dict(found[0])
 
     def _resume(
-        self, records: _Records, token: int, holder: str, seconds: int, uuid: str, take_over: str, way_back: str
+        self,
+        records: _Records,
+        token: int,
+        holder: str,
+        seconds: int,
+        uuid: str,
+        take_over: str,
+        way_back: str,
+        inputs: dict[str, Any],
     ) -> Answer:
         opened = {key: value for key, value in (records.open or {}).items() if key != "parked"}
         if way_back and "undo" not in opened["committed"]:
             opened = {**opened, "committed": [*opened["committed"], "undo"]}
         lease = Lease.granted(token, opened["deployment"], holder, seconds, self.time)
         why = take_over or way_back
-        self._event(lease, "intent", "resume", reason=why, evidence={"committed": opened["committed"]})
+        evidence = {"committed": opened["committed"], **({"inputs": inputs} if inputs else {})}
+        self._event(lease, "intent", "resume", reason=why, evidence=evidence)
         self._write_lease(token, opened, lease)
-        return Answer(True, lease.deployment, token, uuid, resumed=True, committed=list(opened["committed"]))
+        return Answer(
+            True,
+            lease.deployment,
+            token,
+            uuid,
+            resumed=True,
+            committed=list(opened["committed"]),
+            profile_before=self._profile_before(records),
+        )
 
     def _start(
-        self, plan: dict[str, Any], records: _Records, token: int, holder: str, seconds: int, uuid: str
+        self,
+        plan: dict[str, Any],
+        records: _Records,
+        token: int,
+        holder: str,
+        seconds: int,
+        uuid: str,
+        inputs: dict[str, Any],
     ) -> Answer:
         began = self.time.now()
         lease = Lease.granted(token, f"{began:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}", holder, seconds, self.time)
@@ -342,12 +385,11 @@ class Ledger:
             "holder": holder,
             "committed": [],
         }
+        evidence = {"digest": opened["digest"], **({"inputs": inputs} if inputs else {})}
         with self.storage.new_deployment(lease.deployment, plan):
-            self._event(
-                lease, "intent", "begin", reason=plan["options"]["reason"], evidence={"digest": opened["digest"]}
-            )
+            self._event(lease, "intent", "begin", reason=plan["options"]["reason"], evidence=evidence)
             self._write_lease(token, opened, lease)
-        return Answer(True, lease.deployment, token, uuid)
+        return Answer(True, lease.deployment, token, uuid, profile_before=self._profile_before(records))
 
     def _close_abandoned(self, records: _Records, abandon: str, result: str) -> None:
         if records.open is None:
@@ -372,7 +414,7 @@ class Ledger:
             else "a new deployment found the traffic settled"
         )
         last = records.lease or Lease(records.token, deployment, "", 0, 0, "")
-        self._event(last, "outcome", "finish", result=result, reason=reason, evidence={})
+        self._event(last, "outcome", "finish", result=result, reason=reason, evidence={"unsent": True})
         self._close(records, result, reason, last.token)
 
     def _close_returned(self, records: _Records, deployment: str, reason: str) -> None:
@@ -381,9 +423,11 @@ class Ledger:
         last = Lease(records.token, deployment, "", 0, 0, "")
         self._event(last, "outcome", "returned", result="returned", reason=reason, evidence={})
         records.state = history.given_back(records.state, self.storage.plan(deployment), deployment, reason)
+        self._documented(deployment, self.storage.plan(deployment))
         self.storage.write("state.json", {"app": self.app, **records.state})
 
-    def _close(self, records: _Records, result: str, reason: str, token: int) -> None:
+    def _close(self, records: _Records, result: str, reason: str, token: int) -> tuple[dict[str, Any], list[str]]:
+        """Write the document, then the history, then let go of deployments that it has forgotten."""
         opened = records.open or {}
         entry = {
             "id": opened["deployment"],
@@ -397,8 +441,39 @@ class Ledger:
             "committed": opened["committed"],
             **({"approvals": opened["approvals"]} if opened.get("approvals") else {}),
         }
-        records.state = history.closed(records.state, self.storage.plan(entry["id"]), entry)
+        plan = self.storage.plan(entry["id"])
+        made, warnings = self._documented(entry["id"], plan)
+        records.state = history.closed(records.state, plan, entry)
         self.storage.write("state.json", {"app": self.app, **records.state})
+        self.storage.prune({item["id"] for item in records.state["deployments"]})
+        return made, warnings
+
+    def _documented(self, deployment: str, plan: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+        """The document of a deployment, written; a disk that has no room for it is no reason not to end."""
+        made = evidence_document.build(
+            deployment, plan, self.storage.events(deployment), ledger=self.storage.uuid() or ""
+        )
+        try:
+            self.storage.write_document(deployment, made)
+        except OSError as exc:
+            return made, [f"the evidence of {deployment} is not kept on the ledger host: {exc.strerror or exc}"]
+        return made, []
+
+    def _last(self, state: dict[str, Any]) -> dict[str, Any] | None:
+        """Figures of the deployment that has ended last; nothing when its document is not there."""
+        ended = state["deployments"][-1:]
+        made = self.storage.document(ended[0]["id"]) if ended else None
+        return made and summary.summary(made)
+
+    def _profile_before(self, records: _Records) -> dict[str, Any] | None:
+        """The profile that the active revision had when it was measured last."""
+        active = (records.state["active"] or {}).get("revision")
+        measured = (
+            profile.kept(self.storage.document(entry["id"]) or {})
+            for entry in reversed(records.state["deployments"])
+            if entry["result"] == "active" and entry["to"]["revision"] == active
+        )
+        return next((found for found in measured if found), None)
 
     def _finished_before(self, records: _Records, deployment: str, token: int, known: str, result: str) -> Answer:
         if known != result:
@@ -410,7 +485,7 @@ class Ledger:
         leftover = self.storage.read("lease.json").get("open")
         if leftover and leftover["deployment"] == deployment:
             self._write_lease(records.token, None, None)
-        return Answer(False, deployment, token)
+        return Answer(False, deployment, token, document=self.storage.document(deployment) or {})
 
     def _refuse_outdated(self, records: _Records, token_seen: int | None, resume: str) -> None:
         if resume and (records.open is None or records.open["deployment"] != resume):

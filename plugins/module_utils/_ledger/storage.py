@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The files of one ledger: read as a whole, written one durable file at a time, under a lock.
 
-Touches <directory>/{lock,uuid,lease.json,state.json,deployments/<id>/{plan.json,events.jsonl}}; in check mode nothing.
+Touches <directory>/{lock,uuid,lease.json,state.json,deployments/<id>/{plan.json,events.jsonl,evidence.json}}; in check
+mode nothing.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .._common.errors import SystemFailure
+from .._common.errors import StateError, SystemFailure
 from .._common.fence import Fence
 from .._common.files import fsync_directory, read_state, write_atomic, write_state
+from .._evidence.document import SCHEMA as DOCUMENT_SCHEMA
+from .._evidence.keep import text
 
 SCHEMA = 1
 # A plan says itself which schema it has: one that parks is refused by versions that know nothing of that.
@@ -134,6 +137,32 @@ class Storage:
                 raise
         finally:
             os.close(descriptor)
+
+    def write_document(self, deployment: str, made: dict[str, Any]) -> None:
+        """Replace the document of a deployment.
+
+        :raises OSError: it cannot be written.
+        """
+        if not self.check_mode:
+            path = self.directory / "deployments" / deployment / "evidence.json"
+            write_atomic(path, text(made).encode("utf-8"), mode=0o600)
+
+    def document(self, deployment: str) -> dict[str, Any] | None:
+        """The document of a deployment; ``None`` where there is none, or one that this program cannot read."""
+        try:
+            made = read_state(self.directory / "deployments" / deployment / "evidence.json", DOCUMENT_SCHEMA)
+        except StateError:
+            return None
+        return made
+
+    def prune(self, kept: set[str]) -> None:
+        """Remove the directories of all deployments but these and the one that has not ended."""
+        if self.check_mode:
+            return
+        unfinished = (self.read("lease.json").get("open") or {}).get("deployment")
+        for directory in (self.directory / "deployments").glob("*"):
+            if directory.name not in kept and directory.name != unfinished:
+                shutil.rmtree(directory, ignore_errors=True)
 
     def events(self, deployment: str) -> list[dict[str, Any]]:
         """The deployment's events; a line that a crash tore in two is left out."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._inputs.validate import Inputs
+from . import undo
 from .fleet import OTHER, Fleet
 from .rollout import Course, Rollout, Step
 
@@ -53,4 +54,5 @@ class BlueGreen(Rollout):
             "handover": bool(handover),
             "settle": True,
         }
-        return [{"name": name} for name, needed in wanted.items() if needed]
+        names = [name for name, needed in wanted.items() if needed]
+        return undo.declared(names, [] if batches else [part.name for part in parts], [batch.name for batch in batches])

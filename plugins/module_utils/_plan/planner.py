@@ -164,6 +164,7 @@ def _new_plan(
         "batches": _recorded_after("place", batches),
         "leaving": _leaving(fleet, course, revision) if batches else {},
         "loss_budget": _loss_budget(inputs, revision),
+        **_profile(inputs, revision),
         "stages": chosen.stages(course, inputs, handover),
         **hooks.planned(inputs, course.place),
         **watch.planned(inputs, fleet, course, active, batches),
@@ -202,9 +203,21 @@ def _loss_budget(inputs: Inputs, revision: dict[str, Any]) -> dict[str, Any] | N
     """What a move may lose; nothing when it is not measured. A rollback goes back to what has proven itself."""
     if inputs.verb == "rollback":
         return None
-    ready = [item["health"]["ready"] for item in revision["components"] if item["kind"] == "http"]
-    path = inputs.loss_budget["path"] or (ready[0] if ready else "")
+    path = inputs.loss_budget["path"] or _first_ready(revision)
     return {**inputs.loss_budget, "path": path} if inputs.loss_budget["rate"] and path else None
+
+
+def _profile(inputs: Inputs, revision: dict[str, Any]) -> dict[str, Any]:
+    """How the revision is measured once it has all the traffic; nothing in the plan when it is not."""
+    if inputs.verb == "rollback" or not inputs.profile["seconds"]:
+        return {}
+    path = inputs.profile["path"] or _first_ready(revision)
+    return {"profile": {**inputs.profile, "path": path}} if path else {}
+
+
+def _first_ready(revision: dict[str, Any]) -> str:
+    ready = [item["health"]["ready"] for item in revision["components"] if item["kind"] == "http"]
+    return ready[0] if ready else ""
 
 
 def _leaving(fleet: Fleet, course: Course, revision: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:

@@ -106,4 +106,4 @@ class Rollout(ABC):
 
     @abstractmethod
     def stages(self, course: Course, inputs: Inputs, handover: list[str]) -> list[dict[str, Any]]:
-        """The stages that lead there, in order; none when there is nothing to do."""
+        """The stages that lead there, in order, each with how it is undone; none when there is nothing to do."""

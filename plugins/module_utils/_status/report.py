@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from .._balancer.watch import RETURNED
+from .._evidence.summary import line as last_line
 
 SCHEMA = 1
 SHOWN_DEPLOYMENTS = 5
@@ -79,6 +80,8 @@ def lines(made: Mapping[str, Any]) -> list[str]:
             [_deployment_row(entry) for entry in reversed(ledger["deployments"])],
         )
         text += _watches(made["balancers"])
+        if ledger["last"]:
+            text += ["", last_line(ledger["last"])]
         lease = ledger["lease"]
         if lease and lease.get("live"):
             text += ["", f"deployment {lease['deployment']} holds the lease ({lease['holder']})"]
@@ -173,6 +176,7 @@ def _ledger(answer: Mapping[str, Any]) -> dict[str, Any]:
         "parked": _parked(answer.get("unfinished") or {}),
         "left_out": list(state.get("left_out", [])),
         "deployments": list(state.get("deployments", []))[-SHOWN_DEPLOYMENTS:],
+        "last": answer.get("last"),
         "error": answer.get("error"),
     }
 

@@ -293,6 +293,7 @@ def test_an_app_without_a_ledger_has_an_empty_one(ledger: Ledger) -> None:
         "lease": None,
         "unfinished": None,
         "state": {"active": None, "proven": [], "left_out": [], "deployments": []},
+        "last": None,
     }
     assert ledger.storage.events("never") == []
 

@@ -111,6 +111,19 @@ def test_a_run_begins_the_plan_that_a_check_has_shown(variables: dict[str, Any])
     }
 
 
+def test_a_run_begins_its_evidence_with_what_was_asked_for(variables: dict[str, Any]) -> None:
+    stand = planning()
+    given = {**variables, "slipway_hooks": [TELL], "slipway_metrics_directory": "/srv/metrics"}
+    left = {"slipway_evidence": {"token": 4}, "slipway_evidence_9": {"token": 4, "entry": {"seq": 9}}}
+    begun = stand.run({**given, "ansible_facts": left})
+    _name, options = stand.ran[0]
+    assert (options["inputs"]["version"], options["inputs"]["hooks"]) == ("1.1", ["tell"])
+    assert options["metrics_directory"] == "/srv/metrics"
+    assert begun["ansible_facts"]["slipway_evidence"]["token"] == 5
+    assert begun["ansible_facts"]["slipway_evidence_9"] == {}
+    assert "s3cr3t" not in str(stand.ran)
+
+
 def test_an_abort_takes_over_what_is_unfinished_and_shows_the_way_back(variables: dict[str, Any]) -> None:
     live = fleet_of("1.0", None)
     began = plan(inputs_for("1.1"), document("1.1"), live)

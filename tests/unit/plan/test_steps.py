@@ -145,3 +145,10 @@ def test_other_testers_are_another_request_and_none_are_what_they_were() -> None
         return str(planned("1.1", live, rollout="canary", **changes)["request"])
 
     assert request(canary_match=TESTERS) != request() == request(canary_match=[])
+
+
+def test_a_profile_is_planned_where_it_is_wanted_and_never_for_a_rollback():
+    live = fleet_of("1.0", None)
+    assert "profile" not in planned("1.1", live)
+    made = planned("1.1", live, profile={"seconds": 5, "max_ratio": "1.5"})["profile"]
+    assert made == {"seconds": 5, "rate": 50, "path": "/health/ready", "max_ratio": "1.5", "on_exceeded": "warn"}

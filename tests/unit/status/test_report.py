@@ -282,3 +282,25 @@ def test_instances_that_only_testers_reach_are_among_those_that_take_traffic():
 
     assert "blue-app1" in taking(override=True) and "green-app1" in taking(override=True)
     assert "blue-app1" not in taking()
+
+
+def test_the_last_deployment_is_told_in_one_line_from_its_evidence():
+    last = {
+        "deployment": "d2",
+        "version": "1.1.0",
+        "result": "failed",
+        "verdict": "fail",
+        "elapsed_ms": 42_120,
+        "lost": 2,
+        "sent": 190,
+        "percents": [0, 10, 0],
+        "by_hand": ["It was not stopped on app2; the next deployment overwrites it."],
+    }
+    made = report("shop", fleet(db1={"ledger": {**FLEET["db1"]["ledger"], "last": last}}))
+    assert made["ledger"]["last"] == last
+    told = (
+        "last deployment d2 of 1.1.0: failed in 42 s, verdict fail, 2 of 190 measured requests lost, "
+        "percents 0 > 10 > 0, left to do by hand: It was not stopped on app2; the next deployment overwrites it."
+    )
+    assert [line for line in lines(made) if line.startswith("last deployment")] == [told]
+    assert "last deployment" not in "\n".join(lines(report("shop", FLEET)))

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from . import analysis, checks, components, fleet, hooks, release, rollout, run, timing, watch
+from . import analysis, checks, components, evidence, fleet, hooks, release, rollout, run, timing, watch
 from .base import BALANCER_PORTS, Rule
 
 RULES = (
@@ -42,6 +42,7 @@ RULES = (
             "slipway_ready_deadline",
             "slipway_components",
             "slipway_hooks",
+            "slipway_profile",
             "slipway_rollout",
         ),
         timing.lease,
@@ -63,6 +64,8 @@ RULES = (
     ),
     Rule(("slipway_pre_analysis", "slipway_lease_seconds", "slipway_rollout"), analysis.pre_analysis),
     Rule(("slipway_loss_budget",), rollout.loss_budget),
+    Rule(("slipway_profile",), evidence.profile),
+    Rule(("slipway_metrics_directory",), evidence.metrics_directory),
     Rule(("slipway_keep_revisions",), release.keep_revisions),
     Rule(("slipway_rollback_to",), run.rollback_to),
     Rule(("slipway_skip", "slipway_reason", "slipway_force", "slipway_adopt_ledger"), run.reasons),

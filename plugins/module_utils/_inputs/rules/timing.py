@@ -48,6 +48,7 @@ def lease(values: dict[str, Any], context: Context) -> Iterator[InputError]:
             f"slipway_components[{index}].stop_timeout": component["stop_timeout"]
             for index, component in enumerate(values["slipway_components"])
         },
+        "slipway_profile.seconds": values["slipway_profile"].get("seconds", 0),
         **{f"slipway_hooks[{index}].timeout": hook["timeout"] for index, hook in enumerate(values["slipway_hooks"])},
     }
     name, longest = max(deadlines.items(), key=lambda item: item[1])

@@ -1,0 +1,60 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keeps the ledger through its module, sends along what was judged since the last record, and keeps the document.
+
+Writes <evidence_directory>/<app>/<deployment>.json on the controller.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.slipway.release.plugins.module_utils._evidence import collect
+from ansible_collections.slipway.release.plugins.module_utils._evidence.keep import keep
+
+MODULE = "slipway.release.ledger"
+WITHOUT_EVIDENCE = ("begin", "renew", "approve")
+
+
+class ActionModule(ActionBase):
+    """Runs once, delegated to the ledger host."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run the module."""
+        super().run(tmp, task_vars)
+        arguments = dict(self._task.args)
+        state = None if arguments.get("command") in WITHOUT_EVIDENCE else collect.collected(task_vars or {})
+        if state is not None:
+            arguments["evidence"] = _with_judged(arguments.get("evidence") or {}, state)
+        result: dict[str, Any] = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
+        if result.get("failed") or result.get("unreachable"):
+            return result
+        if state is not None and not self._task.check_mode:
+            sent = collect.as_facts(task_vars or {}, collect.sent(state))
+            result["ansible_facts"] = {**result.get("ansible_facts", {}), **sent}
+        return self._kept(result, str(arguments.get("evidence_directory") or ""))
+
+    def _kept(self, result: dict[str, Any], directory: str) -> dict[str, Any]:
+        """The result with the place of the document in its stead; a copy that cannot be made is a warning."""
+        document = result.pop("document", None)
+        if not document or self._task.check_mode:
+            return result
+        try:
+            path = str(keep(directory, document))
+        except OSError as exc:
+            warning = f"the evidence of {document['deployment']} is kept on the ledger host alone: {exc}"
+            return {**result, "document_file": "", "warnings": [*result.get("warnings", []), warning]}
+        return {**result, "document_file": path}
+
+
+def _with_judged(evidence: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
+    """The evidence of the task with what was judged, in plain types."""
+    judged = {"judged": state["entries"], **({"left_off": state["left_off"]} if state["left_off"] else {})}
+    made: dict[str, Any] = json.loads(json.dumps({**evidence, **judged}, default=str))
+    return made

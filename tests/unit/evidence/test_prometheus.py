@@ -1,0 +1,130 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The text file for Prometheus, read back by a parser that accepts nothing that promtool would complain of."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.slipway.release.plugins.module_utils._common.errors import SystemFailure
+from ansible_collections.slipway.release.plugins.module_utils._evidence import prometheus
+
+from tests.unit.evidence.made import gate
+
+VALUE = r'"((?:[^"\\\n]|\\["\\n])*)"'
+HELP = re.compile(r"# HELP ([a-z_]+) (\S.*\.)")
+TYPE = re.compile(r"# TYPE ([a-z_]+) gauge")
+SAMPLE = re.compile(rf"([a-z_]+)\{{((?:[a-z]+={VALUE},?)+)\}} (-?[0-9]+(?:\.[0-9]+)?)")
+LABEL = re.compile(rf"([a-z]+)={VALUE}")
+NOT_BASE = ("_milliseconds", "_ms", "_minutes", "_kilobytes", "_percent")
+OF_OTHER_TYPES = ("_total", "_count", "_sum", "_bucket")
+
+Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+def parsed(text: str) -> Samples:
+    """Every sample; families are whole, with one HELP and one TYPE before their samples, and none comes twice."""
+    assert text.endswith("\n")
+    found: Samples = {}
+    known: list[str] = []
+    lines = iter(text.splitlines())
+    for line in lines:
+        help_line = HELP.fullmatch(line)
+        if help_line:
+            known.append(named(help_line[1], known))
+            type_line = TYPE.fullmatch(next(lines))
+            assert type_line is not None
+            assert type_line[1] == known[-1]
+            continue
+        sample = SAMPLE.fullmatch(line)
+        assert sample is not None, line
+        assert sample[1] == known[-1]
+        labels = tuple(sorted(LABEL.findall(sample[2])))
+        assert not {"le", "quantile"} & {label for label, _value in labels}
+        assert (sample[1], labels) not in found
+        found[sample[1], labels] = float(sample[4])
+    return found
+
+
+def named(name: str, known: list[str]) -> str:
+    """The name of a family, as it must be."""
+    assert name not in known
+    assert name.startswith("slipway_")
+    assert not name.endswith((*NOT_BASE, *OF_OTHER_TYPES))
+    return name
+
+
+def made(**changes: Any) -> dict[str, Any]:
+    """A document as far as the metrics read it."""
+    smoke = {**gate("fail")["checks"][0], "name": "smoke check 1, /"}
+    kept = {"kind": "gate", "checks": [gate()["checks"][0], smoke]}
+    return {
+        "app": "shop",
+        "deployment": "20261121T073000Z-4be1c2",
+        "verb": "deploy",
+        "rollout": "canary",
+        "to": {"version": "1.1"},
+        "slot": "green",
+        "result": "failed",
+        "verdict": "fail",
+        "elapsed_ms": 42_012,
+        "moves": [{"lost": 2, "sent": 100}, {"lost": 0, "sent": 90}],
+        "percents": [],
+        "verdicts": [
+            {"stage": "place", "took_ms": 8_004, "hosts": {"app1": kept}},
+            {"stage": 'a "stage" of \\ mine', "took_ms": 1, "hosts": {}},
+        ],
+        "profile": {"answered_milli": 49_980, "latency_us": {"p50": 1210, "p95": 12_480, "p99": 2_000_004}},
+        "compensation": {"by_hand": []},
+        "missing": [],
+        **changes,
+    }
+
+
+def value_of(found: Samples, name: str, **labels: str) -> float:
+    return found["slipway_" + name, tuple(sorted({"app": "shop", **labels}.items()))]
+
+
+def test_all_of_it_is_read_back() -> None:
+    found = parsed(prometheus.text(made()))
+    assert value_of(found, "deployment_duration_seconds") == 42.012
+    results = [value_of(found, "deployment_result", result=result) for result in prometheus.RESULTS]
+    assert dict(zip(prometheus.RESULTS, results)) == {**dict.fromkeys(prometheus.RESULTS, 0), "failed": 1}
+    assert value_of(found, "deployment_stage_duration_seconds", stage="place") == 8.004
+    assert value_of(found, "deployment_stage_duration_seconds", stage=r"a \"stage\" of \\ mine") == 0.001
+    assert value_of(found, "smoke_tests_failed") == 1
+    assert value_of(found, "smoke_tests_duration_seconds") == 1.004
+    assert value_of(found, "health_checks_passed") == 1
+    assert value_of(found, "health_checks_failed") == 0
+    assert value_of(found, "requests_lost") == 2
+    assert value_of(found, "requests_measured") == 190
+    assert value_of(found, "performance_requests_per_second") == 49.98
+    assert value_of(found, "performance_latency_seconds", percentile="p99") == 2.000004
+    assert value_of(found, "performance_latency_seconds", percentile="p95") == 0.01248
+
+
+def test_what_was_not_measured_is_not_there() -> None:
+    names = {name for name, _labels in parsed(prometheus.text(made(moves=[], profile=None)))}
+    assert "slipway_deployment_duration_seconds" in names
+    assert not {name for name in names if "requests" in name or "performance" in name}
+
+
+def test_the_file_is_replaced_and_readable_for_the_collector(tmp_path: Path) -> None:
+    prometheus.write(str(tmp_path), made())
+    prometheus.write(str(tmp_path), made(result="active"))
+    path = tmp_path / "slipway_shop.prom"
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+    assert path.stat().st_mode & 0o777 == 0o644
+    assert value_of(parsed(path.read_text(encoding="utf-8")), "deployment_result", result="active") == 1
+
+
+def test_a_directory_that_is_not_there_is_refused_with_its_remedy(tmp_path: Path) -> None:
+    prometheus.require_directory("")
+    prometheus.require_directory(str(tmp_path))
+    with pytest.raises(SystemFailure, match="no such directory") as caught:
+        prometheus.require_directory(str(tmp_path / "none"))
+    assert "site.yml" in caught.value.remedy
