@@ -23,7 +23,10 @@ HOOKED = ("before_slots", "before_traffic", "after_step", "before_settle")
 
 def canary(directory: Path, *, approvals: tuple[str, ...] = (), hooks: bool = False, **step: Any) -> list[str]:
     """Flags for a canary whose one step parks; hooks count how often they run."""
-    counted = [{"name": point, "at": point, "command": f"sh -c 'echo {point} >> {directory}/ran'"} for point in HOOKED]
+    counted = [
+        {"name": point, "at": point, "command": f"sh -c 'echo {point} >> {directory}/ran'", "timeout": 20}
+        for point in HOOKED
+    ]
     path = directory / "canary.json"
     path.write_text(
         json.dumps(
