@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, The slipway.release developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Keep the ledger of an application on the ledger host. Touches /var/lib/slipway/ledger/<app>."""
+"""Keep the ledger of an application on the ledger host. Touches /var/lib/slipway/ledger/<app>[@<region>]."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ version_added: 0.1.0
 description:
   - Keeps, on the ledger host, who may act for an application, with which fencing token and until when, together with
     the plan, the stages and the outcome of each deployment.
-  - There is one deployment at a time. A token is higher than every earlier one, also after a crash.
+  - There is one deployment at a time of an application, or of each of its regions. A token is higher than every
+    earlier one, also after a crash.
   - Whether a lease has run out is judged by the boot clock of the ledger host alone.
   - Refuses a directory on a network file system.
 options:
@@ -21,6 +22,10 @@ options:
     description: Name of the application.
     type: str
     required: true
+  region:
+    description: Region of the application that has a ledger of its own; empty for an application without regions.
+    type: str
+    default: ""
   command:
     description:
       - V(begin) takes the lease for O(plan). A deployment that was left unfinished with this very plan is resumed.
@@ -234,6 +239,7 @@ from ansible_collections.slipway.release.plugins.module_utils._ledger.ledger imp
 COMMANDS = ["begin", "renew", "commit", "park", "approve", "finish", "release"]
 ARGUMENTS: dict[str, Any] = {
     "app": {"type": "str", "required": True},
+    "region": {"type": "str", "default": ""},
     "command": {"type": "str", "required": True, "choices": COMMANDS},
     "plan": {"type": "dict"},
     "holder": {"type": "str"},
@@ -307,7 +313,7 @@ def run(ledger: Ledger, options: dict[str, Any]) -> Answer:
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, required_if=REQUIRED_IF, supports_check_mode=True)
-    ledger = Ledger(module.params["app"], check_mode=module.check_mode)
+    ledger = Ledger(module.params["app"], module.params["region"], check_mode=module.check_mode)
     try:
         before = ledger.summary()
         answer = run(ledger, module.params)
