@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import yaml
@@ -27,15 +27,22 @@ from ansible_collections.slipway.release.plugins.module_utils._plan.foretold imp
 from ansible_collections.slipway.release.plugins.module_utils._plan.hooks import SKIP
 from ansible_collections.slipway.release.plugins.module_utils._plan.operator import operator
 from ansible_collections.slipway.release.plugins.module_utils._plan.planner import Planned, plan
+from ansible_collections.slipway.release.plugins.module_utils._plan.regions import order
 from ansible_collections.slipway.release.plugins.module_utils._release.artifact import ResolvedArtifact, resolve
 from ansible_collections.slipway.release.plugins.module_utils._release.fetch import shown
 from ansible_collections.slipway.release.plugins.module_utils._release.revision import build
 
 ARGUMENTS = {
-    "verb": {"type": "str", "required": True, "choices": ["deploy", "rollback", "abort", "approve", "validate"]},
+    "verb": {
+        "type": "str",
+        "required": True,
+        "choices": ["deploy", "rollback", "return", "abort", "approve", "validate"],
+    },
     "purpose": {"type": "str", "choices": ["deploy", "rollback", "abort", "approve", "release_lease"]},
     "live": {"type": "dict"},
     "set_up": {"type": "bool", "default": False},
+    "region": {"type": "str", "default": ""},
+    "changed_regions": {"type": "list", "elements": "str", "default": []},
 }
 FOR_DEPLOY = ("slipway_version", "slipway_artifact", "slipway_artifact_sha256")
 
@@ -57,13 +64,17 @@ class ActionModule(ActionBase):
             return {"failed": True, "changed": False, **exc.as_result()}
 
     def _run(self, options: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        inputs = self._inputs(options.get("purpose") or options["verb"], task_vars)
         if options["verb"] == "validate":
-            _refuse_limit(inputs, task_vars)
-            return {"changed": False, "warnings": inputs.warnings}
+            return self._validated(options.get("purpose") or options["verb"], task_vars)
+        inputs = self._inputs(options["verb"], task_vars, options["region"])
         self._require_delegation(inputs)
         if options["verb"] == "approve":
             return self._approve(inputs, options["live"] or {}, task_vars)
+        if options["region"]:
+            options["live"] = _with_ledger_of(options["region"], options["live"] or {})
+        if options["region"] and inputs.verb == "abort" and not _under_way(inputs, options["live"]):
+            summary = f"{inputs.app}: nothing to abort in {inputs.region}"
+            return {"changed": False, "plan": {"changes": False}, "summary": summary}
         found = self._artifact(inputs)
         planned, unknown = self._planned(inputs, found, options)
         result = {
@@ -113,19 +124,46 @@ class ActionModule(ActionBase):
             _revision(inputs, found) if found else None,
             live,
             artifact_bytes=found.path.stat().st_size if found and found.path else 0,
+            changed_regions=options["changed_regions"],
         )
         return planned, unknown
 
-    def _inputs(self, verb: str, task_vars: dict[str, Any]) -> Inputs:
+    def _validated(self, purpose: str, task_vars: dict[str, Any]) -> dict[str, Any]:
+        """The inputs of the fleet, or of each region as its own hosts have them, are accepted."""
+        found = [
+            self._inputs(purpose, task_vars, region, _variables_of(region, task_vars))
+            for region in self._regions(task_vars) or [""]
+        ]
+        _refuse_limit(found, task_vars)
+        return {
+            "changed": False,
+            "ledger_hosts": sorted({inputs.ledger_host for inputs in found}),
+            "order": order(found) if found[0].region else {},
+            "warnings": sorted({warning for inputs in found for warning in inputs.warnings}),
+        }
+
+    def _regions(self, task_vars: dict[str, Any]) -> list[str]:
+        """Regions that can be looked at; what is wrong with the list is refused with the other variables."""
+        regions = self._templar.template(task_vars.get("slipway_regions", []))
+        groups = task_vars["groups"]
+        known = isinstance(regions, list) and all(isinstance(region, str) and region in groups for region in regions)
+        return list(regions) if known else []
+
+    def _inputs(
+        self, verb: str, task_vars: dict[str, Any], region: str, written: Mapping[str, Any] | None = None
+    ) -> Inputs:
         variables, undefined = {}, {}
-        for name in task_vars:
+        written = task_vars if written is None else written
+        for name in written:
             if not name.startswith(PREFIX) or (verb != "deploy" and name in FOR_DEPLOY):
                 continue
             try:
-                variables[name] = _plain(self._templar.template(task_vars[name]))
+                variables[name] = _plain(self._templar.template(written[name]))
             except AnsibleError as exc:
                 undefined[name] = str(exc.message)
-        inputs = validate(variables, _plain(task_vars["groups"]), verb=verb, undefined=undefined)
+        if verb == "return":
+            verb, variables = "rollback", {**variables, "slipway_rollback_to": "previous"}
+        inputs = validate(variables, _plain(task_vars["groups"]), verb=verb, region=region, undefined=undefined)
         _refuse_unaddressed(inputs, task_vars["hostvars"])
         return inputs
 
@@ -145,6 +183,7 @@ class ActionModule(ActionBase):
             module_name="slipway.release.ledger",
             module_args={
                 "app": inputs.app,
+                **({"region": inputs.region} if inputs.region else {}),
                 "command": "begin",
                 "plan": planned.plan,
                 "holder": operator(task_vars),
@@ -202,9 +241,33 @@ class ActionModule(ActionBase):
         }
 
 
-def _refuse_limit(inputs: Inputs, task_vars: Mapping[str, Any]) -> None:
+def _variables_of(region: str, task_vars: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The variables of a region, which are those of its first application host."""
+    members = task_vars["groups"].get(region, [])
+    host = next((host for host in task_vars["groups"].get("application", []) if host in members), None)
+    found: Mapping[str, Any] = task_vars["hostvars"][host] if host else task_vars
+    return found
+
+
+def _with_ledger_of(region: str, live: Mapping[str, Any]) -> dict[str, Any]:
+    """The live state as that of a fleet which has this ledger alone."""
+    return {
+        host: {**facts, "ledger": facts["ledgers"][region]} if region in (facts.get("ledgers") or {}) else facts
+        for host, facts in live.items()
+    }
+
+
+def _under_way(inputs: Inputs, live: Mapping[str, Any]) -> bool:
+    """Whether there is something to abort, or no telling; the planner refuses a ledger that cannot be read."""
+    ledger = live.get(inputs.ledger_host, {}).get("ledger") or {"error": "unknown"}
+    return bool(ledger.get("error") or ledger["unfinished"])
+
+
+def _refuse_limit(found: Iterable[Inputs], task_vars: Mapping[str, Any]) -> None:
     limit = task_vars.get("ansible_limit")
-    needed = {*inputs.application_hosts, *inputs.balancer_hosts, inputs.ledger_host}
+    needed = {
+        host for inputs in found for host in (*inputs.application_hosts, *inputs.balancer_hosts, inputs.ledger_host)
+    }
     missing = sorted(needed.difference(task_vars.get("ansible_play_hosts_all", [])))
     if limit and missing:
         raise InputError(
@@ -257,9 +320,10 @@ def _without_hooks(inputs: Inputs, planned: Planned) -> dict[str, Any]:
 
 def _summary(inputs: Inputs, planned: Planned) -> str:
     made = planned.plan
+    where = f"{made['app']} in {made['region']}" if made.get("region") else made["app"]
     if inputs.verb == "abort":
         return (
-            f"{made['app']}: abort deployment {planned.resume} of {made['to']['version']}, "
+            f"{where}: abort deployment {planned.resume} of {made['to']['version']}, "
             f"all traffic returns to slot {made['stable_slot']}"
         )
     deployment = f"{made['app']}: deployment {planned.resume} of {made['to']['version']}"
@@ -270,7 +334,7 @@ def _summary(inputs: Inputs, planned: Planned) -> str:
     active = f"{made['from']['version']} in {made['stable_slot']}" if made["from"] else "nothing"
     target = f"{made['to']['version']} (revision {made['to']['revision']}) in {made['slot']}"
     what = f"{made['verb']} {target} over {active}" if made["changes"] else f"nothing to do, {target} is active"
-    return f"{made['app']}: {what}; plan digest {planned.digest}"
+    return f"{where}: {what}; plan digest {planned.digest}"
 
 
 def _difference(inputs: Inputs, planned: Planned) -> dict[str, str]:

@@ -32,16 +32,27 @@ class ActionModule(ActionBase):
                 "app": {"type": "str", "required": True},
                 "reads": {"type": "list", "elements": "str", "choices": list(MODULES), "required": True},
                 "ports": {"type": "list", "elements": "int", "default": []},
+                "regions": {"type": "list", "elements": "str", "default": []},
             }
         )
-        results = {part: self._execute(part, options, task_vars) for part in options["reads"]}
+        of_regions = options["regions"] if "ledger" in options["reads"] else []
+        parts = [part for part in options["reads"] if part != "ledger" or not of_regions]
+        results = {part: self._execute(part, options, task_vars) for part in parts}
+        ledgers = {region: self._execute("ledger", options, task_vars, region) for region in of_regions}
         facts: dict[str, Any] = {}
-        for result in results.values():
+        for result in (*results.values(), *ledgers.values()):
             facts.update(result.get("ansible_facts", {}))
-        return {"changed": False, "ansible_facts": facts, **{part: _part(result) for part, result in results.items()}}
+        return {
+            "changed": False,
+            "ansible_facts": facts,
+            **{part: _part(result) for part, result in results.items()},
+            **({"ledgers": {region: _part(result) for region, result in ledgers.items()}} if ledgers else {}),
+        }
 
-    def _execute(self, part: str, options: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
-        arguments = {"app": options["app"]}
+    def _execute(
+        self, part: str, options: dict[str, Any], task_vars: dict[str, Any] | None, region: str = ""
+    ) -> dict[str, Any]:
+        arguments = {"app": options["app"], **({"region": region} if region else {})}
         if part == "release":
             arguments["ports"] = options["ports"] or self._declared_ports(task_vars or {})
         result: dict[str, Any] = self._execute_module(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.slipway.release.plugins.module_utils._status import report
+from ansible_collections.slipway.release.plugins.module_utils._status import regions
 
 
 class FilterModule:
@@ -16,4 +16,7 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Filter name to function."""
-        return {"status_report": lambda live, app: report.report(app, live), "status_lines": report.lines}
+        return {
+            "status_report": lambda live, app, hosts_of_regions=None: regions.report(app, live, hosts_of_regions or {}),
+            "status_lines": regions.lines,
+        }

@@ -25,10 +25,11 @@ options:
         lease even while it is live.
       - V(approve) records that the operator approves the deployment that is parked, at the stage and with the plan that
         it has.
+      - V(return) is V(rollback) to what was active before, whatever C(slipway_rollback_to) says.
       - V(validate) judges the variables and stops there; it needs no delegation and connects nowhere.
     type: str
     required: true
-    choices: [deploy, rollback, abort, approve, validate]
+    choices: [deploy, rollback, return, abort, approve, validate]
   purpose:
     description: What O(verb=validate) validates for. Left out, a version and an artifact may be missing.
     type: str
@@ -42,6 +43,16 @@ options:
         of the inventory knew every application host, and a new one did what its peers do.
     type: bool
     default: false
+  region:
+    description: The one of C(slipway_regions) that is planned for, with its hosts and its ledger alone.
+    type: str
+    default: ""
+  changed_regions:
+    description: Regions that the run has changed before O(region). The plan names them, so that a run which resumes it
+      knows what a failure is to return.
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     description: Can run in check mode and return the plan without beginning it.
@@ -152,6 +163,17 @@ abandoned:
   type: str
   returned: success, unless O(verb=validate)
   sample: ""
+order:
+  description: The regions in the order in which they take their turns, each with its hosts; empty without regions.
+  type: dict
+  returned: success, with O(verb=validate)
+  sample: {verb: deploy, on_failure: leave, regions: [{name: eu, ledger_host: db1}]}
+ledger_hosts:
+  description: The hosts that keep the ledger, or those of the regions.
+  type: list
+  elements: str
+  returned: success, with O(verb=validate)
+  sample: [db1]
 artifact:
   description: Path on the controller or URL for option C(artifact) of C(release_place); empty in a rollback.
   type: str

@@ -31,6 +31,11 @@ options:
     type: list
     elements: int
     default: []
+  regions:
+    description: Regions whose ledgers RV(ledgers) reports, instead of RV(ledger) for an application without regions.
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     description: Changes nothing in any mode.
@@ -70,6 +75,11 @@ balancer:
 ledger:
   description: What M(slipway.release.ledger_info) returned, or an C(error).
   type: dict
-  returned: when asked for
+  returned: when asked for, without O(regions)
   sample: {error: "no such directory"}
+ledgers:
+  description: Region to what M(slipway.release.ledger_info) returned for it, or an C(error).
+  type: dict
+  returned: when asked for, with O(regions)
+  sample: {eu: {error: "no such directory"}}
 """

@@ -4,7 +4,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Keep the ledger of an application on the ledger host.
 
-Touches /var/lib/slipway/ledger/<app>, and <metrics_directory>/slipway_<app>.prom.
+Touches /var/lib/slipway/ledger/<app>[@<region>], and <metrics_directory>/slipway_<app>[@<region>].prom.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ version_added: 0.1.0
 description:
   - Keeps, on the ledger host, who may act for an application, with which fencing token and until when, together with
     the plan, the stages and the outcome of each deployment.
-  - There is one deployment at a time. A token is higher than every earlier one, also after a crash.
+  - There is one deployment at a time of an application, or of each of its regions. A token is higher than every
+    earlier one, also after a crash.
   - Whether a lease has run out is judged by the boot clock of the ledger host alone.
   - Refuses a directory on a network file system.
   - Each deployment that ends leaves a document with all its evidence, RV(document), beside its events. Those of the
@@ -29,6 +30,10 @@ options:
     description: Name of the application.
     type: str
     required: true
+  region:
+    description: Region of the application that has a ledger of its own; empty for an application without regions.
+    type: str
+    default: ""
   command:
     description:
       - V(begin) takes the lease for O(plan). A deployment that was left unfinished with this very plan is resumed.
@@ -345,6 +350,7 @@ from ansible_collections.slipway.release.plugins.module_utils._ledger.ledger imp
 COMMANDS = ["begin", "renew", "commit", "park", "approve", "finish", "release"]
 ARGUMENTS: dict[str, Any] = {
     "app": {"type": "str", "required": True},
+    "region": {"type": "str", "default": ""},
     "command": {"type": "str", "required": True, "choices": COMMANDS},
     "plan": {"type": "dict"},
     "holder": {"type": "str"},
@@ -434,7 +440,7 @@ def export(directory: str, answer: Answer) -> list[str]:
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, required_if=REQUIRED_IF, supports_check_mode=True)
-    ledger = Ledger(module.params["app"], check_mode=module.check_mode)
+    ledger = Ledger(module.params["app"], module.params["region"], check_mode=module.check_mode)
     try:
         before = ledger.summary()
         answer = run(ledger, module.params)

@@ -17,6 +17,10 @@ options:
     description: Name of the application.
     type: str
     required: true
+  region:
+    description: Region of the application that has a ledger of its own; empty for an application without regions.
+    type: str
+    default: ""
 attributes:
   check_mode:
     description: Changes nothing in any mode.
@@ -109,11 +113,13 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._ledger.ledger import Ledger
 
+ARGUMENTS = {"app": {"type": "str", "required": True}, "region": {"type": "str", "default": ""}}
+
 
 def main() -> None:
-    module = AnsibleModule(argument_spec={"app": {"type": "str", "required": True}}, supports_check_mode=True)
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     try:
-        result = Ledger(module.params["app"]).info()
+        result = Ledger(module.params["app"], module.params["region"]).info()
     except SlipwayError as exc:
         module.fail_json(**exc.as_result())
     module.exit_json(changed=False, **result)

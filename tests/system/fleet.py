@@ -260,8 +260,8 @@ class Fleet:
     def traffic(self, rate: int = RATE, address: str = "") -> Iterator[Measured]:
         """Live traffic through the virtual address, or another one, while the block runs."""
         measured = Measured()
-        report = CACHE / f"traffic-{self.app}.json"
         url = address or self.address
+        report = CACHE / f"traffic-{url.partition('//')[2].replace(':', '-')}.json"
         meter = Traffic(url, rate=rate, longest=600, report=report, collections=COLLECTIONS, records=True)
         ended = False
         try:

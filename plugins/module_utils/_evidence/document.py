@@ -42,6 +42,7 @@ def build(deployment: str, plan: Mapping[str, Any], events: Sequence[Event], *, 
     made = {
         "schema": SCHEMA,
         "app": plan["app"],
+        **({"region": plan["region"]} if plan.get("region") else {}),
         "deployment": deployment,
         "ledger": ledger,
         "verb": plan["verb"],

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The metrics of a deployment in the text format of Prometheus, for the textfile collector of its node exporter.
 
-Touches <directory>/slipway_<app>.prom, replaced as a whole.
+Touches <directory>/slipway_<app>[@<region>].prom, replaced as a whole.
 """
 
 from __future__ import annotations
@@ -42,11 +42,12 @@ def require_directory(directory: str) -> None:
 
 
 def write(directory: str, document: Mapping[str, Any]) -> None:
-    """Replace the application's file.
+    """Replace the file of the application, or of its region.
 
     :raises OSError: it cannot be written.
     """
-    write_atomic(Path(directory) / f"slipway_{document['app']}.prom", text(document).encode("utf-8"))
+    region = f"@{document['region']}" if document.get("region") else ""
+    write_atomic(Path(directory) / f"slipway_{document['app']}{region}.prom", text(document).encode("utf-8"))
 
 
 def text(document: Mapping[str, Any]) -> str:
@@ -56,7 +57,7 @@ def text(document: Mapping[str, Any]) -> str:
 
 def _families(document: Mapping[str, Any]) -> Iterator[Family]:
     made = summary(document)
-    app = {"app": document["app"]}
+    app = {key: document[key] for key in ("app", "region") if document.get(key)}
     told = {**app, "deployment": document["deployment"], "verb": document["verb"], "rollout": document["rollout"]}
     yield _gauge(
         "deployment_info", "The last deployment, always 1.", [({**told, "version": document["to"]["version"]}, "1")]

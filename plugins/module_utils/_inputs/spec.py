@@ -20,6 +20,7 @@ STICKY = ("cookie", "header", "address", "request")
 RUN_POINTS = ("before_slots", "before_traffic", "after_step", "before_settle", "after_settle", "on_undo")
 HOOK_POINTS = (*RUN_POINTS, "on_return")
 APPROVAL_POINTS = ("before_traffic", "before_settle")
+ON_REGION_FAILURE = ("leave", "return")
 HOOK_HOSTS = ("controller", "ledger", "balancers", "application")
 
 PORTS: dict[str, Any] = {
@@ -402,6 +403,34 @@ SPEC: dict[str, dict[str, Any]] = {
         "options": WATCH,
         "description": "After the run, with C(blue_green) and C(canary), the balancers go on judging the public "
         "address, the smoke checks and O(slipway_analysis), and return the traffic to the old slot by themselves.",
+    },
+    "slipway_regions": {
+        "type": "list",
+        "elements": "str",
+        "default": [],
+        "description": "Inventory groups, at most six, that are deployed one after the other in this order, each with "
+        "balancers, application hosts and a ledger of its own. They are children of the group C(slipway_regions). "
+        "A rollback takes them in reverse order.",
+    },
+    "slipway_region": {
+        "type": "str",
+        "default": "",
+        "description": "The one of O(slipway_regions) that is rolled back or aborted, or whose lease is released; all "
+        "of them when empty.",
+    },
+    "slipway_region_bake": {
+        "type": "int",
+        "default": 0,
+        "units": "seconds",
+        "description": "How long, on top of O(slipway_bake), a region with all its traffic on the new revision is "
+        "watched before it is settled and the next region starts. The last one is not.",
+    },
+    "slipway_regions_on_failure": {
+        "type": "str",
+        "default": "leave",
+        "choices": list(ON_REGION_FAILURE),
+        "description": "What becomes of the regions that a deployment has changed when a later one fails: C(leave) "
+        "them on the new revision, or C(return) them, the last one first.",
     },
     "slipway_loss_budget": {
         "type": "dict",

@@ -74,6 +74,11 @@ class Inputs:
     batch_pause: int
     bake: int
     watch: dict[str, Any]
+    regions: list[str]
+    region: str
+    asked_region: str
+    region_bake: int
+    regions_on_failure: str
     loss_budget: dict[str, Any]
     profile: dict[str, Any]
     balancer: str
@@ -112,6 +117,7 @@ def validate(
     groups: Mapping[str, list[str]],
     *,
     verb: str = "deploy",
+    region: str = "",
     base: Path | None = None,
     undefined: Mapping[str, str] = NOTHING,
 ) -> Inputs:
@@ -121,6 +127,7 @@ def validate(
     :param groups: Ansible's ``groups``: host names by group, with ``all``.
     :param verb: ``deploy``, ``rollback``, ``abort``, ``approve``, ``release_lease`` or ``validate``; only a deployment
         needs a version and an artifact.
+    :param region: the one of ``slipway_regions`` whose hosts these inputs are for.
     :param base: directory that a relative artifact path starts at; the working directory by default.
     :param undefined: variables that Ansible could not evaluate, with its reason.
     :raises InputProblems: naming each variable and its remedy.
@@ -129,16 +136,26 @@ def validate(
     reading = Reading(SPEC, variables, undefined)
     context = Context(verb, groups, variables, base)
     problems = list(reading.problems)
+    _bake_for_the_next_region(reading, verb, region)
     for rule in RULES:
         if not reading.unread.intersection(rule.reads):
             problems.extend(rule.judge(reading.values, context))
     problems.extend(reading.unevaluated)
     if problems:
         raise InputProblems(problems)
-    return _inputs(reading.values, context)
+    return _inputs(reading.values, context, region)
 
 
-def _inputs(values: dict[str, Any], context: Context) -> Inputs:
+def _bake_for_the_next_region(reading: Reading, verb: str, region: str) -> None:
+    """The bake of a region that others follow is that of its rollout, which returns what fails in it by itself."""
+    values = reading.values
+    if reading.unread.intersection(("slipway_bake", "slipway_region_bake", "slipway_regions")):
+        return
+    if verb == "deploy" and region and region != values["slipway_regions"][-1]:
+        values["slipway_bake"] += values["slipway_region_bake"]
+
+
+def _inputs(values: dict[str, Any], context: Context, region: str) -> Inputs:
     plain = {name[len("slipway_") :]: value for name, value in values.items()}
     artifact = plain["artifact"]
     if artifact and "://" not in artifact and not artifact.startswith("git+"):
@@ -147,6 +164,8 @@ def _inputs(values: dict[str, Any], context: Context) -> Inputs:
         **{
             **plain,
             "verb": context.verb,
+            "region": region,
+            "asked_region": plain["region"],
             "artifact": artifact,
             "artifact_sha256": plain["artifact_sha256"].lower(),
             "components": [_component(component) for component in plain["components"]],
@@ -158,11 +177,16 @@ def _inputs(values: dict[str, Any], context: Context) -> Inputs:
             "profile": {**PROFILE_DEFAULTS, **plain["profile"]},
             "user": plain["user"] or f"slipway-{plain['app']}",
             "skip": sorted(set(plain["skip"])),
-            "application_hosts": sorted(context.groups["application"]),
-            "balancer_hosts": sorted(context.groups["balancers"]),
+            "application_hosts": _hosts(context, "application", region),
+            "balancer_hosts": _hosts(context, "balancers", region),
             "warnings": _warnings(plain, context),
         }
     )
+
+
+def _hosts(context: Context, group: str, region: str) -> list[str]:
+    hosts = set(context.groups[group])
+    return sorted(hosts.intersection(context.groups[region]) if region else hosts)
 
 
 def _component(component: dict[str, Any]) -> dict[str, Any]:

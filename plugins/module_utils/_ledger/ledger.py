@@ -70,13 +70,16 @@ class Ledger:
     """One application's ledger on this host.
 
     :param app: name of the application.
+    :param region: region of the application that has this ledger; empty for an application without regions.
     :param root: directory of all ledgers.
     :param check_mode: judge every command, write nothing.
     """
 
-    def __init__(self, app: str, *, root: Path = ROOT, time: Clock | None = None, check_mode: bool = False) -> None:
+    def __init__(
+        self, app: str, region: str = "", *, root: Path = ROOT, time: Clock | None = None, check_mode: bool = False
+    ) -> None:
         self.app = app
-        self.storage = Storage(root / app, check_mode=check_mode)
+        self.storage = Storage(root / (f"{app}@{region}" if region else app), check_mode=check_mode)
         self.time = time or Clock()
 
     def begin(

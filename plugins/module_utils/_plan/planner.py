@@ -55,13 +55,19 @@ class Planned:
 
 
 def plan(
-    inputs: Inputs, revision: dict[str, Any] | None, live: Mapping[str, Any], *, artifact_bytes: int = 0
+    inputs: Inputs,
+    revision: dict[str, Any] | None,
+    live: Mapping[str, Any],
+    *,
+    artifact_bytes: int = 0,
+    changed_regions: Sequence[str] = (),
 ) -> Planned:
     """Decide what will be done.
 
     :param revision: document of the revision to deploy; ``None`` for a rollback, which takes a recorded one.
     :param live: host name to what ``host_info`` returned there, or ``{"unreachable": true}``.
     :param artifact_bytes: size of the artifact, 0 when unknown.
+    :param changed_regions: regions that the run has changed before this one.
     :raises SlipwayError: the fleet must not be touched as it is; names what, where and the remedy.
     """
     fleet = read_fleet(inputs, live)
@@ -76,7 +82,7 @@ def plan(
     refuse.unsettled_balancers(fleet)
     refuse.closed_balancers(fleet)
     refuse.unregistered_hosts(fleet, inputs)
-    made = _new_plan(inputs, revision, fleet, request, artifact_bytes)
+    made = _new_plan(inputs, revision, fleet, request, artifact_bytes, changed_regions)
     abandon = unfinished["deployment"] if unfinished else ""
     abandon_as = "abandoned"
     if unfinished and fleet.has_returned(abandon):
@@ -115,7 +121,12 @@ def taken_up(fleet: Fleet, unfinished: Mapping[str, Any]) -> Planned:
 
 
 def _new_plan(
-    inputs: Inputs, revision: dict[str, Any] | None, fleet: Fleet, request: str, artifact_bytes: int
+    inputs: Inputs,
+    revision: dict[str, Any] | None,
+    fleet: Fleet,
+    request: str,
+    artifact_bytes: int,
+    changed_regions: Sequence[str],
 ) -> dict[str, Any]:
     active = _active(fleet)
     if revision is None:
@@ -143,6 +154,7 @@ def _new_plan(
     return {
         "schema": SCHEMA,
         "app": inputs.app,
+        **_regional(inputs, changed_regions),
         "verb": inputs.verb,
         "request": request,
         "rollout": inputs.rollout,
@@ -186,6 +198,11 @@ def _new_plan(
         "unknown": _unknown(revision, document, fleet),
         "changes": course.changes,
     }
+
+
+def _regional(inputs: Inputs, changed_regions: Sequence[str]) -> dict[str, Any]:
+    """Where the plan is for, and what a failure there may return; nothing in an application without regions."""
+    return {"region": inputs.region, "changed_regions": list(changed_regions)} if inputs.region else {}
 
 
 def _with_everything(course: Course, fleet: Fleet, revision: dict[str, Any]) -> Course:

@@ -122,6 +122,14 @@ def test_the_file_is_replaced_and_readable_for_the_collector(tmp_path: Path) -> 
     assert value_of(parsed(path.read_text(encoding="utf-8")), "deployment_result", result="active") == 1
 
 
+def test_regions_that_share_a_ledger_host_have_files_and_labels_of_their_own(tmp_path: Path) -> None:
+    for region in ("eu", "us"):
+        prometheus.write(str(tmp_path), made(region=region))
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["slipway_shop@eu.prom", "slipway_shop@us.prom"]
+    found = parsed((tmp_path / "slipway_shop@us.prom").read_text(encoding="utf-8"))
+    assert value_of(found, "deployment_duration_seconds", region="us") == 42.012
+
+
 def test_a_directory_that_is_not_there_is_refused_with_its_remedy(tmp_path: Path) -> None:
     prometheus.require_directory("")
     prometheus.require_directory(str(tmp_path))

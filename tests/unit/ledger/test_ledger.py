@@ -489,3 +489,14 @@ def test_what_only_the_way_back_takes_out_is_remembered_when_it_was_gone(result:
 
 def test_instances_of_a_host_that_is_gone_for_good_are_forgotten() -> None:
     assert left_out_after({**history.empty(), "left_out": ["blue-app9", "green-app1"]}, "active") == ["green-app1"]
+
+
+def test_every_region_has_a_lease_and_tokens_of_its_own(tmp_path: Path, clock: SetClock) -> None:
+    eu, us, whole = (Ledger("shop", region, root=tmp_path, time=clock) for region in ("eu", "us", ""))
+    first = eu.begin(plan_of("1.0"), "ann@pc", 60)
+    second = us.begin(plan_of("1.0"), "ann@pc", 60)
+    assert (first.token, second.token) == (1, 1)
+    assert first.uuid != second.uuid
+    assert whole.info()["token"] == 0
+    us.finish(second.deployment, second.token, "active", "", {})
+    assert eu.info()["unfinished"]["deployment"] == first.deployment

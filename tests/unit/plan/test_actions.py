@@ -530,3 +530,89 @@ def test_a_run_takes_no_host_for_set_up_and_deploy_none_in_check_mode(
     arguments = {"verb": "deploy", "live": fleet_with_newcomers(), **options}
     stand = Stand("deployment_plan", arguments, check_mode=not options)
     assert stand.run(variables)["error"]["where"] == "lb2"
+
+
+@pytest.fixture
+def regional(variables: dict[str, Any]) -> dict[str, Any]:
+    """The same with a region of its own for each pair of hosts, whose variables differ."""
+    members = {"eu": ["app1", "lb1"], "us": ["app2", "lb2"]}
+    everywhere = {name: value for name, value in variables.items() if name.startswith("slipway_")}
+    everywhere["slipway_regions"] = list(members)
+    hostvars = {
+        host: {
+            **everywhere,
+            "slipway_address": "192.0.2.1",
+            "slipway_ledger_host": "db1",
+            "slipway_virtual_address": own,
+        }
+        for host, own in {"app1": "192.0.2.8", "lb1": "192.0.2.8", "app2": "192.0.2.9", "lb2": "192.0.2.9"}.items()
+    }
+    groups = {**GROUPS, **members, "slipway_regions": [*members["eu"], *members["us"]]}
+    return {**variables, **everywhere, "groups": groups, "hostvars": hostvars}
+
+
+def test_every_region_is_validated_with_the_variables_of_its_own_hosts(regional: dict[str, Any]) -> None:
+    stand = Stand("deployment_plan", {"verb": "validate", "purpose": "deploy"})
+    found = stand.run(regional)
+    assert found["ledger_hosts"] == ["db1"]
+    assert [region["name"] for region in found["order"]["regions"]] == ["eu", "us"]
+    for host in ("app2", "lb2"):
+        regional["hostvars"][host]["slipway_rollout"] = "yolo"
+    refused = Stand("deployment_plan", {"verb": "validate", "purpose": "deploy"}).run(regional)
+    assert refused["failed"]
+    assert "slipway_rollout" in refused["msg"]
+
+
+def test_without_regions_there_is_no_order(variables: dict[str, Any]) -> None:
+    found = Stand("deployment_plan", {"verb": "validate", "purpose": "deploy"}).run(variables)
+    assert (found["order"], found["ledger_hosts"]) == ({}, ["db1"])
+
+
+def in_region(live: dict[str, Any]) -> dict[str, Any]:
+    """The live state of the hosts of the region eu, whose ledger is one of two on its host."""
+    own = {"app1": live["app1"], "lb1": live["lb1"]}
+    own["lb1"]["balancer"]["instances"] = {f"{slot}-app1": {"usable": True} for slot in ("blue", "green")}
+    return {**own, "db1": {"ledgers": {"eu": live["db1"]["ledger"], "us": {"error": "torn"}}}}
+
+
+def regionally(verb: str, live: dict[str, Any], **task: Any) -> Stand:
+    return Stand("deployment_plan", {"verb": verb, "live": in_region(live), "region": "eu"}, **task)
+
+
+def test_a_region_is_planned_with_its_hosts_and_begun_in_its_ledger(regional: dict[str, Any]) -> None:
+    running = regionally("deploy", fleet_of("1.0", None))
+    begun = running.run(regional)
+    assert "failed" not in begun, begun
+    assert (begun["plan"]["region"], list(begun["plan"]["hosts"]), begun["plan"]["balancers"]) == (
+        "eu",
+        ["app1"],
+        ["lb1"],
+    )
+    assert [options["region"] for _name, options in running.ran] == ["eu"]
+    assert begun["summary"].startswith("shop in eu: deploy 1.1")
+
+
+def test_a_return_leads_to_the_previous_revision_whatever_the_operator_rolls_back_to(regional: dict[str, Any]) -> None:
+    live = fleet_of("1.0", "1.1", stable="green", history=(proven("1.0"), proven("1.1")))
+    begun = regionally("return", live).run({**regional, "slipway_rollback_to": "0.9"})
+    assert "failed" not in begun, begun
+    assert (begun["plan"]["verb"], begun["plan"]["to"]["version"]) == ("rollback", "1.0")
+
+
+def test_an_abort_passes_over_a_region_with_nothing_under_way(regional: dict[str, Any]) -> None:
+    asked = {**regional, "slipway_reason": "users report errors"}
+    running = regionally("abort", fleet_of("1.0", None))
+    found = running.run(asked)
+    assert (found["plan"], running.ran) == ({"changes": False}, [])
+    live = fleet_of("1.0", None)
+    live["db1"]["ledger"] = {"error": "torn"}
+    assert "torn" in regionally("abort", live).run(asked)["msg"]
+
+
+def test_host_info_reads_the_ledger_of_each_region(variables: dict[str, Any]) -> None:
+    stand = Stand("host_info", {"app": "shop", "reads": ["ledger"], "regions": ["eu", "us"]})
+    stand.answers = {"slipway.release.ledger_info": {"token": 7, "changed": False}}
+    found = stand.run(variables)
+    assert found["ledgers"] == {"eu": {"token": 7}, "us": {"token": 7}}
+    assert "ledger" not in found
+    assert [options for _name, options in stand.ran] == [{"app": "shop", "region": name} for name in ("eu", "us")]

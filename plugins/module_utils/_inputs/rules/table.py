@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from . import analysis, checks, components, evidence, fleet, hooks, release, rollout, run, timing, watch
+from . import analysis, checks, components, evidence, fleet, hooks, regions, release, rollout, run, timing, watch
 from .base import BALANCER_PORTS, Rule
 
 RULES = (
@@ -22,11 +22,16 @@ RULES = (
     Rule(("slipway_server_names",), fleet.server_names),
     Rule(("slipway_sticky",), fleet.sticky),
     Rule((), fleet.groups),
+    Rule(("slipway_regions",), regions.groups),
+    Rule(("slipway_regions",), regions.hosts),
+    Rule(("slipway_regions", "slipway_region"), regions.asked),
+    Rule(("slipway_regions", "slipway_canary_steps", "slipway_approvals"), regions.parking),
     Rule(("slipway_ledger_host",), fleet.ledger_host),
     Rule(
         (
             "slipway_bake",
             "slipway_batch_pause",
+            "slipway_region_bake",
             "slipway_lease_seconds",
             "slipway_drain_deadline",
             "slipway_ready_deadline",

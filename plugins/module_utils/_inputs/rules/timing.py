@@ -24,7 +24,7 @@ def durations(values: dict[str, Any], context: Context) -> Iterator[InputError]:
             yield problem(f"{values[name]} is not positive", name, "give at least 1")
     if values["slipway_drain_deadline"] < 0:
         yield problem("it is negative", "slipway_drain_deadline", "give 0 or more seconds")
-    for name in ("slipway_bake", "slipway_batch_pause"):
+    for name in ("slipway_bake", "slipway_batch_pause", "slipway_region_bake"):
         if not 0 <= values[name] <= LONGEST_PAUSE:
             yield problem(f"{values[name]} is out of range", name, f"use 0 to {LONGEST_PAUSE} seconds")
     needed = values["slipway_ready_interval"] * (values["slipway_ready_successes"] - 1)

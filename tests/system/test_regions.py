@@ -1,0 +1,330 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Two regions on one lab: one after the other, stopped by a failure, returned if wanted, resumed after a kill."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.operator import PlaybookRun, Running
+from tests.system.fleet import (
+    AFTER_SWITCH,
+    LEDGER,
+    RELEASES,
+    Fleet,
+    Measured,
+    Versions,
+    differences,
+    inventory_changed,
+    wait_until,
+)
+
+REGIONS = {"eu": ("lb1", "app1"), "us": ("lb2", "app2", "app3")}
+BALANCER = {"eu": "lb1", "us": "lb2"}
+PORT = 8002
+PORTS = {"blue": 8101, "green": 8102}
+BAKE = 3
+# An application of its own, beside those that the other tests have on the same machines.
+MALL: dict[str, Any] = {
+    "slipway_app": "mall",
+    "slipway_balancer": "nginx",
+    "slipway_regions": list(REGIONS),
+    "slipway_region_bake": BAKE,
+    "slipway_virtual_address": "",
+    "slipway_balancer_port": PORT,
+    "slipway_preview_port": 8482,
+    "slipway_agent_port": 8474,
+    "slipway_status_port": 8475,
+    "slipway_lease_seconds": 90,
+    "slipway_lab_releases": str(RELEASES),
+    "slipway_components": [
+        {
+            "name": "web",
+            "kind": "http",
+            "command": "/usr/bin/python3 -m shop",
+            "ports": PORTS,
+            "health": {"ready": "/health/ready"},
+        }
+    ],
+}
+FAILING_SMOKE = {"slipway_smoke_checks": [{"path": "/missing", "timeout": 2, "successes": 1, "deadline": 4}]}
+SLOW_SMOKE = {"slipway_smoke_checks": [{"path": "/slow?ms=3000", "timeout": 10, "successes": 1, "deadline": 20}]}
+
+
+class Mall:
+    """An application in two regions, seen as an operator and as users of each region see it."""
+
+    def __init__(self, lab: str, versions: Versions, directory: Path) -> None:
+        self.fleet = Fleet(lab, "nginx", versions)
+        self.versions = versions
+        self.directory = directory
+
+    def run(self, playbook: str, *flags: str, us: dict[str, Any] | None = None, **variables: Any) -> PlaybookRun:
+        """Run a playbook to its end; ``us`` are variables of that region alone."""
+        return self.start(playbook, *flags, us=us, **variables).finish()
+
+    def start(self, playbook: str, *flags: str, us: dict[str, Any] | None = None, **variables: Any) -> Running:
+        """Start a playbook; ``variables`` without their prefix."""
+        directory = self.directory / f"inventory-{len(list(self.directory.iterdir()))}"
+        directory.mkdir()
+        inventory = inventory_changed(directory, lambda everything: add_regions(everything, us or {}))
+        given = {**MALL, **{f"slipway_{name}": value for name, value in variables.items()}}
+        return self.fleet.operator.start(playbook, {}, *inventory, "-e", json.dumps(given), *flags)
+
+    def deploy(self, version: str, *flags: str, **variables: Any) -> PlaybookRun:
+        """Deploy a version, and require that it is active in both regions."""
+        done = self.run("deploy", *flags, version=version, **variables)
+        assert done.code == 0, f"{done.log}: {done.reason()}"
+        self.require_active(eu=version, us=version)
+        return done
+
+    def require_active(self, **wanted: str) -> None:
+        """Ledgers and users of the regions see these versions, and nobody holds a lease."""
+        for region, version in wanted.items():
+            book = self.ledger(region)
+            assert book["state"]["active"]["version"] == version, region
+            assert book["lease"] is None, region
+            assert self.fleet.served(self.address(region)) == {version: 12}, region
+
+    def still_elsewhere(self, region: str, version: str) -> str:
+        """What serves beside this version; empty for nothing."""
+        served = self.fleet.served(self.address(region), count=3)
+        return "" if served == {version: 3} else str(served)
+
+    def address(self, region: str) -> str:
+        """The application as users of a region reach it."""
+        return f"http://{self.fleet.network}.{10 + int(BALANCER[region][-1])}:{PORT}"
+
+    def ledger(self, region: str) -> dict[str, Any]:
+        """What the ledger of a region says."""
+        self.fleet.app = f"mall@{region}"
+        return self.fleet.ask(LEDGER, "ledger")
+
+    def active(self, region: str) -> str:
+        """The version that is active in a region."""
+        return str(self.ledger(region)["state"]["active"]["version"])
+
+    def snapshot(self, region: str) -> dict[str, Any]:
+        """Files and processes of the machines of a region."""
+        return self.fleet.ask_all(REGIONS[region], "snapshot")
+
+
+def add_regions(everything: dict[str, Any], us: dict[str, Any]) -> None:
+    """Give the lab's inventory two regions, one of them with variables of its own."""
+    children: dict[str, Any] = {region: {"hosts": dict.fromkeys(hosts)} for region, hosts in REGIONS.items()}
+    children["us"]["vars"] = us
+    everything["children"]["slipway_regions"] = {"children": children}
+
+
+@pytest.fixture(scope="module")
+def set_up(lab: str, versions: Versions, tmp_path_factory: pytest.TempPathFactory) -> Mall:
+    """The application, with a first release in both regions."""
+    found = Mall(lab, versions, tmp_path_factory.mktemp("regions"))
+    if not all(found.ledger(region)["state"]["active"] for region in REGIONS):
+        done = found.run("site", version=versions.fresh())
+        assert done.code == 0, f"{done.log}: {done.reason()}"
+    return found
+
+
+@pytest.fixture
+def mall(set_up: Mall) -> Mall:
+    """The same, with one version active in both regions."""
+    if set_up.active("eu") != set_up.active("us"):
+        set_up.deploy(set_up.versions.fresh(), region_bake=0)
+    return set_up
+
+
+def first_answer(measured: Measured, version: str) -> int:
+    """When the first request that this version answered was sent, in microseconds."""
+    return min(request["start_us"] for request in measured.requests if request["version"] == version)
+
+
+def last_answer(measured: Measured, version: str) -> int:
+    """When the last request that this version answered was sent, in microseconds."""
+    return max(request["start_us"] for request in measured.requests if request["version"] == version)
+
+
+def deployments(mall: Mall, region: str) -> list[str]:
+    """The deployments of a region that have ended."""
+    return [entry["id"] for entry in mall.ledger(region)["state"]["deployments"]]
+
+
+def test_a_release_goes_region_by_region_and_the_first_one_bakes(mall: Mall) -> None:
+    before, version = mall.active("eu"), mall.versions.fresh()
+    with mall.fleet.traffic(50, mall.address("eu")) as eu, mall.fleet.traffic(50, mall.address("us")) as us:
+        mall.deploy(version)
+    eu.require_none_lost()
+    us.require_none_lost()
+    assert eu.versions() == us.versions() == {before, version}
+    assert first_answer(us, version) - last_answer(eu, before) >= BAKE * 1_000_000
+
+
+def test_a_rollback_takes_the_last_region_first(mall: Mall) -> None:
+    version = mall.versions.fresh()
+    before = mall.active("eu")
+    mall.deploy(version, region_bake=0)
+    with mall.fleet.traffic(50, mall.address("eu")) as eu, mall.fleet.traffic(50, mall.address("us")) as us:
+        done = mall.run("rollback")
+    assert done.code == 0, done.reason()
+    mall.require_active(eu=before, us=before)
+    eu.require_none_lost()
+    us.require_none_lost()
+    assert last_answer(us, version) < first_answer(eu, before)
+
+
+def test_a_rollback_of_one_region_leaves_the_other_alone_and_a_deployment_completes_the_order(mall: Mall) -> None:
+    before, version = mall.active("us"), mall.versions.fresh()
+    mall.deploy(version, region_bake=0)
+    snapshot, ended = mall.snapshot("eu"), deployments(mall, "eu")
+    done = mall.run("rollback", region="us")
+    assert done.code == 0, done.reason()
+    mall.require_active(eu=version, us=before)
+    assert differences(snapshot, mall.snapshot("eu")) == []
+    mall.deploy(version)
+    assert deployments(mall, "eu") == ended
+
+
+def test_a_failure_in_the_first_region_keeps_the_others_untouched(mall: Mall) -> None:
+    before = mall.active("us")
+    bad = mall.versions.built("2.0.0-neverready")
+    snapshot, ended = mall.snapshot("us"), deployments(mall, "us")
+    done = mall.run("deploy", version=bad, ready_deadline=8)
+    assert done.code != 0
+    assert "eu has failed: 2.0.0-neverready is not active" in done.reason(), done.reason()
+    assert "us was not touched" in done.reason()
+    assert differences(snapshot, mall.snapshot("us")) == []
+    assert deployments(mall, "us") == ended
+    mall.require_active(eu=before, us=before)
+
+
+def test_a_lost_balancer_in_the_first_region_keeps_the_others_untouched(mall: Mall) -> None:
+    before = mall.active("us")
+    ended = deployments(mall, "us")
+    mall.fleet.link(BALANCER["eu"], "down")
+    try:
+        done = mall.run("deploy", version=mall.versions.fresh())
+    finally:
+        mall.fleet.link(BALANCER["eu"], "up")
+    assert done.code != 0
+    assert "eu has failed: inventory: cannot be reached: lb1 (balancer)" in done.reason(), done.reason()
+    assert deployments(mall, "us") == ended
+    mall.require_active(us=before)
+
+
+def test_a_balancer_that_is_lost_during_the_first_region_keeps_the_others_untouched(mall: Mall) -> None:
+    before, version = mall.active("us"), mall.versions.fresh()
+    ended = deployments(mall, "us")
+    run = mall.start("deploy", "-e", json.dumps(SLOW_SMOKE), version=version)
+    run.wait_for(AFTER_SWITCH)
+    mall.fleet.link(BALANCER["eu"], "down")
+    try:
+        done = run.finish()
+    finally:
+        mall.fleet.link(BALANCER["eu"], "up")
+    assert done.code != 0
+    assert "us was not touched" in done.reason(), done.reason()
+    assert deployments(mall, "us") == ended
+    mall.require_active(us=before)
+    wait_until(lambda: mall.still_elsewhere("eu", before), 120, "the traffic of eu has returned by the lease")
+    mall.run("release_lease", reason="the tests go on")
+
+
+def test_a_failure_in_the_second_region_leaves_the_first_where_it_is(mall: Mall) -> None:
+    before, version = mall.active("us"), mall.versions.fresh()
+    done = mall.run("deploy", us=FAILING_SMOKE, version=version)
+    assert done.code != 0
+    assert f"us has failed: {version} is not active" in done.reason(), done.reason()
+    assert f"eu is left as it is, on {version}" in done.reason(), done.reason()
+    mall.require_active(eu=version, us=before)
+    ended = deployments(mall, "eu")
+    mall.deploy(version)
+    assert deployments(mall, "eu") == ended
+
+
+def test_a_failure_in_the_second_region_returns_the_first_if_wanted(mall: Mall) -> None:
+    before, version = mall.active("us"), mall.versions.fresh()
+    with mall.fleet.traffic(50, mall.address("eu")) as eu:
+        done = mall.run("deploy", us=FAILING_SMOKE, version=version, regions_on_failure="return", region_bake=0)
+    assert done.code != 0
+    assert f"us has failed: {version} is not active" in done.reason(), done.reason()
+    assert f"eu has returned to {before}" in done.reason(), done.reason()
+    mall.require_active(eu=before, us=before)
+    eu.require_none_lost()
+    assert eu.versions() == {before, version}
+
+
+def test_a_run_killed_in_the_second_region_is_resumed_there(mall: Mall) -> None:
+    version = mall.versions.fresh()
+    run = mall.start("deploy", us=SLOW_SMOKE, version=version, region_bake=0)
+    run.wait_for("PLAY [Move the traffic of region us]")
+    run.kill()
+    left, ended = mall.ledger("us")["unfinished"]["deployment"], deployments(mall, "eu")
+    mall.require_active(eu=version)
+    assert mall.run("release_lease", region="us", reason="the controller was killed").code == 0
+    mall.deploy(version, us=SLOW_SMOKE, region_bake=0)
+    assert deployments(mall, "eu") == ended
+    assert deployments(mall, "us")[-1] == left
+
+
+def test_a_resumed_run_that_fails_returns_what_the_killed_one_had_changed(mall: Mall) -> None:
+    before, version = mall.active("eu"), mall.versions.fresh()
+    run = mall.start("deploy", us=FAILING_SMOKE, version=version, region_bake=0)
+    run.wait_for("PLAY [Move the traffic of region us]")
+    run.kill()
+    mall.require_active(eu=version)
+    assert mall.run("release_lease", region="us", reason="the controller was killed").code == 0
+    done = mall.run("deploy", us=FAILING_SMOKE, version=version, region_bake=0, regions_on_failure="return")
+    assert done.code != 0
+    assert f"eu has returned to {before}" in done.reason(), done.reason()
+    mall.require_active(eu=before, us=before)
+
+
+def test_an_abort_ends_what_is_under_way_and_leaves_finished_regions(mall: Mall) -> None:
+    before, version = mall.active("us"), mall.versions.fresh()
+    run = mall.start("deploy", us=SLOW_SMOKE, version=version, region_bake=0)
+    run.wait_for("PLAY [Move the traffic of region us]")
+    run.kill()
+    done = mall.run("abort", reason="users report errors")
+    assert done.code == 0, done.reason()
+    assert f"{version} was aborted in us; nothing was under way in eu" in done.output()
+    mall.require_active(eu=version, us=before)
+    refused = mall.run("abort", reason="users report errors")
+    assert refused.code != 0
+    assert "there is nothing to abort" in refused.reason()
+
+
+def test_check_mode_shows_the_plan_of_every_region_and_changes_nothing(mall: Mall) -> None:
+    snapshots = {region: mall.snapshot(region) for region in REGIONS}
+    version = mall.versions.fresh()
+    done = mall.run("deploy", "--check", "--diff", version=version)
+    assert done.code == 0, done.reason()
+    for region in REGIONS:
+        assert f"mall in {region}: deploy {version}" in done.output()
+        assert f"{region} would get {version}" in done.output()
+        assert differences(snapshots[region], mall.snapshot(region)) == []
+
+
+def test_the_status_has_a_report_of_each_region(mall: Mall, tmp_path: Path) -> None:
+    version = mall.active("eu")
+    done = mall.run("status", status_file=str(tmp_path / "status.json"))
+    assert done.code == 0, done.reason()
+    shown = json.loads((tmp_path / "status.json").read_text(encoding="utf-8"))
+    assert list(shown["regions"]) == list(REGIONS)
+    assert shown["problems"] == []
+    for region, hosts in REGIONS.items():
+        report = shown["regions"][region]
+        assert report["active"]["version"] == version
+        assert {*report["balancers"], *(row["host"] for row in report["instances"])} == set(hosts)
+
+
+def test_a_region_that_is_none_is_refused_before_anything_is_touched(mall: Mall) -> None:
+    before = {region: mall.ledger(region) for region in REGIONS}
+    done = mall.run("deploy", "-e", json.dumps({"slipway_regions": ["eu", "slipway_regions"]}), version="1.0.0")
+    assert done.code != 0
+    assert "slipway_regions" in done.reason(), done.reason()
+    assert {region: mall.ledger(region) for region in REGIONS} == before
