@@ -1,8 +1,8 @@
 # Copyright: (c) 2026, The slipway.release developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``python -m benchmarks``: what a deployment and a switch cost, as ratios to floors measured in the same run, and how
-often the judge is wrong.
+"""``python -m benchmarks``: what a deployment, a rollback and a switch cost, as ratios to floors measured in the same
+run, and how often the judge is wrong.
 
 Touches a lab of its own, which it removes, and ``.cache/benchmarks``.
 """
@@ -28,8 +28,8 @@ APPLICATIONS = {"nginx": ("shop", 8000), "haproxy": ("cart", 8001)}
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5, help="deployments of each kind (%(default)s)")
-    parser.add_argument("--only", choices=("deployment", "switch", "judge"), help="one benchmark alone")
+    parser.add_argument("--rounds", type=int, default=5, help="deployments and rollbacks of each kind (%(default)s)")
+    parser.add_argument("--only", choices=("deployment", "rollback", "switch", "judge"), help="one benchmark alone")
     options = parser.parse_args()
     if options.only in (None, "judge"):
         show(list(judge.figures(judge.ROLLOUTS, judge.SEED)))
@@ -45,12 +45,17 @@ def in_lab(options: argparse.Namespace) -> None:
     try:
         deployments = DeploymentBenchmark(plan, operator, CACHE)
         deployments.fill("nginx")
-        if options.only != "switch":
+        if options.only in (None, "deployment", "rollback"):
             deployments.fill_floor()
-            show(deployments.warm(options.rounds).lines("warm", 5.0))
+        if options.only in (None, "deployment"):
+            show(deployments.warm(options.rounds).lines("deployment, warm", "5.0"))
             show([f"  {deployments.tasks()}"])
-            show(deployments.cold(options.rounds).lines("cold", 2.7))
-        if options.only != "deployment":
+            show(deployments.cold(options.rounds).lines("deployment, cold", "2.7"))
+        if options.only in (None, "rollback"):
+            for rollout in ("blue_green", "canary"):
+                show(deployments.rollbacks(options.rounds, rollout).lines(f"rollback of a finished {rollout}"))
+                show([f"  {deployments.tasks()}"])
+        if options.only in (None, "switch"):
             show_switches(plan, deployments)
     finally:
         fleet.down(LAB)

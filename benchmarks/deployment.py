@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, The slipway.release developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Wall time of ``deploy.yml``, as a ratio to the floor. Touches the lab and ``.cache/benchmarks``."""
+"""Wall time of ``deploy.yml`` and of ``rollback.yml``, as ratios to the floor.
+
+Touches the lab and ``.cache/benchmarks``.
+"""
 
 from __future__ import annotations
 
@@ -33,16 +36,17 @@ class Times:
     floor: list[float] = field(default_factory=list)
     gated: list[float] = field(default_factory=list)
 
-    def lines(self, name: str, aim: float) -> list[str]:
+    def lines(self, name: str, aim: str = "") -> list[str]:
         """The figures as text.
 
-        :param aim: the ratio that is aimed at.
+        :param aim: the ratio that is aimed at, if any.
         """
         waited = median(self.gated)
         ratio = median(self.product) / median(self.floor)
         working = (median(self.product) - waited) / (median(self.floor) - waited)
+        aimed = f" (aim: {aim})" if aim else ""
         return [
-            f"deployment, {name}: {ratio:.2f} times the floor (aim: {aim}), {working:.2f} without the waiting at gates",
+            f"{name}: {ratio:.2f} times the floor{aimed}, {working:.2f} without the waiting at gates",
             f"  product {seconds(self.product)}, floor {seconds(self.floor)}, of which at gates {seconds(self.gated)}",
         ]
 
@@ -111,8 +115,22 @@ class DeploymentBenchmark:
         connections.close()
         return times
 
+    def rollbacks(self, rounds: int, rollout: str) -> Times:
+        """Each time a deployment by this rollout is finished, and then taken back."""
+        times = Times()
+        connections = Connections(self.plan)
+        given = {"slipway_rollout": rollout, "slipway_canary_steps": [{"percent": 50, "pause": 0}]}
+        for _round in range(rounds):
+            release = self._release()
+            self._run("deploy", release, "-e", json.dumps(given))
+            times.product.append(self._run("rollback", release, "-e", json.dumps(given)))
+            times.floor.append(self.floor.rollback(connections))
+            times.gated.append(self.floor.gated[-1])
+        connections.close()
+        return times
+
     def tasks(self) -> str:
-        """Tasks per host of the last deployment."""
+        """Tasks per host of the last run."""
         return "tasks per host: " + ", ".join(f"{host} {count}" for host, count in RECAP.findall(self.output))
 
     def _release(self) -> Release:

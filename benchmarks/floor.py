@@ -1,8 +1,9 @@
 # Copyright: (c) 2026, The slipway.release developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The floor: a blue-green deployment by parallel SSH, without any tool. Its steps on the hosts are in ``floor.sh``.
+"""The floor: a blue-green deployment and its rollback by parallel SSH, without any tool.
 
+Its steps on the hosts are in ``floor.sh``.
 Touches the application ``floor`` on a lab's machines, and nothing of the product's.
 """
 
@@ -99,7 +100,7 @@ class Floor:
     """The application ``floor`` on a lab.
 
     :param waiting: of every gate.
-    :param gated: seconds that each deployment spent at its two gates, nearly all of it waiting.
+    :param gated: seconds that each deployment or rollback spent at its two gates, nearly all of it waiting.
     """
 
     plan: Plan
@@ -127,21 +128,35 @@ class Floor:
 
     def deploy(self, connections: Connections, archive: Path, sha256: str) -> float:
         """Deploy blue-green; the seconds that it took."""
-        self.deployed += 1
-        slot, old, deployment = OTHER[self.active], self.active, f"d{self.deployed}"
         began = time.monotonic()
+        slot, deployment = self._begin(connections)
+        self._place(connections, slot, deployment, archive, sha256)
+        self._change_over(connections, slot, deployment, "switch")
+        return time.monotonic() - began
+
+    def rollback(self, connections: Connections) -> float:
+        """Return to what the other slot still runs; the seconds that it took. What the move loses is not measured."""
+        began = time.monotonic()
+        slot, deployment = self._begin(connections)
+        self._change_over(connections, slot, deployment, "move")
+        return time.monotonic() - began
+
+    def _begin(self, connections: Connections) -> tuple[str, str]:
+        self.deployed += 1
+        deployment = f"d{self.deployed}"
         connections.run({**self._on("application", "read_application"), **self._on("balancers", "read_balancer")})
         connections.run({self.ledger: ["begin", deployment]})
-        self._place(connections, slot, deployment, archive, sha256)
+        return OTHER[self.active], deployment
+
+    def _change_over(self, connections: Connections, slot: str, deployment: str, step: str) -> None:
         self._gate(connections, slot)
         connections.run({self.ledger: ["note", "gate", deployment]})
-        self._move(connections, "switch", slot)
+        self._move(connections, step, slot)
         connections.run(self._on("balancers", "ready", "1", "1", _local(PUBLIC_PORT)))
-        self._hand_over(connections, old, slot)
+        self._hand_over(connections, self.active, slot)
         self._move(connections, "settle", slot)
         connections.run({self.ledger: ["note", "state", f"{deployment} active in {slot}"]})
         self.active = slot
-        return time.monotonic() - began
 
     def _place(self, connections: Connections, slot: str, deployment: str, archive: Path, sha256: str) -> None:
         has = connections.ask(self._on("application", "artifact", sha256))

@@ -126,19 +126,24 @@ answers() {
     done
 }
 
-# switch SLOT GENERATION: the next generation, made whole, then renamed into place and read back from nginx
+# switch SLOT GENERATION: moves the traffic, and measures what that loses
 switch() {
     local meter
-    exec 9> $STATE/lock
-    flock 9
     measure & meter=$!
     sleep 1
+    move "$@"
+    wait "$meter"
+}
+
+# move SLOT GENERATION: the next generation, made whole, then renamed into place and read back from nginx
+move() {
+    exec 9> $STATE/lock
+    flock 9
     generation "$2" "$1"
     link $STATE current "generations/$2"
     [[ $(curl -sSf http://127.0.0.1:$STATUS_PORT/current) == *"/generations/$2" ]]
     [[ $(curl -sSf http://127.0.0.1:$STATUS_PORT/bucket/b000) == *"_$1-"* ]]
     [[ $(curl -sSf http://127.0.0.1:$STATUS_PORT/bucket/b999) == *"_$1-"* ]]
-    wait "$meter"
 }
 
 # measure: what a move loses, by 50 requests a second from a second before it to a second after it, where something serves

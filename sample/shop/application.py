@@ -13,6 +13,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -141,6 +142,7 @@ class Application:
             "database": self.database.status,
             "uptime_seconds": int(self._uptime()),
             "connections": len(self.connections),
+            "memory_mib": _memory_mib(),
         }
 
     def _home(self, connection: HttpProtocol, query: bytes) -> None:
@@ -182,6 +184,11 @@ class Application:
     @staticmethod
     def _json(value: dict[str, Any]) -> bytes:
         return json.dumps(value).encode("utf-8") + b"\n"
+
+
+def _memory_mib() -> int:
+    resident = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return resident * os.sysconf("SC_PAGE_SIZE") >> 20
 
 
 def _number(query: bytes, name: str, default: int, largest: int) -> int | None:

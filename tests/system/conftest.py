@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.system.fleet import REPOSITORY, Fleet, Versions, call
 
 FIRST = "1.0.0"
+FIGURES = pytest.StashKey[list[str]]()
 
 
 @pytest.fixture(scope="session")
@@ -59,9 +60,38 @@ def fleet(request: pytest.FixtureRequest, lab: str, versions: Versions, fleets: 
 
 
 @pytest.fixture
+def fleet_behind(lab: str, versions: Versions, fleets: dict[str, Fleet]) -> Iterator[Callable[[str], Fleet]]:
+    """Settled applications, for tests that choose their balancer; everything is switched on again afterwards."""
+    used: list[Fleet] = []
+
+    def behind(balancer: str) -> Fleet:
+        used.append(prepared(balancer, lab, versions, fleets))
+        used[-1].recover()
+        return used[-1]
+
+    yield behind
+    for found in used:
+        found.recover()
+
+
+@pytest.fixture
 def nginx(lab: str, versions: Versions, fleets: dict[str, Fleet]) -> Iterator[Fleet]:
     """A settled application behind nginx."""
     found = prepared("nginx", lab, versions, fleets)
     found.recover()
     yield found
     found.recover()
+
+
+@pytest.fixture
+def figures(request: pytest.FixtureRequest) -> list[str]:
+    """Lines that are printed when all tests have ended."""
+    return request.config.stash.setdefault(FIGURES, [])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what the tests have measured."""
+    lines = terminalreporter.config.stash.get(FIGURES, [])
+    if lines:
+        terminalreporter.section("figures")
+        terminalreporter.write("".join(f"{line}\n" for line in lines))

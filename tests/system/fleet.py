@@ -67,10 +67,14 @@ class Versions:
         self._last += 1
         return self.built(f"1.{self._last}.{int(time.time()) % 100_000}")
 
-    def built(self, version: str) -> str:
-        """The version, with its archive there."""
+    def built(self, version: str, **behaviour: Any) -> str:
+        """The version, with its archive there.
+
+        :param behaviour: what replaces that of the sample's release; always the same for a version.
+        """
         if version not in self._built:
-            call("sample.build", "--out", str(RELEASES), "--only", version)
+            changes = [f"{name}={json.dumps(value)}" for name, value in behaviour.items()]
+            call("sample.build", "--out", str(RELEASES), "--only", version, *(f"--set={one}" for one in changes))
             self._built.add(version)
         return version
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.system.fleet import APPLICATION, OTHER, PLACING, Fleet
+from tests.system.fleet import APPLICATION, OTHER, PLACING, Fleet, now_us
 
 PLACED = "changed: [app"
 
@@ -55,6 +55,27 @@ def test_a_rollback_to_an_unknown_version_is_refused(nginx: Fleet) -> None:
     assert "choose one of" in done.reason()
     assert nginx.active() == before
     assert nginx.ledger()["lease"] is None
+
+
+STEPS = '{"slipway_rollout": "%s", "slipway_canary_steps": [{"percent": 50, "pause": 0}]}'
+
+
+@pytest.mark.parametrize("rollout", ["blue_green", "canary"])
+def test_after_a_finished_deployment_one_run_brings_the_traffic_back(
+    fleet: Fleet, rollout: str, figures: list[str]
+) -> None:
+    before, version = fleet.active()["version"], fleet.versions.fresh()
+    fleet.deploy(version, "-e", STEPS % rollout)
+    with fleet.traffic() as measured:
+        began = now_us()
+        done = fleet.run("rollback", "-e", STEPS % rollout)
+    assert done.code == 0, f"{done.log}: {done.reason()}"
+    fleet.require_active(before)
+    measured.require_none_lost()
+    back = min(request["end_us"] for request in measured.requests if request["version"] == before)
+    assert measured.versions(since_us=began) == {before, version}
+    seconds = (back - began) / 1e6
+    figures.append(f"rollback after a finished {rollout}, {fleet.balancer}: traffic back after {seconds:.1f} s")
 
 
 @pytest.mark.parametrize("release", ["2.0.0-neverstarts", "2.0.0-neverready"])

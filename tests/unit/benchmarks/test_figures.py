@@ -40,6 +40,7 @@ def test_a_switch_without_effect_is_no_quick_switch() -> None:
 
 
 def test_the_ratio_is_that_of_the_medians_and_waiting_is_taken_from_both_sides() -> None:
-    line = Times(product=[8.0, 9.0, 30.0], floor=[3.0, 4.0, 5.0], gated=[2.0, 2.0, 2.0]).lines("warm", 5.0)[0]
+    times = Times(product=[8.0, 9.0, 30.0], floor=[3.0, 4.0, 5.0], gated=[2.0, 2.0, 2.0])
+    line = times.lines("deployment, warm", "5.0")[0]
     assert "2.25 times the floor" in line
     assert "3.50 without the waiting" in line

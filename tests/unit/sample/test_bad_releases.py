@@ -80,3 +80,4 @@ def test_leaks_memory(shop: Start) -> None:
     while resident_mib(one.process.pid) < before + 30:
         assert time.monotonic() < deadline
         time.sleep(0.05)
+    assert one.json("/health")["memory_mib"] >= int(before) + 30
