@@ -17,7 +17,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Optional
 
 from .._agent.log import Log
 from .._agent.notify import notify
@@ -45,7 +45,7 @@ RETRY_SECONDS = 2.0
 INSISTS_SECONDS = 60.0
 RESUMES_SECONDS = 60
 Evidence = dict[str, Any]
-Asking = Callable[[], Mapping[str, "Report | None"]]
+Asking = Callable[[], Mapping[str, Optional[Report]]]
 
 
 class Keeper:
