@@ -141,12 +141,12 @@ def mall(set_up: Mall) -> Mall:
 
 def first_answer(measured: Measured, version: str) -> int:
     """When the first request that this version answered was sent, in microseconds."""
-    return min(request["start_us"] for request in measured.requests if request["version"] == version)
+    return min(int(request["start_us"]) for request in measured.requests if request["version"] == version)
 
 
 def last_answer(measured: Measured, version: str) -> int:
     """When the last request that this version answered was sent, in microseconds."""
-    return max(request["start_us"] for request in measured.requests if request["version"] == version)
+    return max(int(request["start_us"]) for request in measured.requests if request["version"] == version)
 
 
 def deployments(mall: Mall, region: str) -> list[str]:
