@@ -42,7 +42,7 @@ INTERRUPTING = "simple"
 MODULES = ("dies", "lives")
 REASON = "its controller was killed"
 LIVE_LEASE = "holds the lease for"
-FIRST_OF_A_MOVE = "balancer/journal.jsonl"
+SETTLING = "balancer/journal.jsonl"
 # What was begun by a module that lives comes to its end; a busy computer may need that long for it.
 SETTLING_SECONDS = 60
 STATUS_OF = ("curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}")
@@ -124,7 +124,7 @@ def undisturbed(controllers: Controllers, rollout: str) -> Outcome:
     with fleet.traffic(RATE) as outcome.traffic, Interruption(fleet, outcome).watch:
         done = fleet.run("deploy", *flags(rollout), version=version)
     assert (done.code == 0) == (rollout not in UNDONE), f"{done.log}: {done.reason()}"
-    require_traffic(outcome, rollout)
+    require_traffic(fleet, outcome, rollout)
     fleet.require_active(before if rollout in UNDONE else version)
     return outcome
 
@@ -142,7 +142,7 @@ def killed(controllers: Controllers, rollout: str, module: str, at: Callable[[Wr
         if rollout != INTERRUPTING:
             wait_until(lambda: serving_unready(fleet), SETTLING_SECONDS, "all that takes traffic is ready")
         run_again(controllers.other, rollout, version)
-    require_traffic(outcome, rollout)
+    require_traffic(fleet, outcome, rollout)
     if rollout in UNDONE:
         require_undone(controllers, before, version)
     else:
@@ -170,18 +170,17 @@ def run_again(fleet: Fleet, rollout: str, version: str) -> None:
     assert (done.code == 0) == (rollout not in UNDONE), f"{done.log}: {done.reason()}"
 
 
-def require_traffic(outcome: Outcome, rollout: str) -> None:
-    """Nothing was lost; where a rollout interrupts, nothing before the first move and after the last."""
+def require_traffic(fleet: Fleet, outcome: Outcome, rollout: str) -> None:
+    """Nothing was lost; where a rollout interrupts, nothing before it has recorded its begin, or after its end."""
     if rollout != INTERRUPTING:
         outcome.traffic.require_none_lost(least=100)
         return
-    moves = [when for when, write in outcome.writes if write.file == FIRST_OF_A_MOVE]
-    outside = [
-        request
-        for request in outcome.traffic.lost
-        if not moves or not moves[0] <= request["end_us"] or request["start_us"] > moves[-1] + 1_000_000
-    ]
-    assert outside == []
+    book = fleet.ledger()
+    events = book["events"][book["state"]["deployments"][-1]["id"]]
+    began_us = min(event["boottime_ms"] for event in events if event["action"] == "commit") * 1000
+    settled_us = max(when for when, write in outcome.writes if write.file == SETTLING)
+    lost = [(request["end_us"], request["start_us"]) for request in outcome.traffic.lost]
+    assert [times for times in lost if times[0] < began_us or times[1] > settled_us] == []
 
 
 def serving_unready(fleet: Fleet) -> str:

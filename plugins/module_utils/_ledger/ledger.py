@@ -260,15 +260,15 @@ class Ledger:
         :param reason: why, recorded.
         :param token: whose lease; 0 for an operator who ends whatever lease there is.
         :param evidence: what its holder has measured since its last record.
-        :raises StaleTokenError: the lease is not that token's.
+        :raises StaleTokenError: a newer deployment has begun, whether it still holds a lease or not.
         """
         _require_json(evidence or {}, "evidence")
         with self.storage.locked():
             records = self._records()
+            if token and token != records.token:
+                raise self._stale(token, records)
             if records.lease is None:
                 return Answer(False, token=records.token)
-            if token and token != records.lease.token:
-                raise self._stale(token, records)
             told = (evidence or {}) if token else {"unsent": True}
             self._event(records.lease, "outcome", "release", reason=reason, evidence=told)
             self._write_lease(records.token, records.open, None)

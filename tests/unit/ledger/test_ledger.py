@@ -188,6 +188,20 @@ def test_a_replaced_deployment_can_do_nothing(ledger: Ledger, clock: SetClock) -
     assert ledger.info() == before
 
 
+def test_a_replaced_deployment_learns_so_from_a_release_also_when_the_newer_one_has_ended(
+    ledger: Ledger, clock: SetClock
+) -> None:
+    ledger.begin(plan_of("1.0"), "ann@pc", 60)
+    clock.pass_seconds(60)
+    second = ledger.begin(plan_of("1.0"), "bob@pc", 60)
+    ledger.finish(second.deployment, second.token, "active")
+    before = ledger.info()
+    with pytest.raises(StaleTokenError, match="token 1 is stale, the ledger has issued 2"):
+        ledger.release("mine", 1)
+    assert ledger.info() == before
+    assert not ledger.release("mine", 2).changed
+
+
 def test_finish_records_the_outcome_and_ends_the_lease(ledger: Ledger) -> None:
     first = ledger.begin(plan_of("1.0"), "ann@pc", 60)
     ledger.finish(first.deployment, 1, "active", evidence={"requests": 1000})
