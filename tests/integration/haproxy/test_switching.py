@@ -18,7 +18,10 @@ from tests.integration.volume import UNDER_WAY, Proof, full_load, require_losses
 from .conftest import CONFIG, PORT, Host, Instance, run, runtime, wait_until
 
 
-@pytest.mark.parametrize("delay_ms", [0, 10], ids=["direct", "at a round trip of 20 ms"])
+@pytest.mark.parametrize(
+    "delay_ms",
+    [pytest.param(0, id="direct"), pytest.param(10, id="at a round trip of 20 ms", marks=pytest.mark.exhaustive)],
+)
 def test_a_hundred_switches_lose_nothing(host: Host, instances: dict[str, Instance], delay_ms: int) -> None:
     processes, received = process_ids(host), requests()
     with reached(PORT, delay_ms) as port:

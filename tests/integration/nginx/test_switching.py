@@ -20,7 +20,10 @@ from .conftest import BLUE, GREEN, Host, Instance, get, wait_until
 ACCESS_LOG = Path("/var/log/nginx/access.log")
 
 
-@pytest.mark.parametrize("delay_ms", [0, 10], ids=["direct", "at a round trip of 20 ms"])
+@pytest.mark.parametrize(
+    "delay_ms",
+    [pytest.param(0, id="direct"), pytest.param(10, id="at a round trip of 20 ms", marks=pytest.mark.exhaustive)],
+)
 def test_a_hundred_switches_lose_nothing(host: Host, instances: dict[str, Instance], delay_ms: int) -> None:
     processes, received = host.processes(), logged()
     with reached(host.config.port, delay_ms) as port:
