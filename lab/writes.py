@@ -149,7 +149,7 @@ class Writes:
         by_descriptor = {group.descriptor: group for group in self.groups}
         try:
             while True:
-                ready, _, _ = select.select([self.end, *by_descriptor], [], [])
+                ready = select.select([self.end, *by_descriptor], [], [])[0]
                 if self.end in ready:
                     return
                 for descriptor in ready:
