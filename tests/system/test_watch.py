@@ -125,12 +125,9 @@ def test_without_a_watch_nobody_takes_it_back(fleet: Fleet) -> None:
     fleet.deploy(good)
     bad = fleet.versions.built(TURNS_BAD)
     with fleet.traffic():
-        fleet.deploy(
-            bad,
-            *watching(fleet, 0),
-            "-e",
-            json.dumps({"slipway_watch": {"seconds": 0}, "slipway_bake": 0, "slipway_analysis": []}),
-        )
+        unwatched = json.dumps({"slipway_watch": {"seconds": 0}, "slipway_bake": 0, "slipway_analysis": []})
+        deployed = fleet.run("deploy", *watching(fleet, 0), "-e", unwatched, version=bad)
+        assert deployed.code == 0, deployed.reason()
         threading.Event().wait(30)
         slot = fleet.active()["slot"]
         assert not_back(fleet, slot) == ""
