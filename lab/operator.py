@@ -80,9 +80,16 @@ class Running:
         self.process.wait()
 
     def stall(self) -> None:
-        """Stop all of its processes, as if the controller had been suspended."""
-        for _round in range(2):
+        """Stop all of its processes, as if the controller had been suspended, and wait until they are.
+
+        :raises RuntimeError: one goes on after ten seconds.
+        """
+        deadline = time.monotonic() + 10
+        while running := [process for process in processes_with(f"{MARK}={self.log}") if not stopped(process)]:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"processes {running} of {self.log} go on, though they were told to stop")
             self._signal(signal.SIGSTOP)
+            time.sleep(0.01)
 
     def wake(self) -> None:
         """Let a stalled run go on."""
@@ -103,6 +110,15 @@ class Running:
             self.kill()
             raise
         return PlaybookRun(self.playbook, code, time.monotonic() - self.began, self.log)
+
+
+def stopped(process: int) -> bool:
+    """Whether a process is stopped, or has ended."""
+    try:
+        stat = Path(f"/proc/{process}/stat").read_text(encoding="ascii", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return stat.rpartition(")")[2].split()[0] in "TtZX"
 
 
 def processes_with(setting: str) -> list[int]:

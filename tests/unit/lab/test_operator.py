@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.operator import MARK, PlaybookRun, Running, processes_with
+from lab.operator import MARK, PlaybookRun, Running, processes_with, stopped
 
 PLAIN = "slipway_version: 1.1 has failed"
 
@@ -60,7 +60,7 @@ def test_a_stalled_run_goes_on_when_it_is_woken(tmp_path: Path) -> None:
     run = Running("deploy", [sys.executable, "-c", program], log, cwd=tmp_path, env=os.environ)
     run.wait_for("begun")
     run.stall()
-    stopped = Path(f"/proc/{run.process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
-    assert stopped == "T"
+    is_stopped = stopped(run.process.pid)
     run.wake()
+    assert is_stopped
     assert run.finish().output() == "begun\nended\n"
