@@ -88,8 +88,10 @@ class Machine:
         wait_until((self.host.balancer.run_directory / "converged").exists, 20, "the agent has taken over")
 
     def process(self) -> int:
-        """The agent's process id; 0 when it does not run."""
-        return int(run("systemctl", "show", "--property=MainPID", "--value", UNIT).stdout)
+        """The agent's process id; 0 when it does not run, or is not ready yet."""
+        shown = run("systemctl", "show", "--property=MainPID", "--property=ActiveState", UNIT).stdout
+        found = dict(line.split("=", 1) for line in shown.splitlines())
+        return int(found["MainPID"]) if found["ActiveState"] == "active" else 0
 
     def journal(self) -> str:
         """What the agent has logged."""

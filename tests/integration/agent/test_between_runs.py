@@ -90,11 +90,12 @@ def test_it_starts_anew_with_new_code_and_with_a_new_configuration(balancer_mach
     newer = {name: content + (b"# newer\n" if "_agent/" in name else b"") for name, content in sources().items()}
     assert place(PLACES, newer).code
     wait_until(lambda: machine.process() not in (0, first), 20, "new code runs")
-    place(PLACES, sources())
-    wait_until(lambda: machine.process() not in (0, first), 20, "the old code runs again")
     second = machine.process()
+    place(PLACES, sources())
+    wait_until(lambda: machine.process() not in (0, second), 20, "the old code runs again")
+    third = machine.process()
     machine.configure(solo_open_after=7)
-    wait_until(lambda: machine.process() not in (0, second), 20, "the new configuration is in use")
+    wait_until(lambda: machine.process() not in (0, third), 20, "the new configuration is in use")
     assert get("/plain")[0] == 200
 
 
