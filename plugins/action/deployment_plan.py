@@ -197,7 +197,7 @@ class ActionModule(ActionBase):
                 "take_over": inputs.reason if inputs.verb == "abort" else "",
                 "way_back": planned.way_back,
                 "inputs": shown_inputs(inputs),
-                "metrics_directory": inputs.metrics_directory,
+                "metrics_directory": inputs.metrics_directory if inputs.verb == "deploy" and not planned.resume else "",
             },
             task_vars=task_vars,
         )

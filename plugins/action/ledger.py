@@ -47,7 +47,7 @@ class ActionModule(ActionBase):
             return result
         try:
             path = str(keep(directory, document))
-        except OSError as exc:
+        except (OSError, RuntimeError) as exc:
             warning = f"the evidence of {document['deployment']} is kept on the ledger host alone: {exc}"
             return {**result, "document_file": "", "warnings": [*result.get("warnings", []), warning]}
         return {**result, "document_file": path}

@@ -149,3 +149,26 @@ def test_a_run_that_begins_ends_the_watch_and_another_is_armed_by_it(nginx: Flee
     assert done.code == 0, done.reason()
     wait_until(lambda: str(watch_on(nginx, "lb1")["armed"] or ""), 10, "nothing leads back to what was rolled back")
     assert watch_on(nginx, "lb1")["outcome"] is None
+
+
+def test_a_slot_that_the_traffic_has_returned_to_meanwhile_is_not_overwritten(fleet: Fleet) -> None:
+    """As when the watch of a bad release fires while its fix is on the way; here an operator moves the traffic."""
+    good, bad = fleet.versions.fresh(), fleet.versions.fresh()
+    fleet.deploy(good)
+    slot = fleet.active()["slot"]
+    fleet.deploy(bad)
+    slow = {"name": "slow", "at": "before_slots", "hosts": "ledger", "timeout": 50, "command": "sleep 40"}
+    with fleet.traffic() as measured:
+        run = fleet.start("deploy", "-e", json.dumps({"slipway_hooks": [slow]}), version=fleet.versions.fresh())
+        run.wait_for("Hook | Run it")
+        for host in BALANCERS:
+            fleet.act(host, "lb_switch", percents={slot: 100, OTHER[slot]: 0}, stable=slot)
+        done = run.finish()
+        assert done.code != 0
+        assert f"slot {slot} has got traffic since the plan was made" in done.reason(), done.reason()
+        assert set(fleet.served()) == {good}
+    measured.require_none_lost()
+    for host in APPLICATION:
+        held = fleet.slot(host, slot)
+        assert (held["version"], held["status"], held["running"]) == (good, "placed", True), host
+    fleet.deploy(fleet.versions.fresh())

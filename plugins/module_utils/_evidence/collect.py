@@ -17,8 +17,8 @@ from .._verdict.stage import StageVerdict
 from . import condense
 from .plain import cut
 
-FACT = "slipway_evidence"
-ENTRY = "slipway_evidence_"
+FACT = "__slipway_evidence"
+ENTRY = "__slipway_evidence_"
 MOST_ENTRIES = 300
 
 

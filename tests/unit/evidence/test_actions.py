@@ -24,7 +24,7 @@ class Run:
     def __init__(self, tmp_path: Path) -> None:
         self.directory = tmp_path / "evidence"
         head = {"token": 5, "seq": 0, "at_ms": 0, "left_off": 0}
-        self.variables: dict[str, Any] = {"ansible_facts": {"slipway_evidence": head}, "hostvars": {}}
+        self.variables: dict[str, Any] = {"ansible_facts": {"__slipway_evidence": head}, "hostvars": {}}
 
     def judges(self, stage: str, verdict: str = "pass") -> dict[str, Any]:
         arguments = {
@@ -114,6 +114,16 @@ def test_a_copy_that_cannot_be_made_is_a_warning(run: Run) -> None:
     assert result["document_file"] == ""
     assert result["warnings"][0] == "other"
     assert "d1 is kept on the ledger host alone" in result["warnings"][1]
+
+
+def test_a_user_without_a_home_keeps_no_copy_and_ends_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere(_path: Path) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "expanduser", nowhere)
+    _evidence, result = run.records({"changed": True, "document": dict(DOCUMENT)}, evidence_directory="")
+    assert (result["changed"], result["document_file"]) == (True, "")
+    assert "home directory" in result["warnings"][0]
 
 
 def test_check_mode_writes_nothing(run: Run) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.slipway.release.plugins.module_utils._evidence import collect
+from ansible_collections.slipway.release.plugins.module_utils._inputs.reading import PREFIX
 from ansible_collections.slipway.release.plugins.module_utils._verdict.stage import judge
 
 from tests.unit.evidence.made import gate, move
@@ -125,3 +126,8 @@ def test_it_is_never_endless():
     state = collect.collected(host.variables)
     assert state is not None
     assert (len(state["entries"]), state["left_off"]) == (collect.MOST_ENTRIES, 5)
+
+
+def test_facts_that_ansible_injects_are_not_taken_for_an_operators_variables() -> None:
+    assert not collect.FACT.startswith(PREFIX)
+    assert not collect.ENTRY.startswith(PREFIX)

@@ -114,13 +114,13 @@ def test_a_run_begins_the_plan_that_a_check_has_shown(variables: dict[str, Any])
 def test_a_run_begins_its_evidence_with_what_was_asked_for(variables: dict[str, Any]) -> None:
     stand = planning()
     given = {**variables, "slipway_hooks": [TELL], "slipway_metrics_directory": "/srv/metrics"}
-    left = {"slipway_evidence": {"token": 4}, "slipway_evidence_9": {"token": 4, "entry": {"seq": 9}}}
+    left = {"__slipway_evidence": {"token": 4}, "__slipway_evidence_9": {"token": 4, "entry": {"seq": 9}}}
     begun = stand.run({**given, "ansible_facts": left})
     _name, options = stand.ran[0]
     assert (options["inputs"]["version"], options["inputs"]["hooks"]) == ("1.1", ["tell"])
     assert options["metrics_directory"] == "/srv/metrics"
-    assert begun["ansible_facts"]["slipway_evidence"]["token"] == 5
-    assert begun["ansible_facts"]["slipway_evidence_9"] == {}
+    assert begun["ansible_facts"]["__slipway_evidence"]["token"] == 5
+    assert begun["ansible_facts"]["__slipway_evidence_9"] == {}
     assert "s3cr3t" not in str(stand.ran)
 
 
@@ -131,8 +131,9 @@ def test_an_abort_takes_over_what_is_unfinished_and_shows_the_way_back(variables
     live_lease(live)
     wanted = {**variables, "slipway_reason": "users report errors", "slipway_version": ""}
     running = planning(verb="abort", live=live, diff=True)
-    result = running.run(wanted)
+    result = running.run({**wanted, "slipway_metrics_directory": "/not/made/yet"})
     _name, options = running.ran[0]
+    assert options["metrics_directory"] == "", "no directory keeps anybody from going back"
     assert (options["plan"], options["resume"], options["take_over"]) == (began.plan, "d1", "users report errors")
     assert options["token_seen"] == live["db1"]["ledger"]["token"]
     assert result["summary"] == "shop: abort deployment d1 of 1.1, all traffic returns to slot blue"
