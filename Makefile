@@ -18,7 +18,7 @@ TEST_LAB := test-$(CHECKOUT)
 SYSTEM_LAB := system-$(CHECKOUT)
 CRASH_LAB := crash-$(CHECKOUT)
 INTEGRATION_LAB := it-$(CHECKOUT)
-SCENARIO ?= blue_green_nginx canary_haproxy
+SCENARIO ?= canary_haproxy
 TEST_STEPS = setup lint sanity unit lab-up integration crash
 
 .PHONY: help setup demo test test-all lint format sanity unit integration system crash molecule molecule-all exhaustive bench \
@@ -60,7 +60,7 @@ system: setup ## run the tests of whole deployments on a lab of their own (AREA=
 crash: setup ## kill controllers at a sample of their writes, on a lab of their own (PYTEST="--seed N" for the same sample)
 	@SLIPWAY_LAB=$(CRASH_LAB) $(PYTHON) -m tools.crash $(PYTEST)
 
-molecule: setup ## run a molecule scenario on each balancer (SCENARIO="..." for others)
+molecule: setup ## run a molecule scenario (SCENARIO="..." for others)
 	@$(IN_ENVIRONMENT) molecule reset > /dev/null 2>&1
 	@$(IN_ENVIRONMENT) molecule test $(addprefix --scenario-name=,$(SCENARIO))
 
