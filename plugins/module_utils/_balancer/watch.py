@@ -113,12 +113,18 @@ class Watch:
             and state.lease is None
             and state.token == self.token
             and state.percents == self.percents
+            and not self.has_returned(state)
             and seen <= self.token
         )
 
     def has_returned(self, state: State | None) -> bool:
         """Whether the traffic is where this watch would return it, and nobody else has moved it."""
-        return state is not None and state.token == self.token and state.percents == self.request.return_to
+        return (
+            state is not None
+            and state.token == self.token
+            and state.percents == self.request.return_to
+            and not state.override
+        )
 
     def left_seconds(self, now_ms: int, boot_id: str, wall: float) -> float:
         """Seconds until its end, never more than its length; 0 or less when it is over."""

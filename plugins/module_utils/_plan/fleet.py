@@ -75,6 +75,7 @@ class BalancerView:
     :param out: instances that are drained or in quarantine.
     :param watch: what it watches, and what came of the last watch.
     :param match: what it takes for requests of testers and user segments.
+    :param override: whether it leads these to the slot that is not stable.
     """
 
     name: str
@@ -88,7 +89,12 @@ class BalancerView:
     instances: frozenset[str]
     out: frozenset[str]
     match: list[dict[str, Any]]
+    override: bool = False
     watch: Mapping[str, Any] = field(default_factory=dict)
+
+    def reaches(self, slot: str) -> bool:
+        """Whether anybody reaches this slot through it."""
+        return self.percents[slot] > 0 or (self.override and slot != self.stable)
 
     def has_returned(self, deployment: str) -> bool:
         """Whether the watch of this balancer has returned the traffic of a deployment."""
@@ -186,7 +192,7 @@ class Fleet:
     def held(self, plan: Mapping[str, Any]) -> bool:
         """Whether a balancer gives the slot of ``plan`` traffic that no lease of its deployment would return."""
         return plan["slot"] != plan["stable_slot"] and any(
-            balancer.percents[plan["slot"]] > 0 and not balancer.leased and balancer.stable == plan["stable_slot"]
+            balancer.reaches(plan["slot"]) and not balancer.leased and balancer.stable == plan["stable_slot"]
             for balancer in self.balancers
         )
 
@@ -196,6 +202,7 @@ class Fleet:
         return all(
             balancer.consistent
             and not balancer.leased
+            and not balancer.override
             and balancer.stable == first.stable
             and balancer.percents == {balancer.stable: 100, OTHER[balancer.stable]: 0}
             for balancer in self.balancers
@@ -387,6 +394,7 @@ def _balancer(host: str, facts: Mapping[str, Any]) -> BalancerView:
         out=frozenset(recorded.get("servers", {})),
         watch=facts.get("watch") or {},
         match=list(facts.get("match", [])),
+        override=bool(recorded.get("override", False)),
     )
 
 

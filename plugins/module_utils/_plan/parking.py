@@ -54,17 +54,22 @@ def found(fleet: Fleet, unfinished: Mapping[str, Any]) -> dict[str, Any]:
     parked = unfinished.get("parked")
     if not parked:
         return {}
-    back = _way_back(fleet, unfinished["plan"], parked["stage"])
+    back = _way_back(fleet, unfinished, parked["stage"])
     if back:
         return {"way_back": back}
     return {"parked": {**parked, "deployment": unfinished["deployment"]}} if parked["waits_for"] else {}
 
 
-def _way_back(fleet: Fleet, plan: Mapping[str, Any], stage: str) -> str:
+def _way_back(fleet: Fleet, unfinished: Mapping[str, Any], stage: str) -> str:
     """Why it can only go back: a balancer does not give its slot any more what it had when it was parked."""
+    plan, deployment = unfinished["plan"], unfinished["deployment"]
     percents = next(park["percents"] for park in plan["parks"] if park["stage"] == stage)
     slot = plan["slot"]
-    returned = [balancer.name for balancer in fleet.balancers if balancer.percents[slot] < percents[slot]]
+    returned = [
+        balancer.name
+        for balancer in fleet.balancers
+        if balancer.percents[slot] < percents[slot] or balancer.has_returned(deployment)
+    ]
     return f"{', '.join(returned)} returned the traffic while it was parked at {stage}" if returned else ""
 
 

@@ -31,6 +31,8 @@ def planned(version: str = "1.1", live: dict[str, Any] | None = None, **changes:
 def parked(stage: str, *, waits: str = "until it is approved (approve.yml)", **changes: Any) -> dict[str, Any]:
     """A fleet with this deployment parked, and the balancers where that has left them."""
     live = fleet_of("1.0", None)
+    for host in BALANCERS:
+        live[host]["balancer"]["match"] = changes.get("canary_match", [])
     began = planned(live=live, **changes)
     leave_unfinished(live, began)
     live["db1"]["ledger"]["unfinished"]["parked"] = {"stage": stage, "waits_for": waits}
@@ -187,3 +189,34 @@ def test_who_approves_is_who_started_the_job(monkeypatch: pytest.MonkeyPatch) ->
     assert operator({}).startswith("awx@")
     assert operator({"awx_user_name": "ann", "tower_user_name": "old"}).startswith("ann@")
     assert operator({"tower_user_name": "bob"}).startswith("bob@")
+
+
+TESTERS = [{"header": "X-Canary", "values": ["always"]}]
+AT_NOTHING = {
+    "rollout": "canary",
+    "canary_match": TESTERS,
+    "canary_steps": [{"percent": 0, "approval": True}, {"percent": 50}],
+}
+
+
+def with_testers(*, override: bool, waits: str = "") -> dict[str, Any]:
+    """A fleet with a deployment parked at 0 %, where only testers reach it."""
+    live = parked("canary at 0 %", waits=waits, **AT_NOTHING)
+    for host in BALANCERS:
+        live[host]["balancer"]["recorded"]["override"] = override
+    return live
+
+
+def test_what_only_testers_reach_is_held_and_nothing_else_begins() -> None:
+    assert planned(live=with_testers(override=True), **AT_NOTHING).held
+    waiting = with_testers(override=True, waits="until it is approved (approve.yml)")
+    with pytest.raises(StateError):
+        planned("1.2", waiting, **AT_NOTHING)
+
+
+def test_at_nothing_too_it_goes_back_when_the_watch_has_taken_it_from_the_testers() -> None:
+    live = with_testers(override=False)
+    deployment = live["db1"]["ledger"]["unfinished"]["deployment"]
+    outcome = {"deployment": deployment, "result": "returned", "reason": "errors", "peer": ""}
+    live["lb1"]["balancer"]["watch"] = {"outcome": outcome}
+    assert "returned the traffic while it was parked" in planned(live=live, **AT_NOTHING).way_back

@@ -122,6 +122,17 @@ def test_testers_reach_a_held_canary_until_the_watch_returns_the_traffic(balance
     assert (back.percents, back.override) == (whole("blue"), False)
 
 
+def test_a_canary_of_testers_alone_is_watched_until_they_are_led_back(balancer: FakeBalancer, world: World) -> None:
+    balancer.config = replace(balancer.config, match=TESTERS)
+    balancer.apply(replace(state(token=TOKEN, armed=lease(TOKEN)), override=True))
+    held = ask(balancer, world, hold=True, watch=request()).after
+    armed = load(balancer.directory)
+    assert armed is not None
+    assert (armed.holds(held, TOKEN), armed.has_returned(held)) == (True, False)
+    back = ask(balancer, world, token=0, give_back=armed).after
+    assert (armed.holds(back, TOKEN), armed.has_returned(back), back.override) == (False, True, False)
+
+
 def test_testers_reach_no_canary_that_nobody_watches(balancer: FakeBalancer, world: World) -> None:
     balancer.config = replace(balancer.config, match=TESTERS)
     balancer.apply(replace(state(token=TOKEN, armed=lease(TOKEN)), override=True))
