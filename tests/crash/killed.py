@@ -118,7 +118,7 @@ def flags(rollout: str) -> tuple[str, str]:
 
 
 def undisturbed(controllers: Controllers, rollout: str) -> Outcome:
-    """A deployment that nobody kills."""
+    """A deployment that nobody kills; of one that is undone, the writes since it was refused."""
     fleet, outcome = controllers.fleet, Outcome()
     before, version = fleet.active()["version"], fleet.versions.fresh()
     with fleet.traffic(RATE) as outcome.traffic, Interruption(fleet, outcome).watch:
@@ -126,7 +126,17 @@ def undisturbed(controllers: Controllers, rollout: str) -> Outcome:
     assert (done.code == 0) == (rollout not in UNDONE), f"{done.log}: {done.reason()}"
     require_traffic(fleet, outcome, rollout)
     fleet.require_active(before if rollout in UNDONE else version)
+    if rollout in UNDONE:
+        refused_us = max(event["boottime_ms"] for event in last_events(fleet) if event["action"] == "commit") * 1000
+        outcome.writes = [(when, write) for when, write in outcome.writes if when > refused_us]
     return outcome
+
+
+def last_events(fleet: Fleet) -> list[dict[str, Any]]:
+    """What the ledger has recorded of the last deployment."""
+    book = fleet.ledger()
+    events: list[dict[str, Any]] = book["events"][book["state"]["deployments"][-1]["id"]]
+    return events
 
 
 def killed(controllers: Controllers, rollout: str, module: str, at: Callable[[Write, int], bool]) -> Outcome:
@@ -175,9 +185,7 @@ def require_traffic(fleet: Fleet, outcome: Outcome, rollout: str) -> None:
     if rollout != INTERRUPTING:
         outcome.traffic.require_none_lost(least=100)
         return
-    book = fleet.ledger()
-    events = book["events"][book["state"]["deployments"][-1]["id"]]
-    began_us = min(event["boottime_ms"] for event in events if event["action"] == "commit") * 1000
+    began_us = min(event["boottime_ms"] for event in last_events(fleet) if event["action"] == "commit") * 1000
     settled_us = max(when for when, write in outcome.writes if write.file == SETTLING)
     lost = [(request["end_us"], request["start_us"]) for request in outcome.traffic.lost]
     assert [times for times in lost if times[0] < began_us or times[1] > settled_us] == []

@@ -10,7 +10,7 @@ lives, it goes on and writes whatever it still has to.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import pytest
@@ -72,22 +72,34 @@ class Tally:
         )
 
 
-def possible(outcome: Outcome, rollout: str, balancer: str) -> list[Case]:
-    """A case for each write of a run, once with its module killed too and once with it left alive."""
-    return [Case(rollout, balancer, write, module) for _when, write in outcome.writes for module in MODULES]
+def possible(outcomes: Mapping[str, Outcome], rollout: str) -> list[Case]:
+    """Each write of a rollout once with its module killed too and once with it left alive.
+
+    Of a write that the rollout has behind both balancers, one of the two is behind each.
+
+    :param outcomes: of an undisturbed run behind each balancer.
+    """
+    writes = {balancer: {write for _when, write in outcome.writes} for balancer, outcome in outcomes.items()}
+    cases = []
+    for number, write in enumerate(sorted(set().union(*writes.values()))):
+        behind = [balancer for balancer in writes if write in writes[balancer]]
+        for turn, module in enumerate(MODULES, number):
+            cases.append(Case(rollout, behind[turn % len(behind)], write, module))
+    return sorted(cases, key=lambda case: case.balancer)
 
 
-def run_cases(controllers: Controllers, cases: Iterable[Case]) -> Tally:
+def run_cases(controllers: Callable[[str], Controllers], cases: Iterable[Case]) -> Tally:
     """Run them one after another; a failed one is noted, and the next begins from a settled fleet."""
     tally = Tally()
     for case in cases:
+        pair = controllers(case.balancer)
         try:
-            tally.add(killed(controllers, case.rollout, case.module, exactly(case.write)))
+            tally.add(killed(pair, case.rollout, case.module, exactly(case.write)))
         except (AssertionError, RuntimeError) as exc:
             tally.failures.append(f"--case {case}: {exc}")
             print(tally.failures[-1], flush=True)
-            controllers.fleet.recover()
-            controllers.fleet.deploy(controllers.fleet.versions.fresh())
+            pair.fleet.recover()
+            pair.fleet.deploy(pair.fleet.versions.fresh())
     return tally
 
 
@@ -111,21 +123,20 @@ def test_a_sample_of_writes(
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("rollout", ROLLOUTS)
-@pytest.mark.parametrize("balancer", BALANCERS)
 def test_every_write(
     request: pytest.FixtureRequest,
     controllers: Callable[[str], Controllers],
     counted: list[str],
     rollout: str,
-    balancer: str,
 ) -> None:
     named = [Case.parse(name) for name in request.config.getoption("--case")]
-    cases = [case for case in named if (case.rollout, case.balancer) == (rollout, balancer)]
+    cases = [case for case in named if case.rollout == rollout]
     if named and not cases:
         pytest.skip("none of these cases is named")
-    pair = controllers(balancer)
-    part, parts = (int(number) for number in request.config.getoption("--slice").split("/"))
-    cases = cases or possible(undisturbed(pair, rollout), rollout, balancer)[part - 1 :: parts]
-    tally = run_cases(pair, cases)
-    counted.append(tally.line(f"{rollout} behind {balancer}"))
+    if not named:
+        outcomes = {balancer: undisturbed(controllers(balancer), rollout) for balancer in BALANCERS}
+        part, parts = (int(number) for number in request.config.getoption("--slice").split("/"))
+        cases = possible(outcomes, rollout)[part - 1 :: parts]
+    tally = run_cases(controllers, cases)
+    counted.append(tally.line(rollout))
     assert tally.failures == []
