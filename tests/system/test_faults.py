@@ -188,7 +188,7 @@ def test_a_disk_of_the_ledger_host_that_fills_up(fleet: Fleet, moment: str) -> N
     before = fleet.active()
     with SmallDisk(fleet) as disk:
         with fleet.traffic() as measured:
-            run = fleet.start("deploy", "-e", json.dumps(HALF), version=fleet.versions.fresh(), lease_seconds="60")
+            run = fleet.start("deploy", "-e", json.dumps(HALF), version=fleet.versions.fresh(), lease_seconds="100")
             run.wait_for(moment)
             disk.fill()
             done = run.finish()
@@ -227,7 +227,7 @@ def test_ssh_cut_to_one_host(fleet: Fleet, figures: list[str]) -> None:
     address = f"{fleet.network}.2{LOST[-1]}"
     with fleet.traffic() as measured, served(RELEASES, f"{fleet.network}.1", address, released) as archives:
         late = {"slipway_artifact": f"{archives}/shop-{version}.tar.gz", "slipway_artifact_sha256": sha256(version)}
-        run = fleet.start("deploy", "-e", json.dumps({**HALF, **late}), version=version)
+        run = fleet.start("deploy", "-e", json.dumps({**HALF, **late}), version=version, lease_seconds="180")
         run.wait_for(PLACING)
         wait_until(lambda: not_fetching(fleet, LOST), 30, f"the module on {LOST} fetches the artifact")
         token = fleet.ledger()["lease"]["token"]
