@@ -133,7 +133,6 @@ def _new_plan(
         revision = rollback.target(fleet, inputs.rollback_to, active["revision"] if active else "")["document"]
     identifier = revision_id(revision)
     document = fleet.document(active["revision"]) if active else None
-    refuse.unable_to_watch(fleet, inputs)
     chosen = rollout(inputs.rollout)
     course = _with_everything(chosen.course(fleet, identifier), fleet, revision)
     batches = chosen.batches(course, inputs) if course.changes else []
@@ -149,6 +148,10 @@ def _new_plan(
     handover = consumers.handed_over(revision)
     retired = [name for name in consumers.handed_over(document) if name not in handover]
     steps = chosen.steps(course, inputs) if course.changes else []
+    watched = watch.planned(inputs, fleet, course, active, batches)
+    parks = parking.planned(inputs, course, chosen, steps, batches) if course.changes else {}
+    if watch.relied_on(watched, parks):
+        refuse.unable_to_watch(fleet, inputs)
     to = {"revision": identifier, "version": revision["version"]}
     following = _following(inputs.verb, fleet, to, active, course)
     return {
@@ -179,8 +182,8 @@ def _new_plan(
         **_profile(inputs, revision),
         "stages": chosen.stages(course, inputs, handover),
         **hooks.planned(inputs, course.place),
-        **watch.planned(inputs, fleet, course, active, batches),
-        **(parking.planned(inputs, course, chosen, steps, batches) if course.changes else {}),
+        **watched,
+        **parks,
         "handover": handover,
         "retired": retired,
         "starts": consumers.starts(revision, fleet, course.slot),

@@ -12,7 +12,6 @@ from .._common.errors import InputError, LeaseError, StateError
 from .._inputs.validate import Inputs
 from .._watch.parse import DRIVER, needs_driver
 from .fleet import OTHER, Fleet
-from .watch import is_possible
 
 SPACE_FACTOR = 3
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
@@ -114,16 +113,22 @@ def closed_balancers(fleet: Fleet) -> None:
 
 
 def unable_to_watch(fleet: Fleet, inputs: Inputs) -> None:
-    """A balancer cannot ask the source of a metric, so that its watch would never hear of it."""
+    """A balancer keeps no watch, or cannot ask the source of a metric, so that its watch would never hear of it."""
     metrics = [str(metric["name"]) for metric in inputs.analysis if needs_driver(metric)]
-    if not metrics or not is_possible(inputs):
-        return
     for balancer in fleet.balancers:
-        if balancer.watch and DRIVER not in balancer.watch["can_ask"]:
+        if balancer.watch and not balancer.watch["kept"]:
             raise StateError(
-                f"it cannot ask for {', '.join(metrics)} in the watch after the run: {DRIVER} is not installed",
+                f"it would watch nothing while the deployment is parked or after the run: {balancer.watch['unkept']}",
                 where=balancer.name,
-                remedy=f"install python3-{DRIVER} there, leave the metric out, or set slipway_watch to {{seconds: 0}}",
+                remedy="run site.yml, which installs and starts it",
+            )
+        if metrics and balancer.watch and DRIVER not in balancer.watch["can_ask"]:
+            raise StateError(
+                f"it cannot ask for {', '.join(metrics)} while the deployment is parked or after the run: "
+                f"{DRIVER} is not installed",
+                where=balancer.name,
+                remedy=f"install python3-{DRIVER} there, or leave the metric out; a deployment that does not park needs "
+                "neither with slipway_watch set to {seconds: 0}",
             )
 
 

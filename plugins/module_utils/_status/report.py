@@ -237,7 +237,8 @@ def _watch_problems(made: Mapping[str, Any]) -> Iterator[str]:
         if armed and outcome.get("refused"):
             yield f"the watch on {host} found {outcome['reason']}, but the traffic cannot return: {outcome['refused']}"
         if armed and not balancer["watch"]["kept"]:
-            yield f"nobody keeps the watch on {host}: run site.yml, or start slipway-watch@{made['app']}.service there"
+            why = balancer["watch"].get("unkept") or f"slipway-watch@{made['app']}.service does not run"
+            yield f"nobody keeps the watch on {host}: {why}; run site.yml"
         for one in (armed or {}).get("judged", []):
             if one["verdict"] == "insufficient" and "in a row" in one["reason"]:
                 yield f"the watch on {host} cannot judge {one['name']}: {one['reason']}"

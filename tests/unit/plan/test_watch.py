@@ -143,3 +143,44 @@ def test_a_source_that_a_balancer_cannot_ask_is_refused_before_anything_is_touch
     assert "lb2" in caught.value.message()
     assert "python3-psycopg2" in caught.value.message()
     assert "watch" not in planned("1.1", live, analysis=[SQL], bake=10, watch={"seconds": 0}).plan
+
+
+STEPS = {"rollout": "canary", "canary_steps": [{"percent": 10, "approval": True}]}
+NOBODY = {"can_ask": ["psycopg2"], "kept": False, "unkept": "slipway-watch@shop.service is masked"}
+
+
+@pytest.mark.parametrize("changes", [{}, {**STEPS, "watch": {"seconds": 0}}, {"approvals": ["before_settle"]}])
+def test_a_balancer_on_which_nobody_keeps_watches_is_refused_before_anything_is_touched(
+    changes: dict[str, Any],
+) -> None:
+    live = fleet_of("1.0", None)
+    live["lb1"]["balancer"]["watch"] = {**NOBODY, "kept": True, "unkept": ""}
+    live["lb2"]["balancer"]["watch"] = NOBODY
+    with pytest.raises(StateError) as caught:
+        planned("1.1", live, **changes)
+    assert caught.value.where == "lb2"
+    assert "is masked" in caught.value.what and "site.yml" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("live", "changes"),
+    [
+        (fleet_of("1.0", None), {"watch": {"seconds": 0}}),
+        (fleet_of("1.0", None), {"approvals": ["before_traffic"], "watch": {"seconds": 0}}),
+        (fleet_of("1.0", None), {"rollout": "rolling", "approvals": ["before_settle"]}),
+        (fleet_of(None, None), {}),
+        (fleet_of("1.1", "1.0", history=(proven("1.0"), proven("1.1"))), {"verb": "rollback"}),
+    ],
+)
+def test_nobody_is_needed_where_nothing_is_watched(live: dict[str, Any], changes: dict[str, Any]) -> None:
+    for host in BALANCERS:
+        live[host]["balancer"]["watch"] = {**NOBODY, "can_ask": []}
+    assert planned("1.1", live, analysis=[SQL], bake=10, **changes).plan["changes"]
+
+
+def test_a_hold_needs_the_driver_although_nothing_is_watched_after_the_run() -> None:
+    live = fleet_of("1.0", None)
+    live["lb2"]["balancer"]["watch"] = {"can_ask": [], "kept": True, "unkept": ""}
+    with pytest.raises(StateError, match="orders while the deployment is parked") as caught:
+        planned("1.1", live, analysis=[SQL], bake=10, **STEPS, watch={"seconds": 0})
+    assert "python3-psycopg2" in caught.value.remedy
