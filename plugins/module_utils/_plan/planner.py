@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from .._common.address import shown
 from .._common.canonical import digest
 from .._inputs.validate import Inputs
 from .._release.revision import revision_id
@@ -94,7 +95,7 @@ def plan(
         digest(made),
         abandon=abandon,
         abandon_as=abandon_as,
-        returned=fleet.returned["deployment"] if fleet.returned and not unfinished else "",
+        returned=fleet.returned["deployment"] if fleet.returned and not fleet.has_returned(abandon) else "",
         token_above=fleet.highest_token,
         token_seen=fleet.ledger.token,
     )
@@ -103,7 +104,8 @@ def plan(
 def _repeats(unfinished: Mapping[str, Any], request: str, fleet: Fleet) -> bool:
     """Whether the unfinished deployment is taken up: what the watch returned only if parked, to go back."""
     is_over = fleet.has_returned(unfinished["deployment"]) and not unfinished.get("parked")
-    return unfinished["plan"].get("request") == request and not is_over
+    has_lost_its_slot = not unfinished["committed"] and fleet.taken_from(unfinished["plan"])
+    return unfinished["plan"].get("request") == request and not is_over and not has_lost_its_slot
 
 
 def taken_up(fleet: Fleet, unfinished: Mapping[str, Any]) -> Planned:
@@ -224,7 +226,7 @@ def _loss_budget(inputs: Inputs, revision: dict[str, Any]) -> dict[str, Any] | N
     if inputs.verb == "rollback":
         return None
     path = inputs.loss_budget["path"] or _first_ready(revision)
-    return {**inputs.loss_budget, "path": path} if inputs.loss_budget["rate"] and path else None
+    return {**inputs.loss_budget, "path": shown(path)} if inputs.loss_budget["rate"] and path else None
 
 
 def _profile(inputs: Inputs, revision: dict[str, Any]) -> dict[str, Any]:
@@ -232,7 +234,7 @@ def _profile(inputs: Inputs, revision: dict[str, Any]) -> dict[str, Any]:
     if inputs.verb == "rollback" or not inputs.profile["seconds"]:
         return {}
     path = inputs.profile["path"] or _first_ready(revision)
-    return {"profile": {**inputs.profile, "path": path}} if path else {}
+    return {"profile": {**inputs.profile, "path": shown(path)}} if path else {}
 
 
 def _first_ready(revision: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from .._balancer.watch import RETURNED
+from .._ledger.history import last_active
 from .._evidence.summary import line as last_line
 
 SCHEMA = 1
@@ -121,8 +122,8 @@ def _balancer(info: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _returned(ledger: Mapping[str, Any] | None, balancers: Mapping[str, Mapping[str, Any]]) -> dict[str, Any] | None:
-    """The last deployment, when the watch has returned its traffic and no run has recorded that yet."""
-    last = next((entry for entry in (ledger or {}).get("deployments", [])[-1:] if entry["result"] == "active"), None)
+    """The active deployment, when the watch has returned its traffic and no run has recorded that yet."""
+    last = last_active((ledger or {}).get("deployments", []))
     if last is None:
         return None
     outcomes = {host: balancer["watch"].get("outcome") or {} for host, balancer in balancers.items()}

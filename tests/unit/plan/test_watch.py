@@ -112,6 +112,43 @@ def test_any_other_end_of_a_watch_means_nothing(result: str) -> None:
     assert planned("1.2", returned(result, followed_by=result)).returned == ""
 
 
+def failed_since(live: dict[str, Any]) -> None:
+    """A deployment of 1.2 has failed since, untouched, because its slot had got the traffic meanwhile."""
+    state = live["db1"]["ledger"]["state"]
+    to, active = {"revision": identifier("1.2"), "version": "1.2"}, state["deployments"][-1]["to"]
+    state["deployments"].append({"id": "d3", "result": "failed", "slot": "blue", "to": to, "from": active})
+
+
+def test_what_was_returned_as_another_deployment_began_is_recorded_by_the_next_one() -> None:
+    live = returned()
+    failed_since(live)
+    found = planned("1.2", live)
+    assert (found.returned, found.plan["returned"]["deployment"]) == ("d2", "d2")
+    assert (found.plan["from"]["version"], found.plan["slot"]) == ("1.0", "green")
+    assert planned("1.1", live).plan["hosts"] == dict.fromkeys(APPLICATIONS, {"place": True}), "1.1 counts as failed"
+
+
+def test_a_deployment_that_died_before_its_slot_got_the_traffic_is_not_resumed() -> None:
+    """It would overwrite what serves."""
+    live = returned()
+    settled = fleet_of("1.0", "1.1", stable="green", history=(proven("1.0"), proven("1.1")))
+    began = planned("1.2", settled)
+    assert began.plan["slot"] == "blue"
+    live["db1"]["ledger"]["unfinished"] = {
+        "deployment": "d3",
+        "digest": began.digest,
+        "began": "2026-11-21T07:30:00Z",
+        "committed": [],
+        "plan": began.plan,
+    }
+    found = planned("1.2", live)
+    assert (found.resume, found.abandon, found.abandon_as, found.returned) == ("", "d3", "abandoned", "d2")
+    assert (found.plan["slot"], found.plan["stable_slot"]) == ("green", "blue")
+    for host in APPLICATIONS:
+        live[host]["release"]["slots"]["blue"] = slot("blue", "1.2")
+    assert planned("1.2", live).resume == "d3", "it has moved the traffic itself"
+
+
 def test_an_unfinished_deployment_that_was_returned_is_not_resumed() -> None:
     before = planned("1.1", fleet_of("1.0", "1.1"))
     live = returned()
