@@ -29,7 +29,7 @@ def shown(address: str) -> str:
 
 
 def secrets_of(url: str) -> list[str]:
-    """What ``shown`` leaves out of a URL: the query, and the values in it, as they are written and as they are meant."""
+    """What ``shown`` leaves out of a URL: the query and its values, as they are written and as they are meant."""
     query = urlsplit(url).query
     written = [part.partition("=")[2] for part in query.split("&")]
     meant = [value for _name, value in parse_qsl(query)]

@@ -133,7 +133,9 @@ def _resolve(options: Options) -> Target:
     well_formed = parts.scheme == "http" and parts.hostname and port and parts.username is None
     if not well_formed or not _VISIBLE.fullmatch(options.url):
         raise InputError(
-            f"{shown(options.url)!r} cannot be measured", where="url", remedy="use http://host[:port][/path] without a user"
+            f"{shown(options.url)!r} cannot be measured",
+            where="url",
+            remedy="use http://host[:port][/path] without a user",
         )
     try:
         family, _rest, _more, _last, found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)[0]

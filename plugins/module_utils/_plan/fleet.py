@@ -118,7 +118,7 @@ class LedgerView:
 
     @property
     def latest(self) -> list[dict[str, Any]]:
-        """Deployment, slot and revision of what may have had all the traffic: the unfinished one, and the active one."""
+        """Deployment, slot and revision of what may have had all the traffic: the unfinished and the active one."""
         unfinished, active = self.unfinished, last_active(self.deployments)
         return [
             *([_named(unfinished["deployment"], unfinished["plan"])] if unfinished else []),

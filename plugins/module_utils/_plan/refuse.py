@@ -133,8 +133,8 @@ def unable_to_watch(fleet: Fleet, inputs: Inputs) -> None:
                 f"it cannot ask for {', '.join(metrics)} while the deployment is parked or after the run: "
                 f"{DRIVER} is not installed",
                 where=balancer.name,
-                remedy=f"install python3-{DRIVER} there, or leave the metric out; a deployment that does not park needs "
-                "neither with slipway_watch set to {seconds: 0}",
+                remedy=f"install python3-{DRIVER} there, or leave the metric out; with slipway_watch set to "
+                "{seconds: 0} a deployment that does not park needs neither",
             )
 
 

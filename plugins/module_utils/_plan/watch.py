@@ -21,7 +21,13 @@ def planned(
 ) -> dict[str, Any]:
     """What the plan says of it; nothing where nobody watches and nothing was returned."""
     made: dict[str, Any] = {"returned": dict(fleet.returned)} if fleet.returned else {}
-    if inputs.verb == "deploy" and inputs.watch["seconds"] > 0 and course.slot != course.stable_slot and active and not batches:
+    if (
+        inputs.verb == "deploy"
+        and inputs.watch["seconds"] > 0
+        and course.slot != course.stable_slot
+        and active
+        and not batches
+    ):
         made["watch"] = {**inputs.watch, "return_to": course.percents_before}
     return made
 

@@ -139,7 +139,9 @@ def _git(directory: Path, *arguments: str) -> str:
         done = process.run(["git", *arguments], cwd=directory, env=environment, timeout=GIT_TIMEOUT)
     except (OSError, process.TimeoutExpired) as exc:
         raise SystemFailure(
-            f"git cannot be run: {_why_not(exc)}", where="controller", remedy="install git on the controller, then run again"
+            f"git cannot be run: {_why_not(exc)}",
+            where="controller",
+            remedy="install git on the controller, then run again",
         ) from exc
     if done.returncode:
         raise InputError(

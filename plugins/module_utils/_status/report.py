@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from .._balancer.watch import RETURNED
-from .._ledger.history import last_active
 from .._evidence.summary import line as last_line
+from .._ledger.history import last_active
 
 SCHEMA = 1
 SHOWN_DEPLOYMENTS = 5

@@ -157,7 +157,14 @@ def test_a_hook(address: str) -> None:
 
 def test_what_the_watch_has_found(address: str) -> None:
     checks = smoke_checks([{"path": f"/health{QUERY}", "timeout": 1}], int(address.rpartition(":")[2]), "")
-    metric = {"name": "errors", "type": "http_json", "url": f"{address}/a{QUERY}", "count": 1, **CONDITION, "interval": 1}
+    metric = {
+        "name": "errors",
+        "type": "http_json",
+        "url": f"{address}/a{QUERY}",
+        "count": 1,
+        **CONDITION,
+        "interval": 1,
+    }
     request = WatchRequest(
         "d1", "green", {"blue": 100, "green": 0}, 60, interval=1, failures=1, checks=checks, metrics=[metric]
     )

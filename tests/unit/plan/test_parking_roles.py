@@ -102,4 +102,6 @@ def test_what_is_judged_before_the_traffic_is_judged_again_after_an_approval_and
 def test_the_preview_address_is_asked_again_whenever_a_deployment_goes_on() -> None:
     gate = next(task for task in tasks_of("gate.yml") if "preview address" in task["name"])
     assert "when" not in gate
-    assert "smoke_checks" in (ROLE / "vars" / "main.yml").read_text(encoding="utf-8").split("__rollout_public_checks")[0]
+    assert (
+        "smoke_checks" in (ROLE / "vars" / "main.yml").read_text(encoding="utf-8").split("__rollout_public_checks")[0]
+    )
