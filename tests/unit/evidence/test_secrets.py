@@ -11,6 +11,7 @@ import os
 import stat
 import sys
 import threading
+import urllib.error
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -243,6 +244,9 @@ def test_an_artifact(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPat
         with pytest.raises(SlipwayError) as caught:
             fetch.fetch(url, tmp_path / "artifact", fetch.Limits(timeout=5))
         require_none(caught.value.message())
+        answer = caught.value.__cause__
+        if isinstance(answer, urllib.error.HTTPError):
+            answer.close()
         (tmp_path / "artifact").unlink(missing_ok=True)
     with pytest.raises(SlipwayError) as caught:
         artifact.resolve(f"git+{address}/shop.git{QUERY}#1.0", None, cache=tmp_path)
