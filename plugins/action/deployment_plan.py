@@ -19,6 +19,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._evidence import collect
 from ansible_collections.slipway.release.plugins.module_utils._evidence.inputs import shown as shown_inputs
+from ansible_collections.slipway.release.plugins.module_utils._evidence.plan import with_addresses_shown
 from ansible_collections.slipway.release.plugins.module_utils._inputs.reading import PREFIX
 from ansible_collections.slipway.release.plugins.module_utils._inputs.validate import Inputs, validate
 from ansible_collections.slipway.release.plugins.module_utils._plan.abort import abort
@@ -354,7 +355,7 @@ def _difference(inputs: Inputs, planned: Planned) -> dict[str, str]:
         "before_header": f"active revision of {made['app']}",
         "after_header": f"plan to {made['verb']} {made['app']}, digest {planned.digest}",
         "before": yaml.safe_dump(before, default_flow_style=False),
-        "after": yaml.safe_dump(made, default_flow_style=False),
+        "after": yaml.safe_dump(with_addresses_shown(made), default_flow_style=False),
     }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ansible_collections.slipway.release.plugins.module_utils._checks.measured import measured
 from ansible_collections.slipway.release.plugins.module_utils._checks.metrics import pre_metrics, step_metrics
 from ansible_collections.slipway.release.plugins.module_utils._checks.watch import hold_option, watch_option
 from ansible_collections.slipway.release.plugins.module_utils._evidence import profile
@@ -24,6 +25,7 @@ class FilterModule:
         return {
             "hold_option": hold_option,
             "hook_facts": hook_facts,
+            "measured": measured,
             "pre_metrics": pre_metrics,
             "profile": profile.profile,
             "profile_line": profile.line,

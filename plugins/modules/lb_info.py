@@ -126,6 +126,11 @@ watch:
       type: bool
       returned: success
       sample: true
+    unkept:
+      description: Why it does not run; empty where it does.
+      type: str
+      returned: success
+      sample: slipway-watch@shop.service is masked
     can_ask:
       description: Names of drivers.
       type: list

@@ -87,6 +87,8 @@ options:
     description:
       - Disarm the return of traffic although the percents stay divided, because O(watch) is armed in its place.
       - Refused without O(watch), unless the percents are those of O(return_to).
+      - Refused where the service that keeps O(watch) does not run, or does not begin to judge within ten seconds. The
+        return of traffic is armed then as it was.
     type: bool
     default: false
   watch:
@@ -345,6 +347,13 @@ drained:
   returned: success
   type: dict
   sample: {blue: {drained: true, connections: 0, elapsed_us: 180250}}
+unwatched:
+  description:
+    - Why nobody keeps the O(watch) that was armed with O(settle=true); empty where the service runs, or none was armed.
+    - The watch stays recorded, and is kept once that service runs.
+  returned: success
+  type: str
+  sample: slipway-watch@shop.service is masked
 loss:
   description:
     - What the O(loss_budget) was spent on, with the RV(slipway.release.traffic_meter#module:verdict),
@@ -369,10 +378,12 @@ from ansible_collections.slipway.release.plugins.module_utils._balancer.drain im
     wait_drained,
 )
 from ansible_collections.slipway.release.plugins.module_utils._balancer.factory import balancer
+from ansible_collections.slipway.release.plugins.module_utils._balancer.hold import held
 from ansible_collections.slipway.release.plugins.module_utils._balancer.loss_budget import LossBudget, moved_within
 from ansible_collections.slipway.release.plugins.module_utils._balancer.state import State
 from ansible_collections.slipway.release.plugins.module_utils._balancer.switch import Change, Outcome, switch
 from ansible_collections.slipway.release.plugins.module_utils._balancer.watch import GIVE_BACK, KEEP, WatchRequest
+from ansible_collections.slipway.release.plugins.module_utils._balancer.watch_service import REMEDY, out_of_service
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._common.fence import Fence
 from ansible_collections.slipway.release.plugins.module_utils._meter.verdict import PASS
@@ -441,6 +452,8 @@ def main() -> None:
     loss = result.get("loss")
     if loss and loss["verdict"] != PASS:
         module.warn(f"the traffic stays moved, the verdict on what that lost is {loss['verdict']}: {loss['reason']}")
+    if result.get("unwatched"):
+        module.warn(f"nobody keeps the watch on this balancer: {result['unwatched']}; {REMEDY}")
     module.exit_json(**result)
 
 
@@ -463,9 +476,12 @@ def run(params: dict[str, Any], check_mode: bool, result: dict[str, Any]) -> Non
     budget = LossBudget(**params["loss_budget"]) if params["loss_budget"] else None
     if budget and not check_mode and moves_traffic(move(change, check=True)):
         outcome, loss = moved_within(budget, host.config, move, change)
+    elif change.hold and change.watch:
+        outcome, loss = held(host, change, move, check=check_mode), {}
     else:
         outcome, loss = move(change), {}
-    result.update(outcome.to_dict(), drained={}, loss=loss, diff=difference(outcome))
+    unwatched = out_of_service(host.config.app, host.run_directory) if change.watch else ""
+    result.update(outcome.to_dict(), drained={}, loss=loss, unwatched=unwatched, diff=difference(outcome))
     if not check_mode:
         result["drained"] = wait_drained(host, drain)
         refuse_undrained(drain, result["drained"], where=f"application {params['app']}")
@@ -507,7 +523,7 @@ def foreseen(params: dict[str, Any]) -> dict[str, Any]:
     """What a balancer begins with that check mode has not set up."""
     after = State.initial(params["app"], params["stable"] or SLOTS[0])
     outcome = Outcome(True, None, after, None, False, [])
-    return {**outcome.to_dict(), "drained": {}, "diff": difference(outcome)}
+    return {**outcome.to_dict(), "drained": {}, "unwatched": "", "diff": difference(outcome)}
 
 
 def integers(option: str, values: dict[str, Any] | None) -> dict[str, int] | None:

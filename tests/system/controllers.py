@@ -8,6 +8,8 @@ Touches a directory of the test.
 
 from __future__ import annotations
 
+import os
+import pwd
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,8 +21,12 @@ from tests.system.fleet import CACHE, REPOSITORY, Fleet
 COPIED = ("playbooks", "roles", "plugins", "inventories", "meta", "galaxy.yml", "ansible.cfg")
 
 
+# In a mount namespace of its own, where this process's account has another name.
+AS_ACCOUNT = ("unshare", "--mount", "--", "sh", "-c", 'mount --bind "$0" /etc/passwd && exec "$@"')
+
+
 class Controller(Operator):
-    """A controller in a directory of its own, with a user of its own."""
+    """A controller in a directory of its own, whose operating system calls this account by another name."""
 
     def __init__(self, directory: Path, user: str, lab: str, ansible: Path) -> None:
         for name in COPIED:
@@ -33,11 +39,10 @@ class Controller(Operator):
         namespace.mkdir(parents=True)
         (namespace / "release").symlink_to(directory)
         (directory / ".cache" / "lab").symlink_to(REPOSITORY / ".cache" / "lab")
-        super().__init__(directory, lab, CACHE / "logs", ansible=ansible)
-        self.user = user
-
-    def _environment(self) -> dict[str, str]:
-        return {**super()._environment(), "LOGNAME": self.user}
+        accounts = directory / "passwd"
+        own = pwd.getpwuid(os.getuid())
+        accounts.write_text(f"{user}:x:{own.pw_uid}:{own.pw_gid}::{own.pw_dir}:/bin/sh\n")
+        super().__init__(directory, lab, CACHE / "logs", ansible=ansible, become=(*AS_ACCOUNT, str(accounts)))
 
 
 @contextmanager

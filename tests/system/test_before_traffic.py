@@ -55,3 +55,17 @@ def test_a_metric_that_does_not_pass_keeps_the_traffic_where_it_is(nginx: Fleet,
     measured.require_none_lost()
     assert measured.versions() == {before["version"]}
     nginx.require_active(before["version"])
+
+
+def test_what_waited_for_an_approval_is_measured_again_before_the_traffic_moves(nginx: Fleet) -> None:
+    before, version = nginx.active(), nginx.versions.fresh()
+    given = {"slipway_approvals": ["before_traffic"], "slipway_pre_analysis": [metric(nginx, "result >= 0")]}
+    parked = nginx.run("deploy", "-e", json.dumps(given), version=version)
+    assert parked.code == 0 and "is parked at before_traffic" in " ".join(parked.output().split()), parked.reason()
+    approved = nginx.run("approve", "-e", '{"slipway_self_approval": true}', reason="the slots look good")
+    assert approved.code == 0, approved.reason()
+    given["slipway_pre_analysis"] = [metric(nginx, "result < 0")]
+    done = nginx.run("deploy", "-e", json.dumps(given), version=version)
+    assert done.code != 0
+    assert "pre-analysis" in done.reason(), done.reason()
+    nginx.require_active(before["version"])

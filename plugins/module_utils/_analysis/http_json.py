@@ -41,7 +41,7 @@ class HttpJson(Source):
         return cls(server, path, sides)
 
     def target(self) -> str:
-        return f"GET {self.server.url}" + (f" {self.path}" if self.path else "")
+        return f"GET {self.server.shown()}" + (f" {self.path}" if self.path else "")
 
     def measure(self, moment: Moment) -> Reading:
         urls, paths = self.sides.filled(self.server.url), self.sides.filled(self.path)

@@ -35,7 +35,7 @@ class Prometheus(Source):
         return cls(server_of(options), query, sides)
 
     def target(self) -> str:
-        return f"{self.server.url}: {self.query}"
+        return f"{self.server.shown()}: {self.query}"
 
     def measure(self, moment: Moment) -> Reading:
         values: dict[str, Any] = {}
@@ -56,7 +56,7 @@ class Prometheus(Source):
         except (KeyError, IndexError, TypeError, ValueError) as exc:
             what = f"the answer is none of Prometheus' API: {exc}"
             remedy = "give the URL of the server, and a query of an instant vector or a scalar"
-            raise SourceError(what, where=self.server.url, remedy=remedy) from exc
+            raise SourceError(what, where=self.server.shown(), remedy=remedy) from exc
 
 
 def _value(data: dict[str, Any]) -> Any:

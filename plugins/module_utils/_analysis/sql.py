@@ -82,7 +82,7 @@ def _postgresql_rows(dsn: str, query: str, timeout: float) -> Rows:
     try:
         return one_query(driver, dsn, query, timeout, _two_rows)
     except driver.Error as exc:
-        what = described(exc, parsed.get("password"))
+        what = described(exc, parsed)
         raise SourceError(what, where="PostgreSQL", remedy="correct the query or the dsn") from exc
 
 

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from .._gate.http import headers_of, url_of
+from .._common.address import secrets_of, shown, without
+from .._gate.http import CREDENTIAL_HEADER, headers_of, url_of
 from .._gate.options import Options
 from .._gate.tcp import connection_failure, unknown_host
 from .._gate.tls import CannotTrust, Tls, tls_of
@@ -32,11 +33,17 @@ class Server:
     """One URL with everything that is needed to ask for it.
 
     :param headers: with credentials; secret.
+    :param secrets: values that no message has, though the server's own words may have them.
     """
 
     url: str
     headers: dict[str, str]
     tls: Tls
+    secrets: tuple[str, ...] = ()
+
+    def shown(self) -> str:
+        """The URL as messages have it."""
+        return shown(self.url)
 
     def get(self, url: str, timeout: float) -> tuple[int, Any]:
         """Status and JSON of the answer.
@@ -90,27 +97,30 @@ class Server:
         return ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8")
 
     def _failed(self, what: str, remedy: str) -> SourceError:
-        return SourceError(what, where=self.url, remedy=remedy)
+        return SourceError(what, where=self.shown(), remedy=remedy)
 
     def refused(self, status: int, words: Any) -> SourceError:
         """The error for an answer with which the server refuses."""
-        shown = str(words)[:LONGEST_WORDS]
+        told = without(str(words), [*secrets_of(self.url), *self.secrets])[:LONGEST_WORDS]
         remedy = "correct the credentials" if status in (401, 403) else "correct the metric, or see the server's log"
-        return self._failed(f"answered with status {status}: {shown}", remedy)
+        return self._failed(f"answered with status {status}: {told}", remedy)
 
 
 def server_of(options: Options) -> Server:
     """Read ``url``, ``headers``, ``secret_headers``, ``username``, ``password``, ``bearer_token`` and ``tls``."""
     url = url_of(options)
     headers = headers_of(options)
+    password = ""
     if options.given("username") and options.given("bearer_token"):
         raise options.refuse("bearer_token", "cannot be given beside username", "choose one of both")
     if options.given("username"):
-        pair = f"{options.text('username')}:{options.text('password')}"
+        password = options.text("password")
+        pair = f"{options.text('username')}:{password}"
         headers["Authorization"] = "Basic " + base64.b64encode(pair.encode("utf-8")).decode("ascii")
     elif options.given("bearer_token"):
         token = options.text("bearer_token")
         if not token.isprintable() or not token.isascii():
             raise options.refuse("bearer_token", "has characters that no header can have", "give the token alone")
         headers["Authorization"] = f"Bearer {token}"
-    return Server(url, headers, tls_of(options, secure=url.startswith("https:")))
+    secrets = (password, *(value for name, value in headers.items() if CREDENTIAL_HEADER.search(name)))
+    return Server(url, headers, tls_of(options, secure=url.startswith("https:")), secrets)

@@ -13,6 +13,7 @@ from .base import Balancer, Live
 from .config import SLOTS
 from .state import State
 from .watch import described
+from .watch_service import out_of_service
 
 
 def info(balancer: Balancer) -> dict[str, Any]:
@@ -34,8 +35,13 @@ def info(balancer: Balancer) -> dict[str, Any]:
         "generation": 0 if recorded is None else recorded.generation,
         "token": fence.seen(),
         "ledger": fence.pinned(),
-        "watch": described(balancer.directory, balancer.run_directory, recorded, fence.seen()),
+        "watch": {**_kept(balancer), **described(balancer.directory, balancer.run_directory, recorded, fence.seen())},
     }
+
+
+def _kept(balancer: Balancer) -> dict[str, Any]:
+    complaint = out_of_service(balancer.config.app, balancer.run_directory)
+    return {"kept": not complaint, "unkept": complaint}
 
 
 def _live(balancer: Balancer) -> tuple[Live | None, str]:

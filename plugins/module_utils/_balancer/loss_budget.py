@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from .._common.address import shown
 from .._common.errors import InputError, SlipwayError, StateError
 from .._meter.beside import MeterBeside
 from .._meter.options import Options
@@ -47,7 +48,7 @@ class LossBudget:
 
         :raises InputError: a value out of range.
         """
-        _require(self.path.startswith("/"), "path", f"{self.path!r} is no path", "begin it with /")
+        _require(self.path.startswith("/"), "path", f"{shown(self.path)!r} is no path", "begin it with /")
         _require(1 <= self.rate <= 1000, "rate", f"{self.rate} is out of range", "use 1 to 1000")
         for name in ("before", "after"):
             _require(0 <= getattr(self, name) <= 60, name, f"{getattr(self, name)} is out of range", "use 0 to 60")

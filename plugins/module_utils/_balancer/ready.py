@@ -9,6 +9,7 @@ import http.client
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
+from .._common.address import shown
 from .config import BalancerConfig
 
 _MOST_AT_ONCE = 32
@@ -37,4 +38,4 @@ def _complaint(config: BalancerConfig, instance: str) -> str:
         return f"{type(exc).__name__}: {exc}"
     finally:
         connection.close()
-    return "" if 200 <= status < 300 else f"{config.health.path} answers {status}"
+    return "" if 200 <= status < 300 else f"{shown(config.health.path)} answers {status}"

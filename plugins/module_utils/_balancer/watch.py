@@ -231,7 +231,6 @@ def described(directory: Path, run_directory: Path, state: State | None, seen: i
     watch = load(directory)
     outcome = load_outcome(directory)
     return {
-        "kept": is_kept(run_directory),
         "can_ask": [name for name in DRIVERS if importlib.util.find_spec(name)],
         "armed": _armed(watch, run_directory) if watch and watch.holds(state, seen) else None,
         "outcome": outcome if outcome and state and outcome.get("token") == state.token else None,

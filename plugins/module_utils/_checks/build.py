@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .._common.address import shown
+
 PREVIEW, PUBLIC, BOTH = "preview", "public", "both"
 WHERE = (PREVIEW, PUBLIC, BOTH)
 OF_A_COMMAND: dict[str, int] = {"timeout": 30, "successes": 1, "failures": 1}
@@ -97,7 +99,7 @@ def _smoke_check(number: int, check: Mapping[str, Any], port: int, host_header: 
             "environment": {"SLIPWAY_URL": address, "SLIPWAY_HOST_HEADER": host_header},
         }
     return {
-        "name": f"smoke check {number}, {check['path']} through port {port}",
+        "name": f"smoke check {number}, {shown(check['path'])} through port {port}",
         "type": "http",
         **_host(host_header),
         **given,

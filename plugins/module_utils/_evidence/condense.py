@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .._common.address import shown
 from .._common.canonical import canonical
 from .plain import cut, plain
 
@@ -169,8 +170,8 @@ def _last(samples: Sequence[Any], most: int) -> list[Any]:
 
 
 def _without_query(target: str) -> str:
-    """What is asked, without a query of a URL, which may hold a secret."""
-    return " ".join(word.partition("?")[0] if "/" in word else word for word in target.split())
+    """What is asked, with each address in it as people may read it."""
+    return " ".join(shown(word) if "/" in word else word for word in target.split())
 
 
 def _as_many_as_fit(made: Mapping[str, Any], most_bytes: int) -> dict[str, Any]:

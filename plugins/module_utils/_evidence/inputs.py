@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
+from .._common import address
 from .._inputs.reading import PREFIX
 from .._inputs.spec import SPEC
 from .._inputs.validate import Inputs
@@ -94,8 +94,5 @@ def _only(names: tuple[str, ...], item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _without_secrets(text: str) -> str:
-    """A text; of a URL neither user nor query, of a path no query."""
-    if "://" in text:
-        parts = urlsplit(text)
-        return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
-    return text.partition("?")[0] if text.startswith("/") else text
+    """A text, which may be an address."""
+    return address.shown(text) if "://" in text or text.startswith("/") else text

@@ -14,11 +14,12 @@ import re
 import socket
 import ssl
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from re import Pattern
 from typing import Any
 from urllib.parse import urlsplit
 
+from .._common.address import secrets_of, shown, without
 from .model import Answer, Probe, impossible
 from .options import Options
 from .tcp import connection_failure, unknown_host
@@ -94,9 +95,13 @@ class HttpProbe(Probe):
         return cls(url, method=method, headers=headers, address=address, expect=_expectations(options), tls=tls)
 
     def target(self) -> str:
-        return f"{self.method} {self.url}"
+        return f"{self.method} {shown(self.url)}"
 
     def attempt(self, timeout: float) -> Answer:
+        answer = self._attempted(timeout)
+        return replace(answer, detail=without(answer.detail, secrets_of(self.url)))
+
+    def _attempted(self, timeout: float) -> Answer:
         deadline = time.monotonic() + timeout
         try:
             with socket.create_connection(self.address, timeout) as connection:

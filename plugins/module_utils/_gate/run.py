@@ -68,7 +68,7 @@ class Gate:
     def _attempt(self, finding: Finding, judge: Judge) -> bool:
         timing = finding.check.timing
         began = self._elapsed()
-        answer = finding.check.probe.attempt(min(timing.timeout, timing.deadline - began))
+        answer = finding.check.probe.attempt(min(timing.timeout, max(SHORTEST_PAUSE, timing.deadline - began)))
         ended = self._elapsed()
         attempt = Attempt(int(began * 1000), int((ended - began) * 1000), answer)
         attempt = _within_limits(attempt, finding.check)

@@ -9,13 +9,15 @@ Needs psycopg2 on the host where it runs. Neither the connection string nor its 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from .._common.address import without
 from .model import Answer, Probe, impossible
 from .options import Options
 
 LONGEST_VALUE = 80
+SECRETS = ("password", "sslpassword")
 T = TypeVar("T")
 
 
@@ -54,7 +56,7 @@ class SqlProbe(Probe):
         try:
             return self._judged(one_query(driver, self._dsn, self.query, timeout, _first_row))
         except driver.Error as exc:
-            return Answer(ok=False, detail=described(exc, parsed.get("password")))
+            return Answer(ok=False, detail=described(exc, parsed))
 
     def _judged(self, row: Any) -> Answer:
         if row is None:
@@ -85,9 +87,11 @@ def _first_row(cursor: Any) -> Any:
     return cursor.fetchone() if cursor.description else None
 
 
-def described(exc: Any, password: str | None) -> str:
-    """An error of psycopg2 in one line, without the password."""
+def described(exc: Any, parsed: Mapping[str, str]) -> str:
+    """An error of psycopg2 in one line, without what is secret of the connection string.
+
+    :param parsed: the parts of that.
+    """
     line = next(iter(str(exc).strip().splitlines()), "")
-    if password:
-        line = line.replace(password, "***")
+    line = without(line, [parsed.get(name, "") for name in SECRETS])
     return f"{type(exc).__name__} {exc.pgcode or ''}: {line}".replace(" :", ":")

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from .._common.address import without
+
 KEPT_BYTES = 8192
 MOST_LINES = 10
 LONGEST_LINE = 200
-SHORTEST_PART = 6
-HIDDEN = "********"
 
 
 def last_lines(output: bytes, secrets: Iterable[str] = ()) -> list[str]:
@@ -23,17 +23,9 @@ def last_lines(output: bytes, secrets: Iterable[str] = ()) -> list[str]:
     :param output: what was printed, of which at least the last ``KEPT_BYTES``.
     :param secrets: values that must not be seen; they are hidden before anything is cut, so that no part is left.
     """
-    text = output.decode("utf-8", "replace")
-    for secret in sorted(_parts(secrets), key=len, reverse=True):
-        text = text.replace(secret, HIDDEN)
+    text = without(output.decode("utf-8", "replace"), secrets)
     lines = [_printable(line) for line in text.splitlines()]
     return [line[:LONGEST_LINE] for line in lines if line][-MOST_LINES:]
-
-
-def _parts(secrets: Iterable[str]) -> set[str]:
-    """The secrets, and the words of one such as "Bearer ..." that are long enough to be one themselves."""
-    whole = {secret for secret in secrets if secret}
-    return whole | {word for secret in whole for word in secret.split() if len(word) >= SHORTEST_PART}
 
 
 def _printable(line: str) -> str:

@@ -8,6 +8,7 @@ Touches nothing: functions from one content of state.json to the next.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 RESULTS = ("active", "failed", "aborted", "abandoned", "returned")
@@ -24,6 +25,11 @@ def result_of(state: dict[str, Any], deployment: str) -> str | None:
     """How ``deployment`` ended; ``None`` when it has not."""
     results = {entry["id"]: str(entry["result"]) for entry in state["deployments"]}
     return results.get(deployment)
+
+
+def last_active(deployments: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """The deployment whose revision is active, of those that have ended; what has failed since has left it so."""
+    return next((entry for entry in reversed(deployments) if entry["result"] == "active"), None)
 
 
 def closed(state: dict[str, Any], plan: dict[str, Any], entry: dict[str, Any]) -> dict[str, Any]:

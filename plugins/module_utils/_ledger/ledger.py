@@ -30,6 +30,7 @@ from .lease import Clock, Lease
 from .mounts import refuse_network
 from .parked import Parked
 from .storage import Storage
+from .who import Who
 
 ROOT = Path("/var/lib/slipway/ledger")
 
@@ -526,10 +527,11 @@ class Ledger:
             )
 
     def _refuse_own(self, operator: str, holders: set[str]) -> None:
-        user = _user(operator)
-        if user in {_user(holder) for holder in holders}:
+        own = Who.read(operator)
+        shared = next(filter(None, (own.shares_with(Who.read(holder)) for holder in sorted(holders))), "")
+        if shared:
             raise LeaseError(
-                f"{user} has begun this deployment, or has run it to where it is parked",
+                f"{shared} has begun this deployment, or has run it to where it is parked",
                 where=str(self.storage.directory),
                 remedy="let another operator approve it; slipway_self_approval lets this one, and that is recorded",
             )
@@ -589,10 +591,6 @@ class Ledger:
 
 def _iso(moment: datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _user(operator: str) -> str:
-    return operator.rpartition("@")[0]
 
 
 def _require_json(value: dict[str, Any], option: str) -> None:

@@ -18,6 +18,7 @@ from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any
 
+from .._common.address import shown
 from .._common.errors import SystemFailure
 from .meter import Meter
 from .options import Options, target_of
@@ -73,7 +74,7 @@ class MeterBeside:
     def _lost(self, what: str) -> SystemFailure:
         return SystemFailure(
             f"the traffic meter {what}",
-            where=self.options.url,
+            where=shown(self.options.url),
             remedy="see that the host has memory and processes left",
         )
 

@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from .._common.address import shown
 from .._common.clock import boottime
 from .answers import StreamAnswer, WebSocketAnswer
 from .connection import Connection, Exchange, NoCapacity
@@ -110,7 +111,7 @@ class Meter:
         elapsed = self._loop.time() - self._origin
         return {
             "schema": SCHEMA,
-            "url": self.options.url,
+            "url": shown(self.options.url),
             "started": started,
             "elapsed_us": round(elapsed * 1e6),
             "ended_by": self._stopping,

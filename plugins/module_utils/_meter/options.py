@@ -15,6 +15,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from .._common.address import shown
 from .._common.errors import InputError
 
 MAX_DURATION = 86400
@@ -132,7 +133,9 @@ def _resolve(options: Options) -> Target:
     well_formed = parts.scheme == "http" and parts.hostname and port and parts.username is None
     if not well_formed or not _VISIBLE.fullmatch(options.url):
         raise InputError(
-            f"{options.url!r} cannot be measured", where="url", remedy="use http://host[:port][/path] without a user"
+            f"{shown(options.url)!r} cannot be measured",
+            where="url",
+            remedy="use http://host[:port][/path] without a user",
         )
     try:
         family, _rest, _more, _last, found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)[0]

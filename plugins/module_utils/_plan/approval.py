@@ -42,10 +42,12 @@ def approval(inputs: Inputs, live: Mapping[str, Any]) -> Approval:
         raise StateError(f"it cannot be read: {ledger['error']}", where=where, remedy="repair the host, then run again")
     unfinished = ledger["unfinished"]
     if not unfinished or not unfinished.get("parked"):
+        begun = f"; deployment {unfinished['deployment']} is unfinished" if unfinished else ""
+        again = "; one whose controller has died is parked once the same is run again" if unfinished else ""
         raise StateError(
-            "no deployment is parked",
+            f"no deployment is parked{begun}",
             where=where,
-            remedy="nothing was approved; approve a deployment once status.yml shows it as parked",
+            remedy=f"nothing was approved; approve a deployment once status.yml shows it as parked{again}",
         )
     if inputs.deployment and inputs.deployment != unfinished["deployment"]:
         raise StateError(

@@ -19,7 +19,7 @@ from typing import Any
 from .._balancer.watch import RETURNED
 from .._common.errors import InputError, StateError
 from .._inputs.validate import Inputs
-from .._ledger.history import taken_out
+from .._ledger.history import last_active, taken_out
 
 OTHER = {"blue": "green", "green": "blue"}
 HANDED_OVER = ("worker", "singleton", "scheduled")
@@ -117,13 +117,13 @@ class LedgerView:
     deployments: list[dict[str, Any]] = field(default_factory=list)
 
     @property
-    def latest(self) -> dict[str, Any] | None:
-        """Deployment, slot and revision of what may have all the traffic: the unfinished one, or else the last one."""
-        if self.unfinished:
-            plan = self.unfinished["plan"]
-            return _named(self.unfinished["deployment"], plan)
-        last = next((entry for entry in self.deployments[-1:] if entry["result"] == "active"), None)
-        return last and _named(last["id"], last)
+    def latest(self) -> list[dict[str, Any]]:
+        """Deployment, slot and revision of what may have had all the traffic: the unfinished and the active one."""
+        unfinished, active = self.unfinished, last_active(self.deployments)
+        return [
+            *([_named(unfinished["deployment"], unfinished["plan"])] if unfinished else []),
+            *([_named(active["id"], active)] if active else []),
+        ]
 
     def returned_from(self) -> dict[str, str]:
         """Revision to the slot that the watch has returned its traffic from, unless it became active again."""
@@ -156,12 +156,14 @@ class Fleet:
     @property
     def returned(self) -> dict[str, Any] | None:
         """The deployment that had all the traffic until the watch has returned it, with its slot and the reason."""
-        last = self.ledger.latest
-        if last is None or not self.settled() or self.balancers[0].stable == last["slot"]:
+        if not self.settled():
             return None
-        outcomes = [item.watch["outcome"] for item in self.balancers if item.has_returned(last["deployment"])]
-        first = min(outcomes, key=lambda outcome: str(outcome["peer"]), default=None)
-        return first and {**last, "reason": str(first["reason"])}
+        for latest in self.ledger.latest:
+            outcomes = [item.watch["outcome"] for item in self.balancers if item.has_returned(latest["deployment"])]
+            if outcomes and self.balancers[0].stable != latest["slot"]:
+                first = min(outcomes, key=lambda outcome: str(outcome["peer"]))
+                return {**latest, "reason": str(first["reason"])}
+        return None
 
     def has_returned(self, deployment: str) -> bool:
         """Whether the watch has returned the traffic of a deployment."""
@@ -219,6 +221,19 @@ class Fleet:
             self.settled()
             and self.balancers[0].stable == slot
             and all(host.slots[slot].holds(plan["revision_id"]) for host in self.applications)
+        )
+
+    def taken_from(self, plan: Mapping[str, Any]) -> bool:
+        """Whether all traffic has settled on the slot that ``plan`` would fill, and nothing of the plan is there yet.
+
+        As when the watch of the deployment before has returned it there.
+        """
+        slot = plan["slot"]
+        return (
+            slot != plan["stable_slot"]
+            and self.settled()
+            and self.balancers[0].stable == slot
+            and not any(host.slots[slot].revision == plan["revision_id"] for host in self.applications)
         )
 
     def document(self, revision: str) -> dict[str, Any] | None:

@@ -30,7 +30,7 @@ def joined(inputs: Inputs, live: Mapping[str, Any]) -> tuple[dict[str, Any], lis
     if not peers:
         return dict(live), []
     instances = _balancer(inputs)["instances"]
-    known = {host: {**answer, "instances": instances} for host, answer in peers.items()}
+    known = {host: {**answer, "instances": instances, **_watching(answer)} for host, answer in peers.items()}
     peer = {**next(iter(known.values())), "token": 0, "ledger": ""}
     newcomers = {host: peer for host in answers if host not in peers and not live[host].get("unreachable")}
     found, unknown = _with_balancers(live, newcomers)
@@ -40,6 +40,11 @@ def joined(inputs: Inputs, live: Mapping[str, Any]) -> tuple[dict[str, Any], lis
 def _with_balancers(live: Mapping[str, Any], found: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     balancers = {host: {**live[host], "balancer": answer} for host, answer in found.items()}
     return {**live, **balancers}, [f"what {host} does (site.yml has not set it up yet)" for host in balancers]
+
+
+def _watching(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """A balancer whose service that keeps watches was started."""
+    return {"watch": {**answer["watch"], "kept": True, "unkept": ""}} if answer.get("watch") else {}
 
 
 def _is_fresh(inputs: Inputs, live: Mapping[str, Any]) -> bool:

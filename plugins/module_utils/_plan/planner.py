@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from .._common.address import shown
 from .._common.canonical import digest
 from .._inputs.validate import Inputs
 from .._release.revision import revision_id
@@ -94,7 +95,7 @@ def plan(
         digest(made),
         abandon=abandon,
         abandon_as=abandon_as,
-        returned=fleet.returned["deployment"] if fleet.returned and not unfinished else "",
+        returned=fleet.returned["deployment"] if fleet.returned and not fleet.has_returned(abandon) else "",
         token_above=fleet.highest_token,
         token_seen=fleet.ledger.token,
     )
@@ -103,7 +104,8 @@ def plan(
 def _repeats(unfinished: Mapping[str, Any], request: str, fleet: Fleet) -> bool:
     """Whether the unfinished deployment is taken up: what the watch returned only if parked, to go back."""
     is_over = fleet.has_returned(unfinished["deployment"]) and not unfinished.get("parked")
-    return unfinished["plan"].get("request") == request and not is_over
+    has_lost_its_slot = not unfinished["committed"] and fleet.taken_from(unfinished["plan"])
+    return unfinished["plan"].get("request") == request and not is_over and not has_lost_its_slot
 
 
 def taken_up(fleet: Fleet, unfinished: Mapping[str, Any]) -> Planned:
@@ -133,7 +135,6 @@ def _new_plan(
         revision = rollback.target(fleet, inputs.rollback_to, active["revision"] if active else "")["document"]
     identifier = revision_id(revision)
     document = fleet.document(active["revision"]) if active else None
-    refuse.unable_to_watch(fleet, inputs)
     chosen = rollout(inputs.rollout)
     course = _with_everything(chosen.course(fleet, identifier), fleet, revision)
     batches = chosen.batches(course, inputs) if course.changes else []
@@ -149,6 +150,10 @@ def _new_plan(
     handover = consumers.handed_over(revision)
     retired = [name for name in consumers.handed_over(document) if name not in handover]
     steps = chosen.steps(course, inputs) if course.changes else []
+    watched = watch.planned(inputs, fleet, course, active, batches)
+    parks = parking.planned(inputs, course, chosen, steps, batches) if course.changes else {}
+    if watch.relied_on(watched, parks):
+        refuse.unable_to_watch(fleet, inputs)
     to = {"revision": identifier, "version": revision["version"]}
     following = _following(inputs.verb, fleet, to, active, course)
     return {
@@ -179,8 +184,8 @@ def _new_plan(
         **_profile(inputs, revision),
         "stages": chosen.stages(course, inputs, handover),
         **hooks.planned(inputs, course.place),
-        **watch.planned(inputs, fleet, course, active, batches),
-        **(parking.planned(inputs, course, chosen, steps, batches) if course.changes else {}),
+        **watched,
+        **parks,
         "handover": handover,
         "retired": retired,
         "starts": consumers.starts(revision, fleet, course.slot),
@@ -221,7 +226,7 @@ def _loss_budget(inputs: Inputs, revision: dict[str, Any]) -> dict[str, Any] | N
     if inputs.verb == "rollback":
         return None
     path = inputs.loss_budget["path"] or _first_ready(revision)
-    return {**inputs.loss_budget, "path": path} if inputs.loss_budget["rate"] and path else None
+    return {**inputs.loss_budget, "path": shown(path)} if inputs.loss_budget["rate"] and path else None
 
 
 def _profile(inputs: Inputs, revision: dict[str, Any]) -> dict[str, Any]:
@@ -229,7 +234,7 @@ def _profile(inputs: Inputs, revision: dict[str, Any]) -> dict[str, Any]:
     if inputs.verb == "rollback" or not inputs.profile["seconds"]:
         return {}
     path = inputs.profile["path"] or _first_ready(revision)
-    return {"profile": {**inputs.profile, "path": path}} if path else {}
+    return {"profile": {**inputs.profile, "path": shown(path)}} if path else {}
 
 
 def _first_ready(revision: dict[str, Any]) -> str:

@@ -12,9 +12,11 @@ from .._common.errors import InputError, LeaseError, StateError
 from .._inputs.validate import Inputs
 from .._watch.parse import DRIVER, needs_driver
 from .fleet import OTHER, Fleet
-from .watch import is_possible
 
 SPACE_FACTOR = 3
+BY_HAND = "give all of it to one stable slot with lb_switch, since no lease does that"
+HELD = "as it began to park: its traffic is held where it is, and no lease returns it"
+WAITING = ", or wait until the balancers have returned to their stable slot by themselves"
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
@@ -46,13 +48,14 @@ def unsettled_unfinished(fleet: Fleet) -> None:
     """A deployment stopped half-way, and this is another one."""
     unfinished = fleet.ledger.unfinished
     if unfinished and not fleet.settled():
-        version = unfinished["plan"]["to"]["version"]
-        waiting = ", or wait until the balancers have returned to their stable slot by themselves"
+        version, verb = unfinished["plan"]["to"]["version"], unfinished["plan"]["verb"]
+        held = bool(unfinished["plan"].get("parks")) and fleet.held(unfinished["plan"])
+        waits = "" if held or unfinished["plan"].get("batches") else WAITING
         raise StateError(
-            f"deployment {unfinished['deployment']} of {version} was left unfinished while traffic was moving",
+            f"deployment {unfinished['deployment']} of {version} was left unfinished "
+            + (HELD if held else "while traffic was moving"),
             where=f"ledger on {fleet.ledger.name}",
-            remedy=f"run the same {unfinished['plan']['verb']} again to resume it, or end it with abort.yml"
-            + ("" if unfinished["plan"].get("batches") else waiting),
+            remedy=f"run the same {verb} again to {'park' if held else 'resume'} it, or end it with abort.yml{waits}",
         )
 
 
@@ -98,7 +101,9 @@ def unsettled_balancers(fleet: Fleet) -> None:
     raise StateError(
         f"the balancers do not all send all traffic to one stable slot ({seen})",
         where="group balancers",
-        remedy="resume the deployment that was left unfinished, or wait until its lease has run out, then run again",
+        remedy="resume the deployment that was left unfinished, or "
+        + ("wait until its lease has run out" if any(item.leased for item in fleet.balancers) else BY_HAND)
+        + ", then run again",
     )
 
 
@@ -114,16 +119,22 @@ def closed_balancers(fleet: Fleet) -> None:
 
 
 def unable_to_watch(fleet: Fleet, inputs: Inputs) -> None:
-    """A balancer cannot ask the source of a metric, so that its watch would never hear of it."""
+    """A balancer keeps no watch, or cannot ask the source of a metric, so that its watch would never hear of it."""
     metrics = [str(metric["name"]) for metric in inputs.analysis if needs_driver(metric)]
-    if not metrics or not is_possible(inputs):
-        return
     for balancer in fleet.balancers:
-        if balancer.watch and DRIVER not in balancer.watch["can_ask"]:
+        if balancer.watch and not balancer.watch["kept"]:
             raise StateError(
-                f"it cannot ask for {', '.join(metrics)} in the watch after the run: {DRIVER} is not installed",
+                f"it would watch nothing while the deployment is parked or after the run: {balancer.watch['unkept']}",
                 where=balancer.name,
-                remedy=f"install python3-{DRIVER} there, leave the metric out, or set slipway_watch to {{seconds: 0}}",
+                remedy="run site.yml, which installs and starts it",
+            )
+        if metrics and balancer.watch and DRIVER not in balancer.watch["can_ask"]:
+            raise StateError(
+                f"it cannot ask for {', '.join(metrics)} while the deployment is parked or after the run: "
+                f"{DRIVER} is not installed",
+                where=balancer.name,
+                remedy=f"install python3-{DRIVER} there, or leave the metric out; with slipway_watch set to "
+                "{seconds: 0} a deployment that does not park needs neither",
             )
 
 

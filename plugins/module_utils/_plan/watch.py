@@ -21,11 +21,17 @@ def planned(
 ) -> dict[str, Any]:
     """What the plan says of it; nothing where nobody watches and nothing was returned."""
     made: dict[str, Any] = {"returned": dict(fleet.returned)} if fleet.returned else {}
-    if is_possible(inputs) and course.slot != course.stable_slot and active and not batches:
+    if (
+        inputs.verb == "deploy"
+        and inputs.watch["seconds"] > 0
+        and course.slot != course.stable_slot
+        and active
+        and not batches
+    ):
         made["watch"] = {**inputs.watch, "return_to": course.percents_before}
     return made
 
 
-def is_possible(inputs: Inputs) -> bool:
-    """Whether what is asked for may end with a watch."""
-    return inputs.verb == "deploy" and inputs.watch["seconds"] > 0
+def relied_on(watched: Mapping[str, Any], parked: Mapping[str, Any]) -> bool:
+    """Whether a plan with these parts has traffic that only a watch returns."""
+    return "watch" in watched or any(park["hold"] for park in parked.get("parks", []))

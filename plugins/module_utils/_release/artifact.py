@@ -13,12 +13,13 @@ import os
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from .._common import process
+from .._common.address import secrets_of, without
 from .._common.errors import InputError, SystemFailure
 from .fetch import CHUNK, Limits, fetch, is_url, refuse_credentials, require_sha256, sha256_of
 
@@ -138,15 +139,28 @@ def _git(directory: Path, *arguments: str) -> str:
         done = process.run(["git", *arguments], cwd=directory, env=environment, timeout=GIT_TIMEOUT)
     except (OSError, process.TimeoutExpired) as exc:
         raise SystemFailure(
-            f"git cannot be run: {exc}", where="controller", remedy="install git on the controller, then run again"
+            f"git cannot be run: {_why_not(exc)}",
+            where="controller",
+            remedy="install git on the controller, then run again",
         ) from exc
     if done.returncode:
         raise InputError(
-            f"git {arguments[0]} failed: {done.stderr.strip() or done.returncode}",
+            f"git {arguments[0]} failed: {_told(done.stderr, arguments) or done.returncode}",
             where="slipway_artifact",
             remedy="check the repository and the reference, and that the controller may read it",
         )
     return done.stdout.strip()
+
+
+def _why_not(exc: Exception) -> str:
+    """Without the arguments, which an exception would name."""
+    return f"it did not end within {GIT_TIMEOUT} s" if isinstance(exc, process.TimeoutExpired) else str(exc)
+
+
+def _told(errors: str, arguments: Sequence[str]) -> str:
+    """What git says, without what is secret of the addresses it was given."""
+    secrets = (secret for argument in arguments if is_url(argument) for secret in secrets_of(argument))
+    return without(errors.strip(), secrets)
 
 
 def _pack_directory(directory: Path, cache: Path) -> Path:

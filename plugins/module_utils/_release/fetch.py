@@ -18,10 +18,11 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.client import HTTPException
+from http.client import HTTPException, InvalidURL
 from pathlib import Path
 from typing import IO
 
+from .._common import address
 from .._common.errors import InputError, StateError, SystemFailure
 
 CHUNK = 1 << 20
@@ -44,8 +45,8 @@ def is_url(artifact: str) -> bool:
 
 
 def shown(artifact: str) -> str:
-    """``artifact`` as it may be printed: without the query, which may hold a signature."""
-    return urllib.parse.urlsplit(artifact)._replace(query="", fragment="").geturl() if is_url(artifact) else artifact
+    """``artifact`` as it may be printed: of a URL no query, which may hold a signature."""
+    return address.shown(artifact) if is_url(artifact) else artifact
 
 
 def refuse_credentials(artifact: str) -> None:
@@ -167,6 +168,8 @@ def _require_space(directory: Path, size: int, source: str) -> None:
 def _reason(exc: BaseException) -> str:
     if isinstance(exc, urllib.error.HTTPError):
         return f"HTTP status {exc.code}"
+    if isinstance(exc, InvalidURL):
+        return "the address has a port or characters that no URL has"
     if isinstance(exc, urllib.error.URLError):
         return str(exc.reason)
     return str(exc) or type(exc).__name__

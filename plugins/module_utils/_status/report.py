@@ -13,6 +13,7 @@ from typing import Any
 
 from .._balancer.watch import RETURNED
 from .._evidence.summary import line as last_line
+from .._ledger.history import last_active
 
 SCHEMA = 1
 SHOWN_DEPLOYMENTS = 5
@@ -121,8 +122,8 @@ def _balancer(info: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _returned(ledger: Mapping[str, Any] | None, balancers: Mapping[str, Mapping[str, Any]]) -> dict[str, Any] | None:
-    """The last deployment, when the watch has returned its traffic and no run has recorded that yet."""
-    last = next((entry for entry in (ledger or {}).get("deployments", [])[-1:] if entry["result"] == "active"), None)
+    """The active deployment, when the watch has returned its traffic and no run has recorded that yet."""
+    last = last_active((ledger or {}).get("deployments", []))
     if last is None:
         return None
     outcomes = {host: balancer["watch"].get("outcome") or {} for host, balancer in balancers.items()}
@@ -237,7 +238,8 @@ def _watch_problems(made: Mapping[str, Any]) -> Iterator[str]:
         if armed and outcome.get("refused"):
             yield f"the watch on {host} found {outcome['reason']}, but the traffic cannot return: {outcome['refused']}"
         if armed and not balancer["watch"]["kept"]:
-            yield f"nobody keeps the watch on {host}: run site.yml, or start slipway-watch@{made['app']}.service there"
+            why = balancer["watch"].get("unkept") or f"slipway-watch@{made['app']}.service does not run"
+            yield f"nobody keeps the watch on {host}: {why}; run site.yml"
         for one in (armed or {}).get("judged", []):
             if one["verdict"] == "insufficient" and "in a row" in one["reason"]:
                 yield f"the watch on {host} cannot judge {one['name']}: {one['reason']}"

@@ -214,3 +214,28 @@ def test_an_older_version_refuses_a_plan_that_parks_and_reads_everything_else(le
     plain = ledger.begin(plan_of("1.1"), "ann@pc", 60)
     for name in ("lease.json", "state.json", f"deployments/{plain.deployment}/plan.json"):
         assert json.loads((ledger.storage.directory / name).read_text())["schema"] == BEFORE_OUR_SCHEMA
+
+
+@pytest.mark.parametrize(
+    ("holder", "operator", "shared"),
+    [
+        ("ann@pc", "ann@laptop", "ann"),
+        ("ann@pc", "bob@pc", ""),
+        ("ann (AWX as runner)@ee1", "bob (AWX as runner)@ee2", ""),
+        ("ann (AWX as runner)@ee1", "ann (AWX as runner)@ee2", "ann"),
+        ("ann (AWX as runner)@ee1", "ann@pc", "ann"),
+        ("ann@pc", "bob (AWX as ann)@pc", "the account ann"),
+        ("ann@pc", "bob (AWX as runner)@ee1", ""),
+        ("ann.b@example.org (AWX as runner)@ee1", "ann.b@example.org (AWX as runner)@ee1", "ann.b@example.org"),
+    ],
+)
+def test_who_approves_shares_neither_name_nor_account_with_who_is_approved(
+    ledger: Ledger, holder: str, operator: str, shared: str
+) -> None:
+    begun = ledger.begin(PLAN, holder, 60)
+    ledger.park(begun.deployment, begun.token, "before_traffic")
+    if not shared:
+        assert approve(ledger, begun.deployment, operator=operator).changed
+        return
+    with pytest.raises(LeaseError, match=f"^{shared} has begun this deployment"):
+        approve(ledger, begun.deployment, operator=operator)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.slipway.release.plugins.module_utils._ledger.who import Who
 from ansible_collections.slipway.release.plugins.module_utils._plan.planner import plan
 
 from tests.unit.plan.made import (
@@ -192,17 +193,20 @@ def test_what_is_due_goes_on_and_what_a_balancer_has_returned_goes_back(
 
 
 def test_an_approval_is_handed_to_the_ledger_with_what_it_is_for_and_who_gives_it(
-    variables: dict[str, Any], parked: dict[str, Any]
+    variables: dict[str, Any], parked: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("JOB_ID", "17")
+    monkeypatch.setenv("AWX_HOST", "https://awx.example")
     stand = planning(verb="approve", live={"db1": parked["db1"]})
     stand.answers["slipway.release.ledger"] = {"changed": True, "parked": {**PARKED, "waits_for": ""}}
     wanted = {**variables, "slipway_reason": "looks good", "awx_user_name": "bob", "slipway_version": ""}
+    wanted["awx_job_id"] = 17
     result = stand.run(wanted)
     ((name, options),) = stand.ran
     assert (name, options["command"]) == ("slipway.release.ledger", "approve")
     assert (options["deployment"], options["stage"], options["reason"]) == ("d1", "before_traffic", "looks good")
     assert options["digest"] == parked["db1"]["ledger"]["unfinished"]["digest"]
-    assert (options["operator"].partition("@")[0], options["self_approval"]) == ("bob", False)
+    assert (Who.read(options["operator"]).name, options["self_approval"]) == ("bob", False)
     assert result["summary"] == (
         "shop: deployment d1 of 1.1 is approved at before_traffic; run the same deployment again to go on"
     )

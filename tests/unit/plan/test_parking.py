@@ -5,10 +5,14 @@
 
 from __future__ import annotations
 
+import os
+import pwd
+import socket
 from typing import Any
 
 import pytest
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import StateError
+from ansible_collections.slipway.release.plugins.module_utils._ledger.who import Who
 from ansible_collections.slipway.release.plugins.module_utils._plan.abort import abort
 from ansible_collections.slipway.release.plugins.module_utils._plan.approval import approval
 from ansible_collections.slipway.release.plugins.module_utils._plan.operator import operator
@@ -146,6 +150,41 @@ def test_another_deployment_and_a_rollback_are_refused_while_one_is_parked() -> 
         assert refused.value.remedy == "run the same deployment again to go on with it, or end it with abort.yml"
 
 
+def test_a_deployment_whose_controller_died_between_hold_and_record_waits_for_no_lease() -> None:
+    live = parked("canary at 10 %", **CANARY)
+    live["db1"]["ledger"]["unfinished"]["parked"] = None
+    with pytest.raises(StateError) as refused:
+        planned("1.2", live, **CANARY)
+    assert "began to park" in refused.value.what
+    assert refused.value.remedy == "run the same deploy again to park it, or end it with abort.yml"
+    with pytest.raises(StateError) as unapproved:
+        approval(inputs_for(verb="approve", reason="looks good"), live)
+    assert "deployment d1 is unfinished" in unapproved.value.what
+    assert "parked once the same is run again" in unapproved.value.remedy
+    again = planned(live=live, **CANARY)
+    assert (again.resume, again.held, again.parked, again.way_back) == ("d1", True, {}, "")
+    assert abort(inputs_for(verb="abort", reason="no more"), live).resume == "d1"
+    for host in BALANCERS:
+        live[host]["balancer"]["recorded"]["lease"] = {"token": 4}
+    with pytest.raises(StateError, match="while traffic was moving") as waiting:
+        planned("1.2", live, **CANARY)
+    assert "wait until the balancers have returned" in waiting.value.remedy
+
+
+def test_divided_traffic_that_nobody_returns_is_not_waited_for() -> None:
+    live = fleet_of("1.0", None)
+    for host in BALANCERS:
+        live[host]["balancer"]["recorded"]["percents"] = {"blue": 90, "green": 10}
+    with pytest.raises(StateError) as refused:
+        planned(live=live)
+    assert "no lease does that" in refused.value.remedy and "lb_switch" in refused.value.remedy
+    for host in BALANCERS:
+        live[host]["balancer"]["recorded"]["lease"] = {"token": 4}
+    with pytest.raises(StateError) as leased:
+        planned(live=live)
+    assert "wait until its lease has run out" in leased.value.remedy
+
+
 def test_what_the_watch_has_returned_gives_way_to_a_fix_and_is_not_begun_again_by_itself() -> None:
     live = parked("canary at 10 %", **CANARY)
     for host in BALANCERS:
@@ -184,11 +223,31 @@ def test_an_approval_names_what_is_parked_and_nothing_else() -> None:
         approval(inputs_for(**approve), {"db1": {"ledger": {"error": "no space"}}})
 
 
-def test_who_approves_is_who_started_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LOGNAME", "awx")
-    assert operator({}).startswith("awx@")
-    assert operator({"awx_user_name": "ann", "tower_user_name": "old"}).startswith("ann@")
-    assert operator({"tower_user_name": "bob"}).startswith("bob@")
+def test_neither_a_variable_nor_the_environment_of_a_shell_names_who_approves(monkeypatch: pytest.MonkeyPatch) -> None:
+    account = pwd.getpwuid(os.getuid()).pw_name
+    for name in ("LOGNAME", "USER", "SUDO_USER"):
+        monkeypatch.setenv(name, "bob")
+    for name in ("JOB_ID", "AWX_HOST"):
+        monkeypatch.delenv(name, raising=False)
+    said = {"awx_user_name": "bob", "tower_user_name": "bob", "awx_job_id": "17"}
+    assert operator(said) == f"{account}@{socket.gethostname()}"
+    monkeypatch.setenv("JOB_ID", "17")
+    assert operator(said) == f"{account}@{socket.gethostname()}", "the environment of some other job"
+    monkeypatch.setenv("AWX_HOST", "https://awx.example")
+    assert operator({**said, "awx_job_id": 18}) == f"{account}@{socket.gethostname()}", "variables of another job"
+
+
+def test_in_a_job_of_awx_it_is_who_launched_that_and_the_account_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOB_ID", "17")
+    monkeypatch.setenv("AWX_HOST", "https://awx.example")
+    account = pwd.getpwuid(os.getuid()).pw_name
+    for variables in (
+        {"awx_user_name": "ann", "tower_user_name": "old", "awx_job_id": 17, "tower_job_id": 17},
+        {"tower_user_name": "ann", "tower_job_id": "17"},
+    ):
+        assert Who.read(operator(variables)) == Who("ann", account, socket.gethostname(), True)
+    odd = Who.read(operator({"awx_user_name": "bob (AWX as root)@x", "awx_job_id": 17}))
+    assert (odd.account, odd.host, odd.by_awx) == (account, socket.gethostname(), True)
 
 
 TESTERS = [{"header": "X-Canary", "values": ["always"]}]

@@ -8,11 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import jinja2
+import pytest
 import yaml
+from ansible.plugins.filter.mathstuff import difference
 
 from tools.environments import TOP
 
-TASKS = TOP / "roles" / "rollout" / "tasks"
+ROLE = TOP / "roles" / "rollout"
+TASKS = ROLE / "tasks"
 
 
 def tasks_of(name: str) -> list[dict[str, Any]]:
@@ -67,3 +71,37 @@ def test_the_balancers_hold_before_the_ledger_lets_go_and_nothing_follows_the_en
 def test_the_lease_is_armed_before_anything_of_a_parked_deployment_is_judged() -> None:
     names = [task["name"] for task in tasks_of("traffic.yml")]
     assert names.index("Traffic | Take up what was parked") < names.index("Traffic | Gate")
+
+
+def holds(conditions: list[str], committed: list[str]) -> bool:
+    """What Ansible makes of the conditions in a run of this deployment."""
+    environment = jinja2.Environment(autoescape=False)
+    environment.filters["difference"] = lambda one, other: list(difference(environment, one, other))
+    variables = yaml.safe_load((ROLE / "vars" / "main.yml").read_text(encoding="utf-8"))
+    known: dict[str, Any] = {
+        "__deployment_plan": {"committed": committed},
+        "rollout_pre_analysis": [{"name": "errors"}],
+        "rollout_plan": {"verb": "deploy"},
+    }
+    begun = variables["__rollout_traffic_begun"].strip("{} ")
+    known["__rollout_traffic_begun"] = environment.compile_expression(begun)(**known)
+    return all(environment.compile_expression(condition)(**known) for condition in conditions)
+
+
+@pytest.mark.parametrize(
+    ("committed", "again"),
+    [([], True), (["before_traffic"], True), (["gate"], False), (["before_traffic", "gate", "canary at 10 %"], False)],
+)
+def test_what_is_judged_before_the_traffic_is_judged_again_after_an_approval_and_not_once_it_moves(
+    committed: list[str], again: bool
+) -> None:
+    ((_place, task),) = including("gate.yml", "pre_analysis.yml")
+    assert holds(task["when"], committed) == again
+
+
+def test_the_preview_address_is_asked_again_whenever_a_deployment_goes_on() -> None:
+    gate = next(task for task in tasks_of("gate.yml") if "preview address" in task["name"])
+    assert "when" not in gate
+    assert (
+        "smoke_checks" in (ROLE / "vars" / "main.yml").read_text(encoding="utf-8").split("__rollout_public_checks")[0]
+    )

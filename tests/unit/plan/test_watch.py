@@ -112,6 +112,43 @@ def test_any_other_end_of_a_watch_means_nothing(result: str) -> None:
     assert planned("1.2", returned(result, followed_by=result)).returned == ""
 
 
+def failed_since(live: dict[str, Any]) -> None:
+    """A deployment of 1.2 has failed since, untouched, because its slot had got the traffic meanwhile."""
+    state = live["db1"]["ledger"]["state"]
+    to, active = {"revision": identifier("1.2"), "version": "1.2"}, state["deployments"][-1]["to"]
+    state["deployments"].append({"id": "d3", "result": "failed", "slot": "blue", "to": to, "from": active})
+
+
+def test_what_was_returned_as_another_deployment_began_is_recorded_by_the_next_one() -> None:
+    live = returned()
+    failed_since(live)
+    found = planned("1.2", live)
+    assert (found.returned, found.plan["returned"]["deployment"]) == ("d2", "d2")
+    assert (found.plan["from"]["version"], found.plan["slot"]) == ("1.0", "green")
+    assert planned("1.1", live).plan["hosts"] == dict.fromkeys(APPLICATIONS, {"place": True}), "1.1 counts as failed"
+
+
+def test_a_deployment_that_died_before_its_slot_got_the_traffic_is_not_resumed() -> None:
+    """It would overwrite what serves."""
+    live = returned()
+    settled = fleet_of("1.0", "1.1", stable="green", history=(proven("1.0"), proven("1.1")))
+    began = planned("1.2", settled)
+    assert began.plan["slot"] == "blue"
+    live["db1"]["ledger"]["unfinished"] = {
+        "deployment": "d3",
+        "digest": began.digest,
+        "began": "2026-11-21T07:30:00Z",
+        "committed": [],
+        "plan": began.plan,
+    }
+    found = planned("1.2", live)
+    assert (found.resume, found.abandon, found.abandon_as, found.returned) == ("", "d3", "abandoned", "d2")
+    assert (found.plan["slot"], found.plan["stable_slot"]) == ("green", "blue")
+    for host in APPLICATIONS:
+        live[host]["release"]["slots"]["blue"] = slot("blue", "1.2")
+    assert planned("1.2", live).resume == "d3", "it has moved the traffic itself"
+
+
 def test_an_unfinished_deployment_that_was_returned_is_not_resumed() -> None:
     before = planned("1.1", fleet_of("1.0", "1.1"))
     live = returned()
@@ -143,3 +180,44 @@ def test_a_source_that_a_balancer_cannot_ask_is_refused_before_anything_is_touch
     assert "lb2" in caught.value.message()
     assert "python3-psycopg2" in caught.value.message()
     assert "watch" not in planned("1.1", live, analysis=[SQL], bake=10, watch={"seconds": 0}).plan
+
+
+STEPS = {"rollout": "canary", "canary_steps": [{"percent": 10, "approval": True}]}
+NOBODY = {"can_ask": ["psycopg2"], "kept": False, "unkept": "slipway-watch@shop.service is masked"}
+
+
+@pytest.mark.parametrize("changes", [{}, {**STEPS, "watch": {"seconds": 0}}, {"approvals": ["before_settle"]}])
+def test_a_balancer_on_which_nobody_keeps_watches_is_refused_before_anything_is_touched(
+    changes: dict[str, Any],
+) -> None:
+    live = fleet_of("1.0", None)
+    live["lb1"]["balancer"]["watch"] = {**NOBODY, "kept": True, "unkept": ""}
+    live["lb2"]["balancer"]["watch"] = NOBODY
+    with pytest.raises(StateError) as caught:
+        planned("1.1", live, **changes)
+    assert caught.value.where == "lb2"
+    assert "is masked" in caught.value.what and "site.yml" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("live", "changes"),
+    [
+        (fleet_of("1.0", None), {"watch": {"seconds": 0}}),
+        (fleet_of("1.0", None), {"approvals": ["before_traffic"], "watch": {"seconds": 0}}),
+        (fleet_of("1.0", None), {"rollout": "rolling", "approvals": ["before_settle"]}),
+        (fleet_of(None, None), {}),
+        (fleet_of("1.1", "1.0", history=(proven("1.0"), proven("1.1"))), {"verb": "rollback"}),
+    ],
+)
+def test_nobody_is_needed_where_nothing_is_watched(live: dict[str, Any], changes: dict[str, Any]) -> None:
+    for host in BALANCERS:
+        live[host]["balancer"]["watch"] = {**NOBODY, "can_ask": []}
+    assert planned("1.1", live, analysis=[SQL], bake=10, **changes).plan["changes"]
+
+
+def test_a_hold_needs_the_driver_although_nothing_is_watched_after_the_run() -> None:
+    live = fleet_of("1.0", None)
+    live["lb2"]["balancer"]["watch"] = {"can_ask": [], "kept": True, "unkept": ""}
+    with pytest.raises(StateError, match="orders while the deployment is parked") as caught:
+        planned("1.1", live, analysis=[SQL], bake=10, **STEPS, watch={"seconds": 0})
+    assert "python3-psycopg2" in caught.value.remedy

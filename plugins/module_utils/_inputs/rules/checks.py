@@ -11,6 +11,7 @@ from typing import Any
 
 from ..._checks.build import PREVIEW, WHERE
 from ..._checks.build import smoke_checks as built_checks
+from ..._common.address import shown
 from ..._common.errors import InputError
 from ..._gate.arguments import CHECK
 from ..._gate.spec import parse
@@ -49,7 +50,7 @@ def _asked(where: str, check: Mapping[str, Any]) -> Iterator[InputError]:
             yield exc
     elif not isinstance(path, str) or not re.fullmatch(r"/\S*", path):
         remedy = "add a path, such as {path: /health}, or a command"
-        yield problem(f"{path!r} is not a path", f"{where}.path", remedy)
+        yield problem(f"{shown(str(path))!r} is not a path", f"{where}.path", remedy)
 
 
 def _smoke_check(where: str, check: Mapping[str, Any]) -> Iterator[InputError]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..._balancer.config import PATH
+from ..._common.address import shown
 from ..._common.errors import InputError
 from ..._release.revision import RESERVED_ENVIRONMENT
 from ..spec import SLOTS
@@ -68,7 +69,9 @@ def _component(where: str, component: dict[str, Any]) -> Iterator[InputError]:
     for key, path in (component["health"] or {}).items():
         if path is not None and not PATH.fullmatch(path):
             yield problem(
-                f"{path!r} is not a path", f"{where}.health.{key}", "begin it with /, without blanks, quotes and braces"
+                f"{shown(path)!r} is not a path",
+                f"{where}.health.{key}",
+                "begin it with /, without blanks, quotes and braces",
             )
     if component["stop_timeout"] < 1:
         yield problem("it must be positive", f"{where}.stop_timeout", "give at least 1 second")

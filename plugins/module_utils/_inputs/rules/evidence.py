@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from ..._common.address import shown
 from ..._common.errors import InputError
 from .base import Context, problem
 
@@ -22,7 +23,7 @@ def profile(values: dict[str, Any], context: Context) -> Iterator[InputError]:
         if not low <= asked.get(name, low) <= high:
             yield problem(f"{asked[name]} is out of range", f"slipway_profile.{name}", f"use {low} to {high}")
     if asked.get("path") and not asked["path"].startswith("/"):
-        yield problem(f"{asked['path']!r} is no path", "slipway_profile.path", "begin it with /")
+        yield problem(f"{shown(asked['path'])!r} is no path", "slipway_profile.path", "begin it with /")
     ratio = asked.get("max_ratio") or ""
     if ratio and (not RATIO.fullmatch(ratio) or not float(ratio)):
         yield problem(f"{ratio!r} is no ratio", "slipway_profile.max_ratio", 'use a number such as "1.5"')

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..._balancer.config import MATCH_VALUE, MATCHED_BY, STICKY_NAME
+from ..._common.address import shown
 from ..._common.errors import InputError
 from ..batches import SIZE
 from ..spec import APPROVAL_POINTS
@@ -95,4 +96,4 @@ def loss_budget(values: dict[str, Any], context: Context) -> Iterator[InputError
         if not low <= budget.get(name, low) <= high:
             yield problem(f"{budget[name]} is out of range", f"slipway_loss_budget.{name}", f"use {low} to {high}")
     if budget.get("path") and not budget["path"].startswith("/"):
-        yield problem(f"{budget['path']!r} is no path", "slipway_loss_budget.path", "begin it with /")
+        yield problem(f"{shown(budget['path'])!r} is no path", "slipway_loss_budget.path", "begin it with /")
