@@ -184,8 +184,7 @@ options:
           - V(http_json) is a value in a JSON document over HTTP.
           - V(sql) is the row that a query gives, which runs read-only; of one column its value, of several each by its
             name.
-          - V(judge) shows the statistical judge what O(metrics[].from) has counted, in O(metrics[].interval) seconds
-            each.
+          - V(judge) shows the statistical judge what O(metrics[].from) has seen, in O(metrics[].interval) seconds each.
           - V(haproxy) and V(nginx_log) give C(requests), C(errors) (answers of 500 and more), C(error_rate) and
             C(success_rate) in percent, C(status) with C(1xx) to C(5xx), and C(latency_ms) with C(mean).
           - V(nginx_log) adds C(p50), C(p90), C(p95), C(p99) and C(max), exact, the same as C(upstream_ms) for the time
@@ -266,8 +265,9 @@ options:
       slots:
         description:
           - What stable and canary are. Conditions then use C(stable) and C(canary) in place of C(result).
-          - V(haproxy), V(nginx_log) and V(judge) take V(blue) and V(green), the latter both sides. For the others,
-            C(<slot>) in O(metrics[].query), O(metrics[].url) or O(metrics[].path) stands for the name given here.
+          - V(haproxy), V(nginx_log) and judges of them take V(blue) and V(green). For the others, C(<slot>) in
+            O(metrics[].query), O(metrics[].url) or O(metrics[].path) stands for the name given here. V(judge) needs
+            both sides.
         type: dict
         suboptions:
           stable:
@@ -277,7 +277,7 @@ options:
             description: The slot of the canary.
             type: str
       url:
-        description: For V(prometheus), URL of the server; for V(http_json), URL of the document.
+        description: For V(prometheus) and judges of it, URL of the server; for V(http_json), URL of the document.
         type: str
       query:
         description: For V(prometheus), the query; for V(sql), the statement, which must give at most one row.
@@ -286,22 +286,22 @@ options:
         description: For V(http_json), where the value is, such as C(data.orders[0].count); all of it when not given.
         type: str
       headers:
-        description: For V(prometheus) and V(http_json), headers to send, none of them secret.
+        description: For V(prometheus), judges of it and V(http_json), headers to send, none of them secret.
         type: dict
       secret_headers:
-        description: For V(prometheus) and V(http_json), headers to send whose values never appear in output.
+        description: The same as O(metrics[].headers), with values that never appear in output.
         type: dict
       username:
-        description: For V(prometheus) and V(http_json), user of basic authentication.
+        description: For V(prometheus), judges of it and V(http_json), user of basic authentication.
         type: str
       password:
-        description: For V(prometheus) and V(http_json), password of O(metrics[].username). Never part of any output.
+        description: For all that take O(metrics[].username), its password. Never part of any output.
         type: str
       bearer_token:
-        description: For V(prometheus) and V(http_json), token to send. Never part of any output.
+        description: For V(prometheus), judges of it and V(http_json), token to send. Never part of any output.
         type: str
       tls:
-        description: For V(prometheus) and V(http_json) with an https URL, how the server proves who it is.
+        description: For V(prometheus), judges of it and V(http_json), how a server with an https URL proves who it is.
         type: dict
         suboptions:
           verify:
@@ -325,7 +325,7 @@ options:
         description: For V(sql), path of an SQLite file, in place of O(metrics[].dsn).
         type: path
       app:
-        description: For V(haproxy), V(nginx_log) and V(judge), the application.
+        description: For V(haproxy), V(nginx_log) and judges of them, the application.
         type: str
       socket:
         description: For V(haproxy) and judges of it, the admin socket; V(/run/haproxy/slipway.sock) when not given.
@@ -347,7 +347,7 @@ options:
         type: int
       from:
         description:
-          - For V(judge), what has counted the requests, V(nginx_log) or V(haproxy).
+          - For V(judge), what has counted the requests, V(nginx_log) or V(haproxy), or V(prometheus) for series.
           - V(haproxy) knows errors only, since HAProxy counts no latencies.
         type: str
       compare:
@@ -360,9 +360,20 @@ options:
             multiples of the stable side's, 1.25 and 2 when not given.
           - C(limit) compares the quantile at C(percent) with C(margin) and C(harm), in milliseconds; all three are
             needed.
+          - C(series) compares the values of a C(query) at points of time. C(<slot>) in it stands for the slot, for
+            which it gives one series. C(margin) and C(harm) are changes for the worse, each with a C(ratio), a
+            C(difference), or both; ratios of 1 and 1.5 when not given. C(higher_is_worse) is true when not given; with
+            false C(harm) must be stated. A point counts at which both sides have a value.
           - The canary may be as bad as the margin, and must not be as bad as the harm.
         type: list
         elements: dict
+      spacing:
+        description:
+          - For judges of V(prometheus), seconds from one point to the next, by the server's clock; V(60) when not
+            given. A look has 1 to 60 points.
+          - Points are taken for independent of each other. No range in a C(query) may be longer. Less than the scrape
+            interval of the slots' targets, where the server tells that, is an error of the source.
+        type: int
       level:
         description:
           - For V(judge), most that the probability of V(fail) may be when nothing is beyond its margin, over all looks;
@@ -529,6 +540,31 @@ EXAMPLES = r"""
           - {name: p99, kind: quantile, percent: 99, margin: 1.5, harm: 3}
     step_before: "{{ canary_at_10_percent.metrics }}"
   become: true
+
+- name: The canary needs no more CPU for a request than the stable slot, and sells as much
+  slipway.release.health_gate:
+    metrics:
+      - name: what the canary needs and sells
+        type: judge
+        from: prometheus
+        url: https://prometheus.example:9090
+        slots: {stable: blue, canary: green}
+        interval: 600
+        spacing: 60
+        count: 3
+        compare:
+          - name: CPU of a request
+            kind: series
+            query: >-
+              sum(rate(process_cpu_seconds_total{slot="<slot>"}[1m]))
+              / sum(rate(http_requests_total{slot="<slot>"}[1m]))
+            margin: {ratio: 1.1}
+            harm: {ratio: 1.5}
+          - name: share of requests that order
+            kind: series
+            query: sum(rate(orders_total{slot="<slot>"}[1m])) / sum(rate(http_requests_total{slot="<slot>"}[1m]))
+            higher_is_worse: false
+            harm: {ratio: 0.7}
 
 - name: More than 10 % errors in each of five minutes, one after the other, are a failure
   slipway.release.health_gate:
@@ -703,7 +739,7 @@ metrics:
         - C(value) is what was measured, C(detail) the numbers that decided or why there are none.
         - For V(judge), C(value) is the judgement, its numbers integers or text. Each of its C(metrics) has a
           C(verdict), a C(reason), the e-values of C(harm) and C(safety), what was C(observed) at this look, and in
-          C(missing) how many more requests it takes to pass, if the canary is as good as the stable side.
+          C(missing) how many more requests or points it takes to pass, if the canary is as good as the stable side.
       type: list
       elements: dict
       sample: [{at_ms: 60000, time: "2026-11-21T10:01:00.000+00:00", verdict: success, value: 1, detail: result = 1}]

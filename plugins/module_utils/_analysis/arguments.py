@@ -44,6 +44,7 @@ METRIC: dict[str, Any] = {
     "least_requests": {"type": "int"},
     "from": {"type": "str"},
     "compare": {"type": "list", "elements": "dict"},
+    "spacing": {"type": "int"},
     "level": {"type": "str"},
     "power": {"type": "str"},
     "must_pass": {"type": "bool", "default": True},

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The slipway.release developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Source: the statistical judge, which is shown what another source has counted since the look before.
+"""Source: the statistical judge, which is shown what another source has seen since the look before.
 
 Touches what that source touches. Every measurement is one look. Its name is the step and a number, which goes on over
 the slices of the step; what was seen at the looks of all steps of one deployment is the record.
@@ -9,45 +9,28 @@ the slices of the step; what was seen at the looks of all steps of one deploymen
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .._common.errors import InputError, SlipwayError
 from .._gate.options import Options
-from .._judge.base import Metric
-from .._judge.counts import Counts
-from .._judge.declare import read_metric, read_number
-from .._judge.errors import Errors
+from .._judge.declare import read_number
 from .._judge.judge import FAIL, PASS, Judgement, Look, Policy, State, judge, judgement
-from .._judge.quantile import Limit, Quantile, Samples
-from .model import (
-    FAILURE,
-    INCONCLUSIVE,
-    NO_DATA,
-    SUCCESS,
-    Capabilities,
-    Counted,
-    CountingSource,
-    Moment,
-    Reading,
-    Source,
-)
+from .compared import Compared, read_compare
+from .model import FAILURE, INCONCLUSIVE, NO_DATA, SUCCESS, Capabilities, JudgedSource, Moment, Reading, Source
 from .sides import CANARY, STABLE, Sides
+from .web import OF_A_SERVER
 from .words import said
 
-OF_THE_SOURCE = ("app", "log", "socket", "master_socket")
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._%-]{0,62}")
-KINDS = {"errors": Errors, "quantile": Quantile, "limit": Limit}
-MILLISECOND = 1
+OF_THE_SOURCE = ("app", "log", "socket", "master_socket", *OF_A_SERVER, "spacing")
 
-Sources = Mapping[str, Callable[[Options, Sides], CountingSource]]
+Sources = Mapping[str, Callable[[Options, Sides, Sequence[Compared]], JudgedSource]]
 
 
 class Looks(Source):
     """The judgements on one canary.
 
-    :param source: has counted the requests of both sides.
+    :param source: has the numbers of both sides.
     :param state: the looks of this deployment so far.
     :param step: what the names of its looks begin with.
     :param deployment: what the record belongs to.
@@ -58,7 +41,7 @@ class Looks(Source):
 
     def __init__(
         self,
-        source: CountingSource,
+        source: JudgedSource,
         policy: Policy,
         state: State,
         *,
@@ -81,9 +64,12 @@ class Looks(Source):
         kind = options.choice("from", tuple(sources))
         position = options.mapping("position")
         apart = options.apart(*OF_THE_SOURCE, position=position.get("source"))
-        source = sources[kind](apart, sides)
+        compared = read_compare(options)
+        source = sources[kind](apart, sides, compared)
         apart.done(f"a judge from {kind}")
-        policy = _policy(options, kind, source)
+        for one in compared:
+            one.asked.done(f"what a judge from {kind} compares")
+        policy = _policy(options, compared)
         deployment = options.text("deployment", "")
         return cls(
             source,
@@ -103,11 +89,14 @@ class Looks(Source):
     def begin(self, moment: Moment) -> None:
         self.source.begin(moment)
 
+    def seconds(self) -> tuple[int, int]:
+        return self.source.seconds()
+
     def measure(self, moment: Moment) -> Reading:
-        counted, note = self.source.taken(moment)
+        data, note = self.source.seen(moment)
         name = ", ".join(part for part in (self.step, f"look {self.made + 1}") if part)
-        look = Look(name, {metric.name: _data(metric, counted) for metric in self.policy.metrics})
-        self.state, found = judge(self.policy, self.state, look)
+        self.state, found = judge(self.policy, self.state, Look(name, data))
+        self.source.judged()
         self.made += 1
         return Reading({"result": _evidence(found)}, note=note, verdict=_verdict(found), detail=said(found, self.state))
 
@@ -116,19 +105,6 @@ class Looks(Source):
 
     def record(self) -> dict[str, Any]:
         return {**self.state.as_json(), "deployment": self.deployment}
-
-
-def _data(metric: Metric, counted: Mapping[str, Counted]) -> Any:
-    stable, canary = counted[STABLE], counted[CANARY]
-    if isinstance(metric, Errors):
-        return Counts(stable.requests, stable.errors, canary.requests, canary.errors)
-    return Samples(_each(stable), _each(canary), resolution=MILLISECOND)
-
-
-def _each(counted: Counted) -> list[int]:
-    """One number a request."""
-    milliseconds = sorted((counted.milliseconds or {}).items())
-    return [round(value) for value, count in milliseconds for _number in range(count)]
 
 
 def _verdict(found: Judgement) -> str:
@@ -144,41 +120,16 @@ def _evidence(found: Judgement) -> dict[str, Any]:
     return {**content, "metrics": metrics}
 
 
-def _policy(options: Options, kind: str, source: CountingSource) -> Policy:
+def _policy(options: Options, compared: Sequence[Compared]) -> Policy:
     numbers = {
         field: read_number(options.text(field), f"{options.where}.{field}")
         for field in ("level", "power")
         if options.given(field)
     }
-    metrics = [
-        _compared(content, f"{options.where}.compare[{index}]", kind, source)
-        for index, content in enumerate(options.mappings("compare"))
-    ]
     try:
-        return Policy(tuple(metrics), **numbers)
+        return Policy(tuple(one.metric for one in compared), **numbers)
     except InputError as exc:
         raise InputError(f"{exc.what}, in {exc.where}", where=options.where, remedy=exc.remedy) from exc
-
-
-def _compared(content: Mapping[str, Any], where: str, kind: str, source: CountingSource) -> Metric:
-    """One thing that is compared, which the source must be able to tell."""
-    if content.get("kind") not in tuple(KINDS):
-        raise InputError(
-            f"kind {content.get('kind')!r} is none", where=f"{where}.kind", remedy=f"use {', '.join(KINDS)}"
-        )
-    if not isinstance(content.get("name"), str) or not NAME.fullmatch(content["name"]):
-        remedy = "use at most 63 letters, digits, blanks and . _ % -, such as p99"
-        raise InputError(f"{content.get('name')!r} is no name", where=f"{where}.name", remedy=remedy)
-    if content["kind"] != "errors" and not source.capabilities.latencies:
-        raise InputError(
-            f"{kind} does not know how long each request took, so that it has errors alone",
-            where=f"{where}.kind",
-            remedy="use kind errors, or a metric of type haproxy with a condition on canary.latency_ms.mean",
-        )
-    try:
-        return read_metric(content)
-    except InputError as exc:
-        raise InputError(exc.what, where=where, remedy=exc.remedy) from exc
 
 
 def _state(options: Options, policy: Policy, deployment: str) -> State:

@@ -23,6 +23,7 @@ FAILURE = "failure"
 INCONCLUSIVE = "inconclusive"
 NO_DATA = "no_data"
 ERROR = "error"
+A_DAY = 86400
 
 
 class SourceError(SlipwayError):
@@ -123,6 +124,10 @@ class Source(ABC):
         """Where a later analysis goes on; empty when there is no such place."""
         return {}
 
+    def seconds(self) -> tuple[int, int]:
+        """How long one measurement may take at least and at most."""
+        return 0, A_DAY
+
     def record(self) -> dict[str, Any]:
         """What a later step of the same deployment is judged with; empty of sources that judge nothing."""
         return {}
@@ -137,6 +142,44 @@ class CountingSource(Source):
 
         :raises SlipwayError: it could not be asked; what was counted is given the next time.
         """
+
+
+class JudgedSource(ABC):
+    """What the judge is shown, look by look."""
+
+    @abstractmethod
+    def target(self) -> str:
+        """What is asked, for results and messages, without secrets."""
+
+    @abstractmethod
+    def begin(self, moment: Moment) -> None:
+        """Begin the first look.
+
+        :raises SlipwayError: it could not be asked.
+        """
+
+    @abstractmethod
+    def resumed(self) -> bool:
+        """Whether an earlier analysis has begun it."""
+
+    @abstractmethod
+    def position(self) -> dict[str, Any]:
+        """Where a later analysis goes on."""
+
+    @abstractmethod
+    def seen(self, moment: Moment) -> tuple[dict[str, Any], str]:
+        """The data of each metric since the look before, and what whoever reads the evidence should know.
+
+        :raises SlipwayError: it could not be asked; what there was is given the next time.
+        """
+
+    @abstractmethod
+    def judged(self) -> None:
+        """What was seen is part of the record now, and is not given again."""
+
+    def seconds(self) -> tuple[int, int]:
+        """How long one look may take at least and at most."""
+        return 0, A_DAY
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,45 @@ Asks the server; touches nothing.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from .._gate.options import Options
 from .model import Moment, Reading, Source, SourceError
 from .sides import Sides, placed
 from .web import Server, server_of
+
+T = TypeVar("T")
+
+
+class Api:
+    """Prometheus' HTTP API.
+
+    :param server: where it is.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+
+    def asked(self, path: str, read: Callable[[Any], T], timeout: float, **parameters: str) -> tuple[T, list[str]]:
+        """What is read of the data of an answer, and what the server warns of.
+
+        :param path: such as ``query``.
+        :param read: raises ``KeyError``, ``IndexError``, ``TypeError`` or ``ValueError`` for data of another form.
+        :raises SourceError: there is no answer, or none of the API.
+        """
+        url = f"{self.server.url.rstrip('/')}/api/v1/{path}?{urlencode(parameters)}"
+        status, answer = self.server.get(url, timeout)
+        if not isinstance(answer, dict) or answer.get("status") != "success":
+            raise self.server.refused(status, answer.get("error", answer) if isinstance(answer, dict) else answer)
+        try:
+            warnings = [f"Prometheus warns: {text}" for text in answer.get("warnings") or []]
+            return read(answer["data"]), warnings
+        except (KeyError, IndexError, TypeError, ValueError) as exc:
+            what = f"the answer is none of Prometheus' API: {exc}"
+            remedy = "give the URL of the server, and a query of an instant vector or a scalar"
+            raise SourceError(what, where=self.server.shown(), remedy=remedy) from exc
 
 
 class Prometheus(Source):
@@ -24,7 +56,7 @@ class Prometheus(Source):
     """
 
     def __init__(self, server: Server, query: str, sides: Sides) -> None:
-        self.server = server
+        self.api = Api(server)
         self.query = query
         self.sides = sides
 
@@ -35,28 +67,16 @@ class Prometheus(Source):
         return cls(server_of(options), query, sides)
 
     def target(self) -> str:
-        return f"{self.server.shown()}: {self.query}"
+        return f"{self.api.server.shown()}: {self.query}"
 
     def measure(self, moment: Moment) -> Reading:
         values: dict[str, Any] = {}
         notes: list[str] = []
         for side, query in self.sides.filled(self.query).items():
-            values[side], warnings = self._asked(query, moment.timeout / len(self.sides.names))
+            timeout = moment.timeout / len(self.sides.names)
+            values[side], warnings = self.api.asked("query", _value, timeout, query=query)
             notes += warnings
         return Reading(values, note="; ".join(notes))
-
-    def _asked(self, query: str, timeout: float) -> tuple[Any, list[str]]:
-        url = self.server.url.rstrip("/") + "/api/v1/query?" + urlencode({"query": query})
-        status, answer = self.server.get(url, timeout)
-        if not isinstance(answer, dict) or answer.get("status") != "success":
-            raise self.server.refused(status, answer.get("error", answer) if isinstance(answer, dict) else answer)
-        try:
-            warnings = [f"Prometheus warns: {text}" for text in answer.get("warnings") or []]
-            return _value(answer["data"]), warnings
-        except (KeyError, IndexError, TypeError, ValueError) as exc:
-            what = f"the answer is none of Prometheus' API: {exc}"
-            remedy = "give the URL of the server, and a query of an instant vector or a scalar"
-            raise SourceError(what, where=self.server.shown(), remedy=remedy) from exc
 
 
 def _value(data: dict[str, Any]) -> Any:

@@ -16,14 +16,13 @@ from .._gate.http import CREDENTIAL_HEADER
 from .._gate.options import Options
 from .expression import Condition
 from .factory import SOURCES
-from .model import Conditions, Limits, Metric, Schedule, Source
+from .model import A_DAY, Conditions, Limits, Metric, Schedule, Source
 from .sides import sides_of
 
 MOST_METRICS = 64
 MOST_MEASUREMENTS = 1440
 MOST_LOOKS = 500
 JUDGE = "judge"
-A_DAY = 86400
 
 
 def parse(raw: list[dict[str, Any]]) -> list[Metric]:
@@ -81,6 +80,7 @@ def _metric(options: Options) -> Metric:
     )
     _refuse_what_only_others_have(options, metric)
     _refuse_no_interval(options, schedule, metric.source)
+    _refuse_interval_of_other_length(options, schedule, metric.source)
     options.done(f"a metric of type {kind}")
     return metric
 
@@ -103,6 +103,13 @@ def _refuse_no_interval(options: Options, schedule: Schedule, source: Source) ->
         raise options.refuse(
             "interval", "is missing: what is measured is the difference of two readings", "set the seconds between them"
         )
+
+
+def _refuse_interval_of_other_length(options: Options, schedule: Schedule, source: Source) -> None:
+    least, most = source.seconds()
+    if schedule.interval and not least <= schedule.interval <= most:
+        what = f"must be {least} to {most} seconds, so that a look has some points and not too many"
+        raise options.refuse("interval", what, "correct it, or spacing")
 
 
 def _refuse_what_only_others_have(options: Options, metric: Metric) -> None:

@@ -26,6 +26,7 @@ from .._gate.wire import Incomplete, Reply, exchange, left
 from .model import SourceError
 
 LONGEST_WORDS = 200
+OF_A_SERVER = ("url", "headers", "secret_headers", "username", "password", "bearer_token", "tls")
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,15 @@ Touches nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 from .._judge.base import Metric, Record
 from .._judge.errors import Errors
 from .._judge.judge import FAIL, INSUFFICIENT, Judgement, MetricVerdict, State
-from .._judge.numbers import exact_text
+from .._judge.numbers import exact_text, text
 from .._judge.quantile import Limit, Quantile
+from .._judge.series import Series
 
 
 def said(found: Judgement, state: State) -> str:
@@ -29,7 +31,7 @@ def said(found: Judgement, state: State) -> str:
 
 
 def _sentence(metric: Metric, verdict: MetricVerdict, records: Sequence[Record]) -> str:
-    parts = [verdict.reason, *_numbers(metric, records), f"after {_looks(len(records))}"]
+    parts = [verdict.reason, *_numbers(metric, verdict, records), f"after {_looks(len(records))}"]
     if verdict.verdict == FAIL:
         harm = verdict.evidence["harm"]
         parts.append(f"e-value {harm['e_value']} where {harm['threshold']} are enough")
@@ -38,11 +40,13 @@ def _sentence(metric: Metric, verdict: MetricVerdict, records: Sequence[Record])
     return ", ".join(part for part in parts if part)
 
 
-def _numbers(metric: Metric, records: Sequence[Record]) -> list[str]:
+def _numbers(metric: Metric, verdict: MetricVerdict, records: Sequence[Record]) -> list[str]:
     if isinstance(metric, Errors):
         return [_failed(records, "canary", "the canary"), _failed(records, "stable", "stable")]
     if isinstance(metric, (Quantile, Limit)):
         return _latencies(metric, records)
+    if isinstance(metric, Series):
+        return _shift(verdict.evidence["observed"] or {})
     return []
 
 
@@ -61,12 +65,29 @@ def _latencies(metric: Quantile | Limit, records: Sequence[Record]) -> list[str]
     return [f"p{exact_text(metric.percent)} {last['canary_quantile']} ms of the canary{of_stable} at the last", counted]
 
 
+def _shift(observed: Record) -> list[str]:
+    """How far the canary's values lie from those of stable, at the last look."""
+    if "shift" not in observed:
+        return []
+    points = len(observed["canary"])
+    lie = f"values of the canary {_signed(observed['shift'])} beside those of stable at the last, of {points} points"
+    low, high = observed.get("shift_interval", (None, None))
+    return [lie if low is None else f"{lie} (with 95 % {_signed(low)} to {_signed(high)})"]
+
+
+def _signed(number: str) -> str:
+    value = Fraction(number)
+    return f"+{text(value)}" if value >= 0 else text(value)
+
+
 def _needed(metric: Metric, verdict: MetricVerdict) -> str:
     missing: dict[str, Any] = verdict.evidence.get("missing") or {}
     if "requests" in missing:
         return f"about {missing['requests']} more requests are needed, of both sides together"
     if "canary_requests" in missing:
         return f"about {missing['canary_requests']} more requests of the canary are needed"
+    if "values" in missing:
+        return f"about {missing['values']} more points are needed"
     if isinstance(metric, Quantile) and (verdict.evidence["observed"] or {}).get("stable_quantile") is not None:
         return "latencies of so few milliseconds have no ratio, use kind limit"
     return ""

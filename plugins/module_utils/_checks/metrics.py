@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .._analysis.expression import names_in
+from .._analysis.prometheus_series import PROMETHEUS
 from .._analysis.sides import CANARY, PLACEHOLDER, STABLE
 from .._analysis.spec import JUDGE
 
@@ -67,6 +68,10 @@ def _judges(metric: Mapping[str, Any]) -> bool:
     return bool(metric["type"] == JUDGE)
 
 
+def _is_at_the_balancer(metric: Mapping[str, Any]) -> bool:
+    return metric["type"] in TRAFFIC and metric.get("from") != PROMETHEUS
+
+
 def _knows_slots(metric: Mapping[str, Any]) -> bool:
     """Whether it is measured by slot: traffic always is, other metrics where what they ask names the slot."""
     return metric["type"] in TRAFFIC or any(PLACEHOLDER in str(metric.get(field) or "") for field in ASKED)
@@ -91,7 +96,7 @@ def _step_metric(
     metric: dict[str, Any], plan: Mapping[str, Any], whole: str, looks: Mapping[str, Any]
 ) -> dict[str, Any]:
     sides = {CANARY: whole} if whole else {STABLE: plan["stable_slot"], CANARY: plan["slot"]}
-    known: dict[str, Any] = {"app": plan["app"]} if metric["type"] in TRAFFIC else {}
+    known: dict[str, Any] = {"app": plan["app"]} if _is_at_the_balancer(metric) else {}
     known.update({"slots": sides} if _knows_slots(metric) else {})
     return _in_sides({**known, **looks, **metric}, bool(whole))
 

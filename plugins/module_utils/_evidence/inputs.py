@@ -35,6 +35,7 @@ METRIC = (
     "least_requests",
     "from",
     "compare",
+    "spacing",
     "level",
     "power",
     "must_pass",

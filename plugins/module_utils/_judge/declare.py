@@ -78,7 +78,10 @@ def _limit(content: Mapping[str, Any], where: str) -> Metric:
 def _series(content: Mapping[str, Any], where: str) -> Metric:
     _refuse_unknown(content, {"name", "kind", "margin", "harm", "higher_is_worse"}, where)
     changes = {key: Change(**_parts(content[key], ("ratio", "difference"), where)) for key in _stated(content)}
-    return Series(content["name"], higher_is_worse=bool(content.get("higher_is_worse", True)), **changes)
+    higher = content.get("higher_is_worse", True)
+    if not isinstance(higher, bool):
+        raise InputError(f"higher_is_worse is {higher!r}", where=where, remedy="write true or false, without quotes")
+    return Series(content["name"], higher_is_worse=higher, **changes)
 
 
 READERS: dict[str, Callable[[Mapping[str, Any], str], Metric]] = {

@@ -22,7 +22,7 @@ _MOST_VALUES = 10_000
 
 @dataclass(frozen=True)
 class Values:
-    """One value an interval of one look; every interval was measured on both sides or on either."""
+    """The values of one look, of each side."""
 
     stable: Sequence[Fraction]
     canary: Sequence[Fraction]
@@ -127,10 +127,13 @@ class Series(Metric):
         stable = _values(record["stable"])
         wins = doubled_statistic(self._signed([self.harm.of(value) for value in stable]), self._signed(stable))
         share = Fraction(wins, 2 * len(stable) ** 2)
-        for count in range(1, _MOST_VALUES):
-            if learned([evidence(int(2 * share * count * count), count, count)])[0] >= short:
-                return {"values": count}
-        return None
+        if self._after(share, _MOST_VALUES) < short:
+            return None
+        few, enough = 0, _MOST_VALUES
+        while enough - few > 1:
+            middle = (few + enough) // 2
+            few, enough = (few, middle) if self._after(share, middle) >= short else (middle, enough)
+        return {"values": enough}
 
     def _look(self, record: Record) -> Alternatives:
         stable, canary = _values(record["stable"]), _values(record["canary"])
@@ -141,6 +144,11 @@ class Series(Metric):
             harm=evidence(doubled_statistic(self._signed(canary), self._signed(at_margin)), *sizes),
             safety=evidence(doubled_statistic(self._signed(at_harm), self._signed(canary)), *sizes),
         )
+
+    @staticmethod
+    def _after(share: Fraction, count: int) -> float:
+        """The evidence of one look with that many values of each side, of which that share of pairs is in order."""
+        return learned([evidence(int(2 * share * count * count), count, count)])[0]
 
     def _sign(self) -> int:
         return 1 if self.higher_is_worse else -1

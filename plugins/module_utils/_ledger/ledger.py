@@ -16,7 +16,7 @@ The document of a deployment is written before that; one that cannot be written 
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,12 +25,10 @@ from .._common.canonical import canonical, digest
 from .._common.errors import InputError, LeaseError, StaleTokenError, StateError
 from .._evidence import document as evidence_document
 from .._evidence import profile, summary
-from . import history
+from . import history, parking
 from .lease import Clock, Lease
 from .mounts import refuse_network
-from .parked import Parked
 from .storage import Storage
-from .who import Who
 
 ROOT = Path("/var/lib/slipway/ledger")
 
@@ -131,7 +129,7 @@ class Ledger:
             uuid = self.storage.ensure_uuid()
             if resumes:
                 if not (take_over or way_back):
-                    self._refuse_waiting(records)
+                    parking.refuse_waiting(records.open, self.time, str(self.storage.directory))
                 return self._resume(records, token, holder, seconds, uuid, take_over, way_back, inputs or {})
             self._close_abandoned(records, abandon, abandon_as)
             if returned:
@@ -179,10 +177,8 @@ class Ledger:
             records = self._records()
             lease = self._live_lease(records, deployment, token)
             opened = records.open or {}
-            asked = self._park_of(deployment, stage)
-            done = [name for name in (asked["after"], stage) if name and name not in opened["committed"]]
-            parked = Parked.at(stage, lease.holder, asked["seconds"], asked["approval"], self.time)
-            opened = {**opened, "committed": opened["committed"] + done, "parked": parked.record()}
+            asked = parking.park_of(self.storage.plan(deployment), deployment, stage)
+            opened, parked = parking.with_park(opened, asked, stage, lease.holder, self.time)
             waits = {name: asked[name] for name in ("seconds", "approval")}
             self._event(
                 lease, "outcome", "park", stage=stage, evidence={**(evidence or {}), **waits, "until": parked.until}
@@ -203,30 +199,15 @@ class Ledger:
         with self.storage.locked():
             records = self._records()
             opened = records.open or {}
-            parked = self._parked(records)
-            found = (opened.get("deployment"), opened.get("digest"), parked.stage if parked else "")
-            if parked is None or found != (deployment, plan_digest, stage):
-                raise StateError(
-                    f"deployment {deployment} is not parked at {stage} with this plan",
-                    where=str(self.storage.directory),
-                    remedy="nothing was approved; look at it with status.yml",
-                )
-            if not parked.approval:
-                raise StateError(
-                    f"deployment {deployment} waits for no approval at {stage}, but until {parked.until}",
-                    where=str(self.storage.directory),
-                    remedy="nothing was approved; run the same deployment again when its time has come",
-                )
+            where = str(self.storage.directory)
+            parked = parking.to_approve(opened, deployment, stage, plan_digest, where)
             if not self_approval:
-                self._refuse_own(operator, {parked.holder, opened.get("holder", parked.holder)})
-            approvals = opened.get("approvals", [])
-            if any((item["stage"], item["operator"]) == (stage, operator) for item in approvals):
+                parking.refuse_own(opened, parked, operator, where)
+            if parking.has_approved(opened, stage, operator):
                 return Answer(False, deployment, records.token, parked=parked.shown(self.time))
-            given = {"stage": stage, "operator": operator, "reason": reason, "given": _iso(self.time.now())}
-            parked = replace(parked, approved=True)
+            opened, parked = parking.with_approval(opened, parked, operator, reason, self.time)
             approving = Lease(records.token, deployment, operator, 0, 0, "")
             self._event(approving, "outcome", "approve", stage=stage, reason=reason, evidence={"digest": plan_digest})
-            opened = {**opened, "parked": parked.record(), "approvals": [*approvals, given]}
             self._write_lease(records.token, opened, None)
             return Answer(True, deployment, records.token, parked=parked.shown(self.time))
 
@@ -322,24 +303,11 @@ class Ledger:
         return _Records(max(recorded.get("token", 0), state["token"]), opened, lease, state)
 
     def _unfinished(self, records: _Records) -> dict[str, Any] | None:
-        opened, parked = records.open, self._parked(records)
+        opened, parked = records.open, parking.parked_of(records.open)
         if opened is None:
             return None
         plan = self.storage.plan(opened["deployment"])
         return {**opened, "plan": plan, "parked": parked and parked.shown(self.time)}
-
-    def _parked(self, records: _Records) -> Parked | None:
-        return Parked.from_record((records.open or {}).get("parked"))
-
-    def _park_of(self, deployment: str, stage: str) -> dict[str, Any]:
-        found = [park for park in self.storage.plan(deployment).get("parks", []) if park["stage"] == stage]
-        if not found:
-            raise InputError(
-                f"the plan of deployment {deployment} does not park at {stage!r}",
-                where="stage",
-                remedy="name a stage of the plan's parks",
-            )
-        return dict(found[0])
 
     def _resume(
         self,
@@ -399,7 +367,7 @@ class Ledger:
         if records.open is None:
             return
         deployment = records.open["deployment"]
-        parked = self._parked(records)
+        parked = parking.parked_of(records.open)
         if parked and result != "returned":
             raise StateError(
                 f"deployment {deployment} is parked at {parked.stage}, and this is another plan",
@@ -515,26 +483,6 @@ class Ledger:
             where=str(self.storage.directory),
             remedy="wait for its end, or end it with abort.yml; with its controller gone, see release_lease.yml",
         )
-
-    def _refuse_waiting(self, records: _Records) -> None:
-        parked = self._parked(records)
-        waits = parked.waits_for(self.time) if parked else ""
-        if parked and waits:
-            raise StateError(
-                f"the deployment is parked at {parked.stage} {waits}",
-                where=str(self.storage.directory),
-                remedy="nothing was changed; run it again then, or end it with abort.yml",
-            )
-
-    def _refuse_own(self, operator: str, holders: set[str]) -> None:
-        own = Who.read(operator)
-        shared = next(filter(None, (own.shares_with(Who.read(holder)) for holder in sorted(holders))), "")
-        if shared:
-            raise LeaseError(
-                f"{shared} has begun this deployment, or has run it to where it is parked",
-                where=str(self.storage.directory),
-                remedy="let another operator approve it; slipway_self_approval lets this one, and that is recorded",
-            )
 
     def _lease_of(self, records: _Records, deployment: str, token: int) -> Lease:
         if token != records.token:

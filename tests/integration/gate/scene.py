@@ -257,14 +257,17 @@ class Prometheus:
     """The server of Prometheus with a directory of its own, scraping and evaluating once a second.
 
     :param targets: address to the labels that its series get.
+    :param every: seconds between two scrapes.
     """
 
-    def __init__(self, directory: Path, targets: list[tuple[str, dict[str, str]]], rules: str = "") -> None:
+    def __init__(
+        self, directory: Path, targets: list[tuple[str, dict[str, str]]], rules: str = "", every: int = 1
+    ) -> None:
         directory.mkdir()
         (directory / "rules.yml").write_text(rules or "groups: []\n", encoding="utf-8")
         found = [{"targets": [address], "labels": labels} for address, labels in targets]
         config = {
-            "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
+            "global": {"scrape_interval": f"{every}s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
             "rule_files": [str(directory / "rules.yml")],
             "scrape_configs": [{"job_name": "shop", "static_configs": found}],
         }

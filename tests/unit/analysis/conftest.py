@@ -131,10 +131,13 @@ class Api:
     """A local HTTP server: what it answers to which query or path, and what it was asked.
 
     An answer is a status and a document; a list of answers is given one after the other, the last one for ever.
+
+    :param answer: what makes the answers from path and parameters, in the place of the table.
     """
 
     url: str
     answers: dict[str, Any] = field(default_factory=dict)
+    answer: Callable[[str, dict[str, str]], tuple[int, Any]] | None = None
     asked: list[dict[str, str]] = field(default_factory=list)
 
     def vector(self, query: str, *answers: list[str] | None) -> None:
@@ -169,9 +172,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         api = self.server.api
         parts = urlsplit(self.path)
-        query = parse_qs(parts.query).get("query", [self.path])[0]
-        api.asked.append({"path": parts.path, "query": query, **dict(self.headers.items())})
-        status, document = api.next_answer(query)
+        parameters = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        query = parameters.get("query", self.path)
+        api.asked.append({"path": parts.path, **parameters, "query": query, **dict(self.headers.items())})
+        status, document = api.answer(parts.path, parameters) if api.answer else api.next_answer(query)
         body = document if isinstance(document, bytes) else json.dumps(document).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))

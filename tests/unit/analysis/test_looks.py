@@ -133,7 +133,7 @@ def sending(log: Log, *, stable: int, canary: int, bad: int = 0, milliseconds: S
 @pytest.mark.parametrize(
     ("changed", "where", "remedy"),
     [
-        ({"from": "prometheus"}, "metrics[0]", "choose one"),
+        ({"from": "sql"}, "metrics[0].from", "choose one"),
         ({"from": None}, "metrics[0].from", "set it"),
         ({"compare": None}, "metrics[0].compare", "list"),
         ({"compare": []}, "metrics[0].compare", "list"),
@@ -142,7 +142,10 @@ def sending(log: Log, *, stable: int, canary: int, bad: int = 0, milliseconds: S
             "metrics[0].compare[0].kind",
             "use errors, quantile, limit",
         ),
-        ({"compare": [{"name": "cpu", "kind": "series"}]}, "metrics[0].compare[0].kind", "use errors, quantile, limit"),
+        ({"compare": [{"name": "cpu", "kind": "series"}]}, "metrics[0].compare[0].kind", "its own from prometheus"),
+        ({"compare": [{**ERRORS, "query": "up"}]}, "metrics[0].compare[0]", "what can be stated is"),
+        ({"spacing": 60}, "metrics[0].spacing", "remove"),
+        ({"url": "http://127.0.0.1:9090"}, "metrics[0].url", "remove"),
         ({"compare": [{"name": "cpu", "kind": ["errors"]}]}, "metrics[0].compare[0].kind", "use errors"),
         ({"compare": [ERRORS, {"kind": "errors"}]}, "metrics[0].compare[1].name", "such as p99"),
         ({"compare": [{**ERRORS, "name": "Erreurs déclarées"}]}, "metrics[0].compare[0].name", "letters"),

@@ -401,6 +401,21 @@ def test_what_is_missing_is_said_for_every_kind() -> None:
     assert all(next(iter(metric.evidence["missing"].values())) > 2 for metric in found.metrics)
 
 
+@pytest.mark.parametrize("harm", [Fraction(3, 2), Fraction(3)])
+def test_as_many_points_as_are_said_to_be_missing_are_enough_and_fewer_are_not(harm: Fraction) -> None:
+    metric = Series("cpu", harm=Change(ratio=harm))
+    alike = [Fraction(80 + 37 * number % 41) for number in range(12)]
+    missing = metric.missing(metric.record(Values(alike, alike)), short=3.0)
+    assert missing == {"values": 5}
+    found = [metric.evidence([metric.record(Values(alike[:count], alike[:count]))])[0].safety for count in (4, 5)]
+    assert found[0] < 3.0 <= found[1]
+
+
+def test_of_values_that_never_differ_no_number_is_enough() -> None:
+    metric = Series("cpu")
+    assert metric.missing(metric.record(Values([Fraction(0)] * 5, [Fraction(0)] * 5)), short=3.0) is None
+
+
 def test_a_state_of_another_policy_or_a_newer_program_is_refused() -> None:
     state = State.new(ERRORS)
     with pytest.raises(StateError, match="were changed"):
@@ -456,6 +471,8 @@ def test_a_declaration_reads_back_as_the_same_policy() -> None:
         {"metrics": [{"name": "one", "kind": "quantile", "ratio": 2}]},
         {"metrics": [{"name": "one", "kind": "limit", "percent": 95, "margin": 0.3, "harm": 1}]},
         {"metrics": [{"name": "one", "kind": "series", "higher_is_worse": False, "harm": {"ratio": 2}}]},
+        {"metrics": [{"name": "one", "kind": "series", "higher_is_worse": "false", "harm": {"ratio": 0.5}}]},
+        {"metrics": [{"name": "one", "kind": "series", "higher_is_worse": "true"}]},
         {"metrics": [{"name": "one", "kind": "errors"}], "level": 0},
         {"metrics": [{"name": "one", "kind": "errors"}], "confidence": 0.98},
     ],

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.slipway.release.plugins.module_utils._inputs.validate import Inputs, validate
-from ansible_collections.slipway.release.plugins.module_utils._plan.planner import Planned
+from ansible_collections.slipway.release.plugins.module_utils._plan.planner import Planned, plan
 from ansible_collections.slipway.release.plugins.module_utils._release.revision import build, revision_id
 
 APPLICATIONS = ("app1", "app2")
@@ -30,7 +30,10 @@ WEB = {
     "memory_max": "256M",
 }
 MAILER = {"name": "mailer", "kind": "worker", "command": "python3 -m shop.mailer"}
+CLOCK = {**MAILER, "name": "clock", "kind": "singleton"}
 MIB = 1 << 20
+
+Live = dict[str, Any]
 
 
 def inputs_for(version: str = "1.1", **changes: Any) -> Inputs:
@@ -191,3 +194,43 @@ def leave_unfinished(live: dict[str, Any], planned: Planned) -> None:
         "committed": ["place"],
         "plan": planned.plan,
     }
+
+
+def deploy(version: str, live: Live, **changes: Any) -> Planned:
+    size = changes.pop("artifact_bytes", 0)
+    return plan(inputs_for(version, **changes), document(version, **changes), live, artifact_bytes=size)
+
+
+def rollback(live: Live, to: str = "previous", **changes: Any) -> Planned:
+    return plan(inputs_for(verb="rollback", rollback_to=to, **changes), None, live)
+
+
+def named(version: str) -> dict[str, str]:
+    return {"revision": identifier(version), "version": version}
+
+
+def consuming(live: Live, host: str, in_slot: str, name: str, running: bool, kind: str = "worker") -> None:
+    instances = live[host]["release"]["slots"][in_slot]["instances"]
+    instances[name] = {"kind": kind, "running": running, "port": None}
+
+
+def with_clock(**running: bool) -> Live:
+    """A fleet that has deployed a singleton, which runs where it is said."""
+    live = fleet_of(None, None)
+    made = document("1.0", components=[WEB, MAILER, CLOCK])
+    for host in APPLICATIONS:
+        live[host] = fleet_of("1.0", None)[host]
+        live[host]["release"]["slots"]["blue"]["revision"] = identifier("1.0", components=[WEB, MAILER, CLOCK])
+        consuming(live, host, "blue", "clock", running.get(host, False), "singleton")
+    live["db1"]["ledger"]["state"]["proven"] = [
+        {**proven("1.0"), "revision": identifier("1.0", components=[WEB, MAILER, CLOCK]), "document": made}
+    ]
+    return live
+
+
+def lost(live: Live, host: str) -> None:
+    live[host] = {"unreachable": True, "msg": "timed out"}
+
+
+def armed(live: Live) -> None:
+    live["lb1"]["balancer"]["recorded"]["lease"] = {"token": 4}

@@ -1,0 +1,79 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The planner: what was left unfinished is resumed, closed or refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.slipway.release.plugins.module_utils._common.errors import (
+    LeaseError,
+    SlipwayError,
+)
+
+from tests.unit.plan.made import (
+    APPLICATIONS,
+    armed,
+    deploy,
+    fleet_of,
+    leave_unfinished,
+    live_lease,
+    slot,
+    split,
+)
+
+
+def test_the_same_request_resumes_the_recorded_plan_however_far_it_came() -> None:
+    live = fleet_of("1.0", None)
+    recorded = deploy("1.1", live)
+    leave_unfinished(live, recorded)
+    for host in APPLICATIONS:
+        live[host]["release"]["slots"]["green"] = slot("green", "1.1")
+    split(live)
+    live["lb1"]["balancer"]["recorded"]["percents"] = {"blue": 70, "green": 30}
+    armed(live)
+    again = deploy("1.1", live, reason="second try")
+    assert (again.resume, again.abandon) == ("d1", "")
+    assert (again.plan, again.digest) == (recorded.plan, recorded.digest)
+    assert again.carried == 10, "what every balancer gives to the new slot already"
+
+
+@pytest.mark.parametrize("changes", [{"config": {"A": "b"}}, {"skip": ["smoke"], "reason": "x"}])
+def test_other_inputs_do_not_resume_and_are_refused_while_traffic_is_split(changes: dict[str, Any]) -> None:
+    live = fleet_of("1.0", None)
+    leave_unfinished(live, deploy("1.1", live))
+    split(live)
+    with pytest.raises(SlipwayError) as refused:
+        deploy("1.1", live, **changes)
+    assert "d1 of 1.1 was left unfinished" in refused.value.what
+    assert "run the same deploy again to resume it, or end it with abort.yml, or wait" in refused.value.remedy
+
+
+def test_a_rolling_that_was_left_unfinished_does_not_return_by_itself() -> None:
+    live = fleet_of("1.0", None)
+    leave_unfinished(live, deploy("1.1", live, rollout="rolling"))
+    split(live)
+    with pytest.raises(SlipwayError) as refused:
+        deploy("1.2", live)
+    assert refused.value.remedy == "run the same deploy again to resume it, or end it with abort.yml"
+
+
+def test_other_inputs_close_what_was_left_when_the_traffic_is_settled() -> None:
+    live = fleet_of("1.0", None)
+    leave_unfinished(live, deploy("1.1", live))
+    planned = deploy("1.2", live)
+    assert (planned.resume, planned.abandon) == ("", "d1")
+    assert planned.plan["to"]["version"] == "1.2"
+
+
+def test_a_live_lease_comes_before_everything_else() -> None:
+    live = fleet_of("1.0", None)
+    leave_unfinished(live, deploy("1.1", live))
+    live_lease(live)
+    with pytest.raises(LeaseError):
+        deploy("1.1", live)
+
+
+# -- rollback -------------------------------------------------------------------------------------------------------
