@@ -100,7 +100,7 @@ class ActionModule(ActionBase):
             "profile_before": None,
             "abandoned": planned.abandon,
             "artifact": shown(found.location) if found else "",
-            "warnings": inputs.warnings + _active_already(inputs, planned),
+            "warnings": inputs.warnings + planned.warnings + _active_already(inputs, planned),
         }
         if self._task.diff:
             result["diff"] = _difference(inputs, planned)

@@ -68,6 +68,9 @@ slots:
   description:
     - The slots. C(status) is V(empty), V(placing) (a run was interrupted), V(placed) or V(failed).
     - C(running) is true when all http components run. C(drift) says what was changed by others since it was placed.
+    - A scheduled component also has C(working), whether it does its work now, C(last), when its last run in this slot
+      began and ended and its result in the words of systemd, and C(next), when the next one begins. Times are seconds
+      since the epoch; systemd forgets runs with a boot, and with the handover of the schedule unless they failed.
   returned: success
   type: dict
   sample:
@@ -87,6 +90,19 @@ slots:
           port: 8081
           enabled: true
           restarts: 0
+        nightly:
+          unit: slipway-shop-nightly@blue.timer
+          kind: scheduled
+          state: active
+          running: true
+          pid: 0
+          port: null
+          enabled: true
+          restarts: 0
+          working: false
+          stop_timeout: 30
+          last: {began: 1793934000, ended: 1793934041, result: success}
+          next: 1794020400
     green: {revision: null, version: null, status: empty, running: false, drift: [], instances: {}}
 revisions:
   description: The kept revisions with their documents, the newest first.

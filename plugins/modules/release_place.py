@@ -72,7 +72,11 @@ options:
     description:
       - V(present) places O(revision) in the slot and starts its http components, unless O(start=false).
       - V(started) starts O(components) of the slot, by default those of kind http, and lets a boot start them too.
-      - V(stopped) stops O(components) of the slot, by default all, and lets no boot start them.
+      - Each component starts once those that it comes after (C(after)) are ready on this host, and stops before them.
+        Ready is an http component whose ready path answers, and any other one whose unit has stayed active for three
+        seconds. A singleton that is not to run on this host is not waited for.
+      - V(stopped) stops O(components) of the slot, by default all, and lets no boot start them. A run of a scheduled
+        component that is under way has C(stop_timeout) seconds to finish before it is told to end.
       - V(handover) stops O(components), by default all that are not of kind http, in the other slot, sees that they
         have stopped, and starts them in this one. Those with C(overlap) are started first.
       - V(proven) records that the revision in the slot has finished a deployment, so that it is kept for a rollback.

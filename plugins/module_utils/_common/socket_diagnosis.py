@@ -19,6 +19,7 @@ _REQUEST_DUMP = 0x301
 _ERROR, _DONE = 2, 3
 _HEADER = 16
 _LOCAL_PORT_AT = 4
+_LOCAL_ADDRESS_AT = 8
 _REMOTE_ADDRESS_AT = 24
 _INODE_AT = 68
 _ADDRESS_LENGTH = {socket.AF_INET: 4, socket.AF_INET6: 16}
@@ -29,6 +30,7 @@ class TcpSocket:
     """One socket; its remote address is all zeros when it listens."""
 
     local_port: int
+    local_address: ipaddress.IPv4Address | ipaddress.IPv6Address
     remote_address: ipaddress.IPv4Address | ipaddress.IPv6Address
     inode: int
 
@@ -71,8 +73,12 @@ def _messages(diagnosis: socket.socket) -> Iterator[bytes]:
 
 
 def _parsed(message: bytes, address_length: int) -> TcpSocket:
+    def address(offset: int) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+        return ipaddress.ip_address(message[offset : offset + address_length])
+
     return TcpSocket(
         local_port=struct.unpack_from("!H", message, _LOCAL_PORT_AT)[0],
-        remote_address=ipaddress.ip_address(message[_REMOTE_ADDRESS_AT : _REMOTE_ADDRESS_AT + address_length]),
+        local_address=address(_LOCAL_ADDRESS_AT),
+        remote_address=address(_REMOTE_ADDRESS_AT),
         inode=struct.unpack_from("=I", message, _INODE_AT)[0],
     )

@@ -240,6 +240,12 @@ COMPONENT: dict[str, Any] = {
         "options": HEALTH,
         "description": "Health paths; required for C(http), refused for the other kinds.",
     },
+    "after": {
+        "type": "list",
+        "elements": "str",
+        "default": [],
+        "description": "Components that are started, and ready, before this one starts, and that stop after it.",
+    },
     "overlap": {
         "type": "bool",
         "default": False,
@@ -255,7 +261,8 @@ COMPONENT: dict[str, Any] = {
         "type": "int",
         "default": 30,
         "units": "seconds",
-        "description": "How long an instance may take to end after SIGTERM.",
+        "description": "How long an instance may take to end after SIGTERM; a run of a C(scheduled) component has that "
+        "time to finish before it gets one.",
     },
     "environment": {"type": "dict", "default": {}, "description": "Environment of this component alone."},
     "memory_max": {

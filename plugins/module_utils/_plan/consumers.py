@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._release.order import after, ranks
 from .fleet import HANDED_OVER, OTHER, Fleet
 
 
@@ -23,6 +24,44 @@ def starts(document: dict[str, Any] | None, fleet: Fleet, slot: str) -> dict[str
         host.name: everywhere + [name for name, chosen in alone.items() if chosen == host.name]
         for host in fleet.applications
     }
+
+
+def turns(documents: dict[str, dict[str, Any] | None], fleet: Fleet) -> dict[str, dict[str, list[list[str]]]]:
+    """Slot to the turns in which all hosts start what is handed over; they stop it in the opposite order.
+
+    On a host each component waits for those that it comes after, so that turns are needed for what runs on one host
+    alone. Nothing in the plan where everything starts in one turn.
+
+    :param documents: slot to the revision that is handed over there.
+    """
+    found = {slot: _turns(document, fleet) for slot, document in documents.items()}
+    several = {slot: listed for slot, listed in found.items() if len(listed) > 1}
+    return {"turns": several} if several else {}
+
+
+def _turns(document: dict[str, Any] | None, fleet: Fleet) -> list[list[str]]:
+    listed = _components(document)
+    names = {item["name"] for item in listed}
+    alone = set(_singletons(document)) if len(fleet.applications) > 1 else set()
+    pairs = {(item["name"], first) for item in listed for first in after(item) if first in names}
+    across = {pair for pair in pairs if alone.intersection(pair)}
+    found = ranks(listed, across)
+    return [[name for name in found if found[name] == turn] for turn in sorted(set(found.values()))]
+
+
+def working(fleet: Fleet, slot: str) -> list[str]:
+    """A sentence for each scheduled component that works now in the ``slot`` which gives its schedules up."""
+    most: dict[str, int] = {}
+    hosts: dict[str, list[str]] = {}
+    for host in fleet.applications:
+        for name, seconds in host.slots[slot].working.items():
+            hosts.setdefault(name, []).append(host.name)
+            most[name] = max(most.get(name, 0), seconds)
+    return [
+        f"{name} runs now on {', '.join(names)}; should it still do so when it is handed over, it is waited for, for "
+        f"{most[name]} seconds at most, and then told to end"
+        for name, names in hosts.items()
+    ]
 
 
 def unstarted(document: dict[str, Any], fleet: Fleet, slot: str) -> list[str]:

@@ -31,6 +31,7 @@ class Slot:
 
     :param running: whether its http components all run.
     :param consumers: workers, singletons and schedules that run here.
+    :param working: scheduled components that work now, with the seconds that a handover lets them go on.
     """
 
     revision: str
@@ -39,6 +40,7 @@ class Slot:
     running: bool
     ports: frozenset[int]
     consumers: frozenset[str]
+    working: Mapping[str, int] = field(default_factory=dict)
 
     def holds(self, revision: str) -> bool:
         """Whether this revision is placed and runs here."""
@@ -387,6 +389,7 @@ def _slot(facts: Mapping[str, Any]) -> Slot:
         consumers=frozenset(
             name for name, item in instances.items() if item.get("kind") in HANDED_OVER and item.get("running")
         ),
+        working={name: int(item["stop_timeout"]) for name, item in instances.items() if item.get("working")},
     )
 
 

@@ -19,7 +19,7 @@ from .._inputs.validate import Inputs
 from .._release.revision import revision_id
 from . import consumers, hooks, left_out, parking, refuse, rollback, watch
 from .factory import rollout
-from .fleet import Fleet, read_fleet
+from .fleet import OTHER, Fleet, read_fleet
 from .rollout import Batch, Course, Step
 
 SCHEMA = 1
@@ -39,6 +39,7 @@ class Planned:
     :param held: a balancer gives the plan's slot traffic that no lease returns, as when it was parked.
     :param parked: what ``resume`` still waits for, as the ledger has it; empty when it may go on.
     :param way_back: why ``resume`` can only go back.
+    :param warnings: what an operator should know of this moment.
     """
 
     plan: dict[str, Any]
@@ -53,6 +54,7 @@ class Planned:
     held: bool = False
     parked: dict[str, Any] = field(default_factory=dict)
     way_back: str = ""
+    warnings: list[str] = field(default_factory=list)
 
 
 def plan(
@@ -98,6 +100,7 @@ def plan(
         returned=fleet.returned["deployment"] if fleet.returned and not fleet.has_returned(abandon) else "",
         token_above=fleet.highest_token,
         token_seen=fleet.ledger.token,
+        warnings=consumers.working(fleet, OTHER[made["slot"]]) if made["changes"] else [],
     )
 
 
@@ -191,6 +194,7 @@ def _new_plan(
         "starts": consumers.starts(revision, fleet, course.slot),
         "unstarted": consumers.unstarted(revision, fleet, course.slot),
         "restarts": consumers.starts(document, fleet, course.stable_slot),
+        **consumers.turns({course.stable_slot: document, course.slot: revision}, fleet),
         "protect": _protect(fleet, to, active, following),
         "rollback_target": following,
         "options": {

@@ -19,8 +19,9 @@ from typing import Any
 from .._common.errors import SlipwayError, StateError
 from .._common.fence import Fence
 from .._common.journal import Journal
-from . import units
+from . import jobs, units
 from .layout import Layout
+from .order import ranks, seconds_to_end
 from .ports import Owner, owners
 from .record import Record, RecordFile, SlotRecord
 from .revision import SLOTS, STOP_TIMEOUT
@@ -57,14 +58,19 @@ class View:
 
     @property
     def patience(self) -> int:
-        """Seconds that the slowest component may take to stop."""
-        components = self.document["components"] if self.document else []
-        return max([STOP_TIMEOUT, *(int(item["stop_timeout"]) for item in components)])
+        """Seconds that the components may take to stop."""
+        return max(STOP_TIMEOUT, seconds_to_end(self.document["components"] if self.document else []))
 
     def active_units(self) -> list[str]:
-        """Installed units that run, or would by themselves; timers first, so that none starts a service again."""
+        """Installed units that run, or would by themselves, in the order in which they are to be stopped.
+
+        Timers first, so that none starts a service again, then what comes after others. systemd is told in that order,
+        and by the units lets each end before it stops what they come after.
+        """
         names = [name for name in self.installed if not self.states[name].stopped]
-        return sorted(names, key=lambda name: (not name.endswith(".timer"), name))
+        order = ranks(self.document["components"]) if self.document else {}
+        later = {name: order.get(units.component_of(self.installed[name]), 0) for name in names}
+        return sorted(names, key=lambda name: (not name.endswith(".timer"), -later[name], name))
 
 
 @dataclass
@@ -156,7 +162,7 @@ class Host:
         try:
             yield
         except SlipwayError as exc:
-            self.journal.append("outcome", token, action=action, **content, failed=exc.message())
+            self.journal.append("outcome", token, **{"action": action, **content, "failed": exc.message()})
             raise
         self.journal.append("outcome", token, action=action, **content)
 
@@ -212,6 +218,11 @@ class Host:
             "port": component["ports"].get(view.slot),
             "enabled": unit in view.enabled,
             "restarts": service.restarts,
+            **(
+                jobs.described(self.layout.app, component, view.slot, view.states)
+                if component["kind"] == "scheduled"
+                else {}
+            ),
         }
 
     def refuse_taken_ports(self, document: Mapping[str, Any], slot: str, own: Iterable[str]) -> None:

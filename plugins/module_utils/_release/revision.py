@@ -16,6 +16,7 @@ from typing import Any
 
 from .._common.canonical import digest
 from .._common.errors import InputError
+from .order import cycle
 
 SCHEMA = 1
 UNIT_FORMAT = 1
@@ -184,6 +185,7 @@ def _components(components: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]
     normalised = sorted((_component(item) for item in components), key=lambda item: str(item["name"]))
     names = [item["name"] for item in normalised]
     _require(len(set(names)) == len(names), "slipway_components", "two components have one name", "rename one of them")
+    _require_order(normalised)
     ports = [port for item in normalised for port in item["ports"].values()]
     _require(
         len(set(ports)) == len(ports),
@@ -222,7 +224,30 @@ def _component(component: Mapping[str, Any]) -> dict[str, Any]:
         "stop_timeout": stop_timeout,
         "environment": _environment(component.get("environment") or {}, where),
         "memory_max": memory_max,
+        **_after(component, where),
     }
+
+
+def _after(component: Mapping[str, Any], where: str) -> dict[str, list[str]]:
+    """What the component comes after; nothing in the document where it comes after none, as before there was any."""
+    names = sorted({str(name) for name in component.get("after") or ()})
+    _require(not names or component.get("kind") != "http", where, "an http component comes after none", "remove after")
+    return {"after": names} if names else {}
+
+
+def _require_order(components: Sequence[Mapping[str, Any]]) -> None:
+    kinds = {item["name"]: item["kind"] for item in components}
+    before = {item["name"]: item.get("after", []) for item in components}
+    for name, firsts in before.items():
+        for first in firsts:
+            _require(
+                kinds.get(first, "scheduled") != "scheduled",
+                f"slipway_components[{name}]",
+                f"nothing can come after {first!r}",
+                "name components of kind http, worker or singleton",
+            )
+    circle = cycle(before)
+    _require(not circle, "slipway_components", f"{' after '.join(circle)} is a circle", "remove one of these after")
 
 
 def _command(command: str, where: str) -> str:

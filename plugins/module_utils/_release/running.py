@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .._common.errors import StateError, SystemFailure
-from . import units
+from . import jobs, ready, units
 from .host import Host, Outcome, View, other_slot
+from .order import after, in_turn
 from .present import start
 from .revision import SLOTS
 
@@ -93,8 +94,8 @@ def handover(host: Host, selection: Selection) -> Outcome:
         components = _chosen(view, selection, kinds=("worker", "singleton", "scheduled"))
         leaving = _handed_over(other, selection)
         outcome = _outcome(view, False, selection.components)
-        overlapping = [item for item in components if item["overlap"]]
-        exclusive = [item for item in components if not item["overlap"]]
+        overlapping = _overlapping(components)
+        exclusive = [item for item in components if item not in overlapping]
         _start(host, replace(selection, force=True), view, other, overlapping, outcome)
         to_disable = [name for name in leaving if name in other.enabled]
         to_stop = [name for name in other.active_units() if name in leaving]
@@ -173,10 +174,15 @@ def _refuse_stopping_traffic(host: Host, selection: Selection, view: View, names
 
 
 def _stop(host: Host, view: View, to_disable: Sequence[str], to_stop: Sequence[str], outcome: Outcome) -> None:
+    under_way = _under_way(host, view, to_stop)
     with outcome.step("stop"):
         host.fence.check()
         for name in to_disable:
             units.disable(host.layout, name)
+        if under_way:
+            host.systemd.stop([name for name in to_stop if name.endswith(".timer")], view.patience)
+            jobs.let_finish(host.systemd, under_way, host.fence.check)
+            host.fence.check()
         host.systemd.stop(to_stop, view.patience)
         running = [name for name, state in host.systemd.show(to_stop).items() if not state.stopped]
     if running:
@@ -185,6 +191,13 @@ def _stop(host: Host, view: View, to_disable: Sequence[str], to_stop: Sequence[s
             where="systemd",
             remedy=f"see 'systemctl status {running[0]}' on this host",
         )
+
+
+def _under_way(host: Host, view: View, names: Sequence[str]) -> dict[str, int]:
+    """Services of scheduled components among ``names``, which work now, to the seconds that they may go on."""
+    scheduled = [item for item in (view.document or {"components": []})["components"] if item["kind"] == "scheduled"]
+    services = {units.unit_name(host.layout.app, item["name"], view.slot): item["stop_timeout"] for item in scheduled}
+    return {name: services[name] for name in names if name in services}
 
 
 def _chosen(view: View, selection: Selection, kinds: Sequence[str] = ("http",)) -> list[Mapping[str, Any]]:
@@ -243,9 +256,45 @@ def _start(
         host.fence.check()
         for name in to_enable:
             units.enable(host.layout, name)
-        if to_start:
-            start(host, to_start)
+        _start_in_turn(host, view, components, to_start)
     return outcome
+
+
+def _start_in_turn(host: Host, view: View, components: Sequence[Mapping[str, Any]], to_start: Collection[str]) -> None:
+    """Start components, each once all that it comes after is ready, and see those ready that others come after."""
+    declared = view.document["components"] if view.document else []
+    leading = {name for item in declared for name in after(item)}
+    ready_ones: set[str] = set()
+
+    def require_ready(names: set[str]) -> None:
+        judged = [item for item in declared if item["name"] in names - ready_ones and _runs_here(host, view, item)]
+        ready.require(host.layout.app, judged, view.slot)
+        ready_ones.update(names)
+
+    for group in in_turn(components, declared):
+        starting = {units.switch_unit(host.layout.app, item, view.slot): item for item in group}
+        starting = {unit: item for unit, item in starting.items() if unit in to_start}
+        if starting:
+            require_ready({name for item in starting.values() for name in after(item)})
+            host.fence.check()
+            start(host, list(starting))
+            require_ready({item["name"] for item in starting.values()} & leading)
+
+
+def _runs_here(host: Host, view: View, component: Mapping[str, Any]) -> bool:
+    """Whether a component is to run on this host: a singleton may do so on another one."""
+    unit = units.switch_unit(host.layout.app, component, view.slot)
+    return component["kind"] != "singleton" or units.enabled(host.layout, unit)
+
+
+def _overlapping(components: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Components that may overlap, and come after none that may not."""
+    exclusive = {item["name"] for item in components if not item["overlap"]}
+    while True:
+        held_up = {item["name"] for item in components if exclusive.intersection(after(item))}
+        if held_up <= exclusive:
+            return [item for item in components if item["name"] not in exclusive]
+        exclusive |= held_up
 
 
 def _refuse_missing_units(view: View, names: Sequence[str]) -> None:

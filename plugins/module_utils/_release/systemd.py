@@ -11,9 +11,9 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .._common import process
@@ -21,12 +21,26 @@ from .._common.errors import StateError, SystemFailure
 
 TIMEOUT = 60
 ORPHAN_TIMEOUT = 120
-PROPERTIES = ("Id", "LoadState", "ActiveState", "SubState", "MainPID", "NeedDaemonReload", "Result", "NRestarts")
+TIMES = ("ExecMainStartTimestamp", "ExecMainExitTimestamp", "NextElapseUSecRealtime")
+PROPERTIES = (
+    "Id",
+    "LoadState",
+    "ActiveState",
+    "SubState",
+    "MainPID",
+    "NeedDaemonReload",
+    "Result",
+    "NRestarts",
+    *TIMES,
+)
 
 
 @dataclass(frozen=True)
 class UnitState:
-    """What systemd says about one unit."""
+    """What systemd says about one unit.
+
+    :param times: those of a run and of a schedule that systemd knows, in UTC, as it shows them.
+    """
 
     load: str = "not-found"
     active: str = "inactive"
@@ -35,6 +49,7 @@ class UnitState:
     stale: bool = False
     result: str = ""
     restarts: int = 0
+    times: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def running(self) -> bool:
@@ -69,7 +84,7 @@ def run(arguments: Sequence[str], timeout: int, descriptors: Sequence[int] = ())
             arguments,
             timeout=timeout,
             pass_fds=descriptors,
-            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "SYSTEMD_COLORS": "0"},
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "TZ": "UTC", "SYSTEMD_COLORS": "0"},
         )
     except (OSError, process.TimeoutExpired) as exc:
         raise SystemFailure(
@@ -176,6 +191,7 @@ def _state(block: dict[str, str]) -> UnitState:
         stale=block.get("NeedDaemonReload") == "yes",
         result=block.get("Result", ""),
         restarts=int(block.get("NRestarts") or 0),
+        times={name: block[name] for name in TIMES if block.get(name)},
     )
 
 

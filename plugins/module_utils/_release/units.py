@@ -20,6 +20,7 @@ from typing import Any
 from .._common.errors import StateError
 from .._common.files import fsync_directory, write_atomic
 from .layout import Layout, make_directory
+from .order import after
 
 PRIVILEGED_PORTS = 1024
 WANTS = {"service": "multi-user.target.wants", "timer": "timers.target.wants"}
@@ -164,7 +165,7 @@ def _head(what: str, component: Mapping[str, Any], slot: str, layout: Layout) ->
 def _service(document: Mapping[str, Any], component: Mapping[str, Any], slot: str, layout: Layout) -> str:
     link = layout.slot(slot)
     lines = [
-        "After=network-online.target",
+        " ".join(["After=network-online.target", *_earlier(component, slot, layout)]),
         "Wants=network-online.target",
         "StartLimitIntervalSec=60",
         "StartLimitBurst=10",
@@ -193,6 +194,11 @@ def _service(document: Mapping[str, Any], component: Mapping[str, Any], slot: st
     return _head("", component, slot, layout) + "\n".join(lines) + "\n" + _HARDENING + install
 
 
+def _earlier(component: Mapping[str, Any], slot: str, layout: Layout) -> list[str]:
+    """Units that a boot starts before this one, and a shutdown stops after it."""
+    return [unit_name(layout.app, name, slot) for name in after(component)]
+
+
 def _capabilities(port: int) -> list[str]:
     if port >= PRIVILEGED_PORTS:
         return ["CapabilityBoundingSet="]
@@ -208,6 +214,7 @@ def _command(command: str, link: Path) -> str:
 def _timer(component: Mapping[str, Any], slot: str, layout: Layout) -> str:
     return (
         _head(", schedule", component, slot, layout)
+        + "".join(f"After={name}\n" for name in _earlier(component, slot, layout))
         + f"\n[Timer]\nOnCalendar={component['schedule']}\nAccuracySec=1s\n"
         + f"Unit={unit_name(layout.app, component['name'], slot)}\n"
         + "\n[Install]\nWantedBy=timers.target\n"

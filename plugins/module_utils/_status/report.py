@@ -14,6 +14,9 @@ from typing import Any
 from .._balancer.watch import RETURNED
 from .._evidence.summary import line as last_line
 from .._ledger.history import last_active
+from .schedules import problems as schedule_problems
+from .schedules import rows as schedule_rows
+from .schedules import schedules
 
 SCHEMA = 1
 SHOWN_DEPLOYMENTS = 5
@@ -38,6 +41,7 @@ def report(app: str, live: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         "returned": returned,
         "balancers": balancers,
         "instances": instances,
+        "schedules": schedules(live),
         "ledger": ledger,
         "lost": lost,
     }
@@ -74,6 +78,7 @@ def lines(made: Mapping[str, Any]) -> list[str]:
             for row in made["instances"]
         ],
     )
+    text += _table(("SCHEDULE", "HOST", "LAST RUN", "RESULT", "NEXT RUN"), schedule_rows(made["schedules"]))
     ledger = made["ledger"]
     if ledger:
         text += _table(
@@ -213,6 +218,7 @@ def _problems(made: Mapping[str, Any], live: Mapping[str, Mapping[str, Any]]) ->
     elif _left_unfinished(made["ledger"]):
         unfinished = made["ledger"]["unfinished"]
         yield f"deployment {unfinished} was left unfinished: run it again to resume it, or abort.yml to go back"
+    yield from schedule_problems(made["schedules"])
     yield from _watch_problems(made)
     yield from _parked_problems(made)
     kept_out = {name for balancer in made["balancers"].values() for name in balancer["out"]}

@@ -152,4 +152,5 @@ def wipe():
     for path in LAYOUT.units.rglob(f"*slipway-{APP}-*"):
         path.unlink()
     systemctl("daemon-reload")
+    systemctl("reset-failed", f"slipway-{APP}-*")
     subprocess.run(["rm", "-rf", str(LAYOUT.home), str(LAYOUT.state), f"/var/lib/slipway-{APP}"], check=True)

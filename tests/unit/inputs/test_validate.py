@@ -334,9 +334,30 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
     ("a ratio that is none", {"slipway_profile": {"max_ratio": "much"}}, "slipway_profile.max_ratio", "a number"),
     ("a ratio of nothing", {"slipway_profile": {"max_ratio": "0.0"}}, "slipway_profile.max_ratio", "a number"),
     ("metrics anywhere", {"slipway_metrics_directory": "prom"}, "slipway_metrics_directory", "begin it with /"),
+    ("after nobody", worker(after=["nobody"]), "slipway_components[1].after", "name components of this list: web"),
+    (
+        "served after a worker",
+        {"slipway_components": [{**WEB, "after": ["mailer"]}, MAILER]},
+        "slipway_components[0].after",
+        "let mailer come after web",
+    ),
+    (
+        "after a schedule",
+        {"slipway_components": [WEB, {**MAILER, "after": ["nightly"]}, NIGHTLY]},
+        "slipway_components[1].after",
+        "http, worker or singleton",
+    ),
+    ("after itself", worker(after=["mailer"]), "slipway_components, after", "take one of these names out"),
+    (
+        "a handover longer than the lease",
+        {"slipway_components": [WEB, MAILER, {**NIGHTLY, "stop_timeout": 150}], "slipway_lease_seconds": 299},
+        "slipway_lease_seconds",
+        "more than 300",
+    ),
     (
         "a profile longer than the lease",
         {
+            "slipway_components": [WEB, MAILER],
             "slipway_profile": {"seconds": 50},
             "slipway_lease_seconds": 45,
             "slipway_ready_deadline": 20,

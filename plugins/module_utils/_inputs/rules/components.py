@@ -12,6 +12,7 @@ from typing import Any
 from ..._balancer.config import PATH
 from ..._common.address import shown
 from ..._common.errors import InputError
+from ..._release.order import cycle
 from ..._release.revision import RESERVED_ENVIRONMENT
 from ..spec import SLOTS
 from .base import BALANCER_PORTS, Context, problem
@@ -88,6 +89,40 @@ def _schedule(where: str, component: dict[str, Any]) -> Iterator[InputError]:
         yield problem("a scheduled component needs a schedule", f"{where}.schedule", 'add schedule: "*-*-* 03:00:00"')
     if not scheduled and component["schedule"]:
         yield problem(f"a component of kind {component['kind']} has no schedule", f"{where}.schedule", "remove it")
+
+
+def order(values: dict[str, Any], context: Context) -> Iterator[InputError]:
+    """What a component comes after is another one, can be waited for, and is there before it."""
+    listed = values["slipway_components"]
+    kinds = {component["name"]: component["kind"] for component in listed}
+    for index, component in enumerate(listed):
+        for name in component["after"]:
+            yield from _earlier(f"slipway_components[{index}].after", component, name, kinds)
+    circle = cycle({component["name"]: component["after"] for component in listed})
+    if circle:
+        yield problem(
+            f"none can start first: {' after '.join(circle)}",
+            "slipway_components, after",
+            "take one of these names out of the after of the one before it",
+        )
+
+
+def _earlier(where: str, component: dict[str, Any], name: str, kinds: dict[str, str]) -> Iterator[InputError]:
+    if name not in kinds:
+        known = ", ".join(other for other in kinds if other != component["name"])
+        yield problem(f"{name!r} is not a component", where, f"name components of this list: {known or 'none'}")
+    elif component["kind"] == "http":
+        yield problem(
+            f"{component['name']} serves before {name} is handed over, which happens once the traffic has moved",
+            where,
+            f"remove it, and let {name} come after {component['name']} if it needs that",
+        )
+    elif kinds[name] == "scheduled":
+        yield problem(
+            f"{name} runs by a calendar, so that nothing can wait until it is ready",
+            where,
+            "name components of kind http, worker or singleton",
+        )
 
 
 def environment(where: str, variables: dict[str, Any]) -> Iterator[InputError]:

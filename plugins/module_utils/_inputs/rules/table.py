@@ -14,6 +14,7 @@ RULES = (
     Rule(("slipway_artifact",), release.artifact),
     Rule(("slipway_artifact_sha256",), release.artifact_sha256),
     Rule(("slipway_components",), components.components),
+    Rule(("slipway_components",), components.order),
     Rule(("slipway_components", *BALANCER_PORTS), components.ports),
     Rule(("slipway_config",), release.config),
     Rule(("slipway_shared_directories",), release.shared_directories),

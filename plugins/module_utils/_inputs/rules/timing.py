@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..._common.errors import InputError
+from ..._release.order import seconds_to_stop
 from .base import IN_BATCHES, LONGEST_PAUSE, Context, problem
 
 
@@ -48,6 +49,7 @@ def lease(values: dict[str, Any], context: Context) -> Iterator[InputError]:
             f"slipway_components[{index}].stop_timeout": component["stop_timeout"]
             for index, component in enumerate(values["slipway_components"])
         },
+        "the handover of slipway_components": seconds_to_stop(values["slipway_components"]),
         "slipway_profile.seconds": values["slipway_profile"].get("seconds", 0),
         **{f"slipway_hooks[{index}].timeout": hook["timeout"] for index, hook in enumerate(values["slipway_hooks"])},
     }

@@ -1,0 +1,130 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which host is told to stop and to start what, and when, by the tasks of a handover; what they call is recorded."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tools.environments import TOP
+
+RECORDER = """
+import json
+from ansible.plugins.action import ActionBase
+
+class ActionModule(ActionBase):
+    _requires_connection = False
+
+    def run(self, tmp=None, task_vars=None):
+        super().run(tmp, task_vars)
+        asked = self._task.args
+        call = " ".join([self._task.delegate_to, asked["state"], asked["slot"], *sorted(asked["components"])])
+        with open(task_vars["record"], "a") as file:
+            file.write(call + "\\n")
+        failed = any(set(one.split()) <= set(call.split()) for one in task_vars["failing"])
+        return {"failed": True, "msg": "on purpose"} if failed else {"changed": True, "slot": asked["slot"]}
+"""
+BOTH = ["clock", "mailer"]
+TURNS = {slot: [["clock"], ["mailer"]] for slot in ("blue", "green")}
+STARTS = {"app1": ["mailer", "clock"], "app2": ["mailer"]}
+STOPPED = [
+    "app1 stopped blue mailer",
+    "app2 stopped blue mailer",
+    "app1 stopped blue clock",
+    "app2 stopped blue clock",
+]
+Play = Callable[..., tuple[int, list[str]]]
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Play:
+    """Run the tasks of the role in a copy of the collection that records what it would do on hosts."""
+    collection = tmp_path / "collections" / "ansible_collections" / "slipway" / "release"
+    (collection / "plugins" / "action").mkdir(parents=True)
+    for name in ("galaxy.yml", "meta", "roles"):
+        (collection / name).symlink_to(TOP / name)
+    for path in (TOP / "plugins").iterdir():
+        if path.name != "action":
+            (collection / "plugins" / path.name).symlink_to(path)
+    for path in (TOP / "plugins" / "action").glob("*.py"):
+        (collection / "plugins" / "action" / path.name).symlink_to(path)
+    (collection / "plugins" / "action" / "release_place.py").unlink()
+    (collection / "plugins" / "action" / "release_place.py").write_text(RECORDER, encoding="utf-8")
+
+    def run(*failing: str, judged: bool = True, **plan: Any) -> tuple[int, list[str]]:
+        record = tmp_path / "record"
+        record.write_text("", encoding="utf-8")
+        given = {
+            "record": str(record),
+            "failing": list(failing),
+            "rollout_token": 7,
+            "rollout_plan": {"app": "shop", "hosts": {"app1": {}, "app2": {}}, "handover": BOTH, "retired": [], **plan},
+            "__rollout_handover_from": "blue",
+            "__rollout_handover_to": "green",
+            "__rollout_handover_starts": STARTS,
+            "__rollout_handover_judged": judged,
+        }
+        task = {"ansible.builtin.include_role": {"name": "slipway.release.rollout", "tasks_from": "handover.yml"}}
+        book = [{"hosts": "lb1", "gather_facts": False, "vars": given, "tasks": [task]}]
+        (tmp_path / "play.yml").write_text(yaml.safe_dump(book), encoding="utf-8")
+        local = {"ansible_connection": "local"}
+        hosts = {"all": {"hosts": {"lb1": local, "app1": local, "app2": local}}}
+        (tmp_path / "hosts.yml").write_text(json.dumps(hosts), encoding="utf-8")
+        done = subprocess.run(
+            [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "hosts.yml", "play.yml"],
+            cwd=tmp_path,
+            env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(tmp_path / "collections"), "ANSIBLE_NOCOLOR": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        calls = record.read_text(encoding="utf-8").splitlines()
+        assert calls, done.stdout + done.stderr
+        return done.returncode, calls
+
+    return run
+
+
+def test_without_turns_each_host_is_told_once_to_stop_and_once_to_start(play: Play) -> None:
+    assert play() == (
+        0,
+        [
+            "app1 stopped blue clock mailer",
+            "app2 stopped blue clock mailer",
+            "app1 started green clock mailer",
+            "app2 started green mailer",
+        ],
+    )
+
+
+def test_in_turns_all_hosts_stop_what_comes_after_first_and_start_it_last(play: Play) -> None:
+    started = ["app1 started green clock", "app1 started green clock mailer", "app2 started green mailer"]
+    assert play(turns=TURNS) == (0, [*STOPPED, *started])
+
+
+def test_nothing_starts_anywhere_after_what_did_not_start(play: Play) -> None:
+    code, calls = play("app1 started clock", turns=TURNS)
+    assert code == 2
+    assert calls == [*STOPPED, "app1 started green clock"]
+
+
+def test_what_did_not_stop_keeps_what_it_comes_after_and_everything_that_would_start(play: Play) -> None:
+    code, calls = play("app2 stopped mailer", turns=TURNS)
+    assert code == 2
+    assert calls == STOPPED[:2]
+
+
+def test_on_the_way_back_one_host_that_fails_keeps_no_other_from_its_turns(play: Play) -> None:
+    code, calls = play("app1 stopped mailer", judged=False, turns=TURNS)
+    assert code == 0
+    assert calls == [*STOPPED[:2], "app2 stopped blue clock", "app2 started green mailer"]
