@@ -28,8 +28,8 @@ from ansible_collections.slipway.release.plugins.module_utils._plan.foretold imp
 from ansible_collections.slipway.release.plugins.module_utils._plan.hooks import SKIP
 from ansible_collections.slipway.release.plugins.module_utils._plan.operator import operator
 from ansible_collections.slipway.release.plugins.module_utils._plan.planner import Planned, plan
-from ansible_collections.slipway.release.plugins.module_utils._plan.returning import inputs_of, replaced_by
 from ansible_collections.slipway.release.plugins.module_utils._plan.regions import order
+from ansible_collections.slipway.release.plugins.module_utils._plan.returning import inputs_of, replaced_by
 from ansible_collections.slipway.release.plugins.module_utils._release.artifact import ResolvedArtifact, resolve
 from ansible_collections.slipway.release.plugins.module_utils._release.fetch import shown
 from ansible_collections.slipway.release.plugins.module_utils._release.revision import build
@@ -270,7 +270,7 @@ def _left_alone(inputs: Inputs, returns: Mapping[str, Any], other: Mapping[str, 
     deployed = returns["deployed"]["version"]
     return {
         "changed": False,
-        "plan": {"changes": False, "region": inputs.region, "to": dict(other)},
+        "plan": {"changes": False, "region": inputs.region, "rollout": inputs.rollout, "to": dict(other)},
         "summary": f"{inputs.app} in {inputs.region}: {other['version']} is active instead of {deployed}; "
         "nothing is returned",
     }

@@ -81,15 +81,16 @@ class Mall:
         self.directory = directory
         self.variables = variables
 
-    def run(self, playbook: str, *flags: str, us: dict[str, Any] | None = None, **variables: Any) -> PlaybookRun:
-        """Run a playbook to its end; ``us`` are variables of that region alone."""
-        return self.start(playbook, *flags, us=us, **variables).finish()
+    def run(self, playbook: str, *flags: str, **variables: Any) -> PlaybookRun:
+        """Run a playbook to its end."""
+        return self.start(playbook, *flags, **variables).finish()
 
-    def start(self, playbook: str, *flags: str, us: dict[str, Any] | None = None, **variables: Any) -> Running:
-        """Start a playbook; ``variables`` without their prefix."""
+    def start(self, playbook: str, *flags: str, **variables: Any) -> Running:
+        """Start a playbook; ``variables`` without their prefix, but for those of a region alone, which has its name."""
+        own = {region: variables.pop(region, {}) for region in REGIONS}
         directory = self.directory / f"inventory-{len(list(self.directory.iterdir()))}"
         directory.mkdir()
-        inventory = inventory_changed(directory, lambda everything: add_regions(everything, us or {}))
+        inventory = inventory_changed(directory, lambda everything: add_regions(everything, own))
         given = {**self.variables, **{f"slipway_{name}": value for name, value in variables.items()}}
         return self.fleet.operator.start(playbook, {}, *inventory, "-e", json.dumps(given), *flags)
 
@@ -131,10 +132,9 @@ class Mall:
         return self.fleet.ask_all(REGIONS[region], "snapshot")
 
 
-def add_regions(everything: dict[str, Any], us: dict[str, Any]) -> None:
-    """Give the lab's inventory two regions, one of them with variables of its own."""
-    children: dict[str, Any] = {region: {"hosts": dict.fromkeys(hosts)} for region, hosts in REGIONS.items()}
-    children["us"]["vars"] = us
+def add_regions(everything: dict[str, Any], own: dict[str, dict[str, Any]]) -> None:
+    """Give the lab's inventory two regions, with variables of their own."""
+    children = {region: {"hosts": dict.fromkeys(hosts), "vars": own[region]} for region, hosts in REGIONS.items()}
     everything["children"]["slipway_regions"] = {"children": children}
 
 
@@ -282,16 +282,16 @@ def test_a_failure_in_the_second_region_returns_the_first_if_wanted(mall: Mall) 
 
 def test_a_rolling_region_that_fails_returns_the_one_before_it_host_by_host(mall: Mall) -> None:
     before, version = mall.active("us"), mall.versions.fresh()
-    rolling = {"rollout": "rolling", "batches": [1], "regions_on_failure": "return", "region_bake": 0}
-    done = mall.run("deploy", us=FAILING_SMOKE, version=version, **rolling)
+    rolling = {"slipway_rollout": "rolling", "slipway_batches": [1]}
+    wanted = {"regions": ["us", "eu"], "regions_on_failure": "return", "region_bake": 0}
+    done = mall.run("deploy", us=rolling, eu=FAILING_SMOKE, version=version, **wanted)
     assert done.code != 0
-    assert f"us has failed: {version} is not active" in done.reason(), done.reason()
-    assert f"eu has returned to {before}" in done.reason(), done.reason()
+    assert f"eu has failed: {version} is not active" in done.reason(), done.reason()
+    assert f"us has returned to {before}" in done.reason(), done.reason()
     mall.require_active(eu=before, us=before)
 
 
 def test_what_the_watch_has_returned_meanwhile_is_not_returned_once_more(mall: Mall) -> None:
-    mall.deploy(mall.versions.fresh(), region_bake=0)
     before, version = mall.active("us"), mall.versions.fresh()
     watch = {"seconds": 600, "interval": 2}
     wanted = {"regions_on_failure": "return", "region_bake": 0, "watch": watch}
@@ -307,7 +307,6 @@ def test_what_the_watch_has_returned_meanwhile_is_not_returned_once_more(mall: M
     assert deployments(mall, "eu") == ended
     assert mall.fleet.served(mall.address("eu")) == {before: 12}
     mall.require_active(us=before)
-    mall.deploy(mall.versions.fresh(), region_bake=0)
 
 
 def come_to(run: Running, text: str) -> None:

@@ -618,6 +618,7 @@ def test_a_return_touches_nothing_where_the_watch_was_faster(regional: dict[str,
     running = returning(fleet_of("1.0", "1.1", history=(proven("1.0"), proven("1.1"))), "1.0", "1.1")
     found = running.run(regional)
     assert (found["changed"], found["plan"]["changes"], found["plan"]["to"]["version"]) == (False, False, "1.0")
+    assert found["plan"]["rollout"] == "blue_green", "the play names its role by it"
     assert "1.0 is active instead of 1.1" in found["summary"]
     assert running.ran == []
 

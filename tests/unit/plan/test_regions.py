@@ -180,8 +180,18 @@ def test_what_was_returned_before_is_told_as_it_is() -> None:
     assert "eu had left it before, and stays on 1.0" in regions.verdict(run)["msg"]
 
 
-def test_nothing_returns_while_nothing_has_failed() -> None:
-    assert whose(after(order_of(regions_on_failure="return"), "done"), "back") == "nowhere"
+def test_nothing_returns_where_nothing_has_failed() -> None:
+    assert whose(after(order_of(regions_on_failure="return"), "done", "done", "done"), "back") == "nowhere"
+
+
+def test_a_region_that_has_left_no_record_returns_those_before_it() -> None:
+    run = after(order_of(regions_on_failure="return"), "done")
+    assert whose(run, "back") == "eu"
+    run = after(run, ("done", planned(version="1.0")), way="back")
+    assert regions.verdict(run) == {
+        "failed": True,
+        "msg": "1.1 is active in eu; eu has returned to 1.0; us has not come to its end; ap was not touched.",
+    }
 
 
 def test_a_region_that_had_the_revision_before_the_run_is_not_returned() -> None:
