@@ -141,7 +141,7 @@ def _turn(inputs: Inputs, last: bool) -> dict[str, Any]:
 
 
 def _returning(run: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The regions that go back, the last one first: at the end of the way there, where any has failed or has no record."""
+    """The regions that go back, the last one first, where one has failed or has left no record on the way there."""
     if run["verb"] != "deploy" or run["on_failure"] != "return" or _complete(run):
         return []
     back = {entry["region"]: {"before": entry["from"], "deployed": entry["to"]} for entry in changed(run)}

@@ -200,14 +200,14 @@ def test_a_region_that_had_the_revision_before_the_run_is_not_returned() -> None
 
 
 def test_a_resumed_run_returns_what_the_killed_one_had_changed() -> None:
-    run = after(order_of(regions_on_failure="return"), ("done", planned(changes=False)))
+    run = after(order_of(regions_on_failure="return"), ("done", planned(changes=False, before="1.1")))
     run = after(run, (FAILED, planned(earlier=("eu",))))
     assert whose(run, "back") == "eu"
     assert regions.turn(run, "back", 0)["returns"] == {"before": named("1.0"), "deployed": named("1.1")}
 
 
 def test_names_alone_that_an_earlier_version_has_recorded_return_nothing() -> None:
-    run = after(order_of(regions_on_failure="return"), ("done", planned(changes=False)))
+    run = after(order_of(regions_on_failure="return"), ("done", planned(changes=False, before="1.1")))
     recorded = planned()
     recorded["plan"]["changed_regions"] = ["eu"]
     run = after(run, (FAILED, recorded))
