@@ -29,6 +29,7 @@ from ansible_collections.slipway.release.plugins.module_utils._plan.hooks import
 from ansible_collections.slipway.release.plugins.module_utils._plan.operator import operator
 from ansible_collections.slipway.release.plugins.module_utils._plan.planner import Planned, plan
 from ansible_collections.slipway.release.plugins.module_utils._plan.regions import order
+from ansible_collections.slipway.release.plugins.module_utils._plan.returning import inputs_of, replaced_by
 from ansible_collections.slipway.release.plugins.module_utils._release.artifact import ResolvedArtifact, resolve
 from ansible_collections.slipway.release.plugins.module_utils._release.fetch import shown
 from ansible_collections.slipway.release.plugins.module_utils._release.revision import build
@@ -43,7 +44,8 @@ ARGUMENTS = {
     "live": {"type": "dict"},
     "set_up": {"type": "bool", "default": False},
     "region": {"type": "str", "default": ""},
-    "changed_regions": {"type": "list", "elements": "str", "default": []},
+    "changed_regions": {"type": "list", "elements": "dict", "default": []},
+    "returns": {"type": "dict"},
 }
 FOR_DEPLOY = ("slipway_version", "slipway_artifact", "slipway_artifact_sha256")
 
@@ -58,7 +60,7 @@ class ActionModule(ActionBase):
         """Return the plan, begun unless in check mode, or one message."""
         super().run(tmp, task_vars)
         check: Any = self.validate_argument_spec
-        _validated, options = check(argument_spec=ARGUMENTS)
+        _validated, options = check(argument_spec=ARGUMENTS, required_if=[("verb", "return", ["returns"])])
         try:
             return self._run(_plain(options), task_vars or {})
         except SlipwayError as exc:
@@ -76,6 +78,11 @@ class ActionModule(ActionBase):
         if options["region"] and inputs.verb == "abort" and not _under_way(inputs, options["live"]):
             summary = f"{inputs.app}: nothing to abort in {inputs.region}"
             return {"changed": False, "plan": {"changes": False}, "summary": summary}
+        if options["verb"] == "return":
+            other = replaced_by(inputs, options["live"], options["returns"])
+            if other:
+                return _left_alone(inputs, options["returns"], other)
+            inputs = inputs_of(inputs, options["returns"])
         found = self._artifact(inputs)
         planned, unknown = self._planned(inputs, found, options)
         result = {
@@ -255,6 +262,17 @@ def _with_ledger_of(region: str, live: Mapping[str, Any]) -> dict[str, Any]:
     return {
         host: {**facts, "ledger": facts["ledgers"][region]} if region in (facts.get("ledgers") or {}) else facts
         for host, facts in live.items()
+    }
+
+
+def _left_alone(inputs: Inputs, returns: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """The result where a region has another revision by now than the one that this run has deployed."""
+    deployed = returns["deployed"]["version"]
+    return {
+        "changed": False,
+        "plan": {"changes": False, "region": inputs.region, "rollout": inputs.rollout, "to": dict(other)},
+        "summary": f"{inputs.app} in {inputs.region}: {other['version']} is active instead of {deployed}; "
+        "nothing is returned",
     }
 
 

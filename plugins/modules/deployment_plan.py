@@ -25,7 +25,9 @@ options:
         lease even while it is live.
       - V(approve) records that the operator approves the deployment that is parked, at the stage and with the plan that
         it has.
-      - V(return) is V(rollback) to what was active before, whatever C(slipway_rollback_to) says.
+      - V(return) is V(rollback) from what a run has deployed in O(region) to what was active there before, as
+        O(returns) says. Where another revision is active by now, as when the watch has returned the traffic, it changes
+        nothing.
       - V(validate) judges the variables and stops there; it needs no delegation and connects nowhere.
     type: str
     required: true
@@ -48,11 +50,17 @@ options:
     type: str
     default: ""
   changed_regions:
-    description: Regions that the run has changed before O(region). The plan names them, so that a run which resumes it
-      knows what a failure is to return.
+    description:
+      - Regions that the run has changed before O(region), each as C(region) with the revision and version that it had,
+        C(from), and got, C(to).
+      - The plan has them, so that a run which resumes it knows what a failure is to return.
     type: list
-    elements: str
+    elements: dict
     default: []
+  returns:
+    description: What O(verb=return) goes back from, C(deployed), and to, C(before), each with C(revision) and
+      C(version). Required with O(verb=return).
+    type: dict
 attributes:
   check_mode:
     description: Can run in check mode and return the plan without beginning it.

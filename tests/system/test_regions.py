@@ -54,6 +54,8 @@ MALL: dict[str, Any] = {
 }
 FAILING_SMOKE = {"slipway_smoke_checks": [{"path": "/missing", "timeout": 2, "successes": 1, "deadline": 4}]}
 SLOW_SMOKE = {"slipway_smoke_checks": [{"path": "/slow?ms=3000", "timeout": 10, "successes": 1, "deadline": 20}]}
+# Long enough for the watch of another region to act before this fails.
+LATE_FAILING_SMOKE = {"slipway_smoke_checks": [{"path": "/missing", "timeout": 2, "successes": 1, "deadline": 40}]}
 
 
 class Mall:
@@ -64,15 +66,16 @@ class Mall:
         self.versions = versions
         self.directory = directory
 
-    def run(self, playbook: str, *flags: str, us: dict[str, Any] | None = None, **variables: Any) -> PlaybookRun:
-        """Run a playbook to its end; ``us`` are variables of that region alone."""
-        return self.start(playbook, *flags, us=us, **variables).finish()
+    def run(self, playbook: str, *flags: str, **variables: Any) -> PlaybookRun:
+        """Run a playbook to its end."""
+        return self.start(playbook, *flags, **variables).finish()
 
-    def start(self, playbook: str, *flags: str, us: dict[str, Any] | None = None, **variables: Any) -> Running:
-        """Start a playbook; ``variables`` without their prefix."""
+    def start(self, playbook: str, *flags: str, **variables: Any) -> Running:
+        """Start a playbook; ``variables`` without their prefix, but for those of a region alone, which has its name."""
+        own = {region: variables.pop(region, {}) for region in REGIONS}
         directory = self.directory / f"inventory-{len(list(self.directory.iterdir()))}"
         directory.mkdir()
-        inventory = inventory_changed(directory, lambda everything: add_regions(everything, us or {}))
+        inventory = inventory_changed(directory, lambda everything: add_regions(everything, own))
         given = {**MALL, **{f"slipway_{name}": value for name, value in variables.items()}}
         return self.fleet.operator.start(playbook, {}, *inventory, "-e", json.dumps(given), *flags)
 
@@ -114,10 +117,9 @@ class Mall:
         return self.fleet.ask_all(REGIONS[region], "snapshot")
 
 
-def add_regions(everything: dict[str, Any], us: dict[str, Any]) -> None:
-    """Give the lab's inventory two regions, one of them with variables of its own."""
-    children: dict[str, Any] = {region: {"hosts": dict.fromkeys(hosts)} for region, hosts in REGIONS.items()}
-    children["us"]["vars"] = us
+def add_regions(everything: dict[str, Any], own: dict[str, dict[str, Any]]) -> None:
+    """Give the lab's inventory two regions, with variables of their own."""
+    children = {region: {"hosts": dict.fromkeys(hosts), "vars": own[region]} for region, hosts in REGIONS.items()}
     everything["children"]["slipway_regions"] = {"children": children}
 
 
@@ -256,6 +258,35 @@ def test_a_failure_in_the_second_region_returns_the_first_if_wanted(mall: Mall) 
     mall.require_active(eu=before, us=before)
     eu.require_none_lost()
     assert eu.versions() == {before, version}
+
+
+def test_a_region_that_was_changed_in_batches_goes_back_in_batches(mall: Mall) -> None:
+    before, version = mall.active("us"), mall.versions.fresh()
+    rolling = {"slipway_rollout": "rolling", "slipway_batches": [1]}
+    wanted = {"regions": ["us", "eu"], "regions_on_failure": "return", "region_bake": 0}
+    done = mall.run("deploy", us=rolling, eu=FAILING_SMOKE, version=version, **wanted)
+    assert done.code != 0
+    assert f"eu has failed: {version} is not active" in done.reason(), done.reason()
+    assert f"us has returned to {before}" in done.reason(), done.reason()
+    mall.require_active(eu=before, us=before)
+
+
+def test_what_the_watch_has_returned_meanwhile_is_not_returned_once_more(mall: Mall) -> None:
+    before, version = mall.active("us"), mall.versions.fresh()
+    watch = {"seconds": 600, "interval": 2}
+    wanted = {"regions_on_failure": "return", "region_bake": 0, "watch": watch}
+    run = mall.start("deploy", us=LATE_FAILING_SMOKE, version=version, **wanted)
+    run.wait_for("PLAY [Move the traffic of region us]")
+    ended = deployments(mall, "eu")
+    slot = mall.ledger("eu")["state"]["active"]["slot"]
+    mall.fleet.inside("app1", "systemctl", "stop", f"slipway-mall-web@{slot}.service")
+    wait_until(lambda: mall.still_elsewhere("eu", before), 35, "the watch has returned the traffic of eu")
+    done = run.finish()
+    assert done.code != 0
+    assert f"eu had left it before, and stays on {before}" in done.reason(), done.reason()
+    assert deployments(mall, "eu") == ended
+    assert mall.fleet.served(mall.address("eu")) == {before: 12}
+    mall.require_active(us=before)
 
 
 def test_a_run_killed_in_the_second_region_is_resumed_there(mall: Mall) -> None:

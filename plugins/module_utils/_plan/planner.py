@@ -63,14 +63,14 @@ def plan(
     live: Mapping[str, Any],
     *,
     artifact_bytes: int = 0,
-    changed_regions: Sequence[str] = (),
+    changed_regions: Sequence[Mapping[str, Any]] = (),
 ) -> Planned:
     """Decide what will be done.
 
     :param revision: document of the revision to deploy; ``None`` for a rollback, which takes a recorded one.
     :param live: host name to what ``host_info`` returned there, or ``{"unreachable": true}``.
     :param artifact_bytes: size of the artifact, 0 when unknown.
-    :param changed_regions: regions that the run has changed before this one.
+    :param changed_regions: regions that the run has changed before this one, with the revisions they had and got.
     :raises SlipwayError: the fleet must not be touched as it is; names what, where and the remedy.
     """
     fleet = read_fleet(inputs, live)
@@ -131,9 +131,9 @@ def _new_plan(
     fleet: Fleet,
     request: str,
     artifact_bytes: int,
-    changed_regions: Sequence[str],
+    changed_regions: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    active = _active(fleet)
+    active = active_in(fleet, fleet.balancers[0].stable)
     if revision is None:
         revision = rollback.target(fleet, inputs.rollback_to, active["revision"] if active else "")["document"]
     identifier = revision_id(revision)
@@ -209,7 +209,7 @@ def _new_plan(
     }
 
 
-def _regional(inputs: Inputs, changed_regions: Sequence[str]) -> dict[str, Any]:
+def _regional(inputs: Inputs, changed_regions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Where the plan is for, and what a failure there may return; nothing in an application without regions."""
     return {"region": inputs.region, "changed_regions": list(changed_regions)} if inputs.region else {}
 
@@ -298,13 +298,12 @@ def _course_asked(inputs: Inputs) -> dict[str, Any]:
     return {**asked.get(inputs.rollout, {}), **({"bake": inputs.bake} if inputs.bake else {})}
 
 
-def _active(fleet: Fleet) -> dict[str, Any] | None:
-    """The revision in the stable slot; where hosts differ, the one most of them hold."""
-    stable = fleet.balancers[0].stable
+def active_in(fleet: Fleet, slot: str) -> dict[str, Any] | None:
+    """The revision in the slot that takes the traffic; where hosts differ, the one most of them hold."""
     held = Counter(
-        (host.slots[stable].revision, host.slots[stable].version)
+        (host.slots[slot].revision, host.slots[slot].version)
         for host in fleet.applications
-        if host.slots[stable].status == "placed"
+        if host.slots[slot].status == "placed"
     )
     if not held:
         return None

@@ -18,7 +18,7 @@ from .._inputs.validate import Inputs
 THERE, BACK = "there", "back"
 # What check mode planned counts like what is done, so that a check shows the plan of every region.
 PASSED = ("done", "planned")
-NOBODY: dict[str, Any] = {"name": "nowhere", "plan": [], "slots": [], "traffic": [], "last": True}
+NOBODY: dict[str, Any] = {"name": "nowhere", "plan": [], "slots": [], "traffic": [], "last": True, "returns": {}}
 
 
 def order(regions: Sequence[Inputs]) -> dict[str, Any]:
@@ -76,18 +76,24 @@ def concluded(
         "changed": bool(plan.get("changes")),
         "active": state in PASSED or any(answer.get("active") for answer in found),
         "version": (plan.get("to") or {}).get("version", ""),
+        "from": plan.get("from"),
+        "to": plan.get("to"),
         "reason": reasons[0] if reasons else "" if state in PASSED else "its end is not known",
     }
-    earlier = [
-        {**entry, "changed": entry["changed"] or entry["region"] in plan.get("changed_regions", [])}
-        for entry in run[THERE]
-    ]
+    earlier = [_with_changes_of(plan, entry) for entry in run[THERE]]
     return {**run, THERE: earlier, way: [*(earlier if way == THERE else run[way]), record]}
 
 
-def changed(run: Mapping[str, Any]) -> list[str]:
-    """Regions in which this run has made the revision active so far, or would; one may have failed after that."""
-    return [entry["region"] for entry in run.get(THERE, []) if entry["changed"] and entry["active"]]
+def changed(run: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Regions in which this run has made another revision active so far, or would; one may have failed after that.
+
+    :returns: of each the ``region``, and the revision and version that it had, ``from``, and got, ``to``.
+    """
+    return [
+        {key: entry[key] for key in ("region", "from", "to")}
+        for entry in run.get(THERE, [])
+        if entry["changed"] and entry["active"] and entry["from"] and entry["from"] != entry["to"]
+    ]
 
 
 def verdict(run: Mapping[str, Any]) -> dict[str, Any]:
@@ -130,16 +136,27 @@ def _turn(inputs: Inputs, last: bool) -> dict[str, Any]:
         "slots": [] if inputs.verb == "abort" else slots,
         "traffic": inputs.balancer_hosts,
         "last": last,
+        "returns": {},
     }
 
 
 def _returning(run: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The regions that go back, the last one first, once a later one has failed."""
-    failed = any(entry["state"] == "failed" for entry in run[THERE])
-    if run["verb"] != "deploy" or run["on_failure"] != "return" or not failed:
+    """The regions that go back, the last one first, where one has failed or has left no record on the way there."""
+    if run["verb"] != "deploy" or run["on_failure"] != "return" or _complete(run):
         return []
-    back = changed(run)
-    return [{**region, "last": True} for region in reversed(run["regions"]) if region["name"] in back]
+    back = {entry["region"]: {"before": entry["from"], "deployed": entry["to"]} for entry in changed(run)}
+    return [
+        {**region, "last": True, "returns": back[region["name"]]}
+        for region in reversed(run["regions"])
+        if region["name"] in back
+    ]
+
+
+def _with_changes_of(plan: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The record of an earlier region; what a resumed plan says that its own run has changed there counts as well."""
+    known = {one["region"]: one for one in plan.get("changed_regions", ()) if isinstance(one, Mapping)}
+    resumed = known.get(entry["region"]) if not entry["changed"] else None
+    return {**entry, **resumed, "changed": True} if resumed else dict(entry)
 
 
 def _all_passed(records: Iterable[Mapping[str, Any]]) -> bool:
@@ -164,4 +181,6 @@ def _told(run: Mapping[str, Any], entry: Mapping[str, Any]) -> str:
 def _told_back(entry: Mapping[str, Any]) -> str:
     if entry["state"] == "failed":
         return f"{entry['region']} has not returned: {entry['reason'].rstrip('. ')}"
+    if not entry["changed"]:
+        return f"{entry['region']} had left it before, and stays on {entry['version']}"
     return f"{entry['region']} has returned to {entry['version']}"

@@ -15,7 +15,7 @@ from .fleet import OTHER, Fleet
 def target(fleet: Fleet, wanted: str, active: str) -> dict[str, Any]:
     """The proven revision that ``wanted`` means.
 
-    :param wanted: ``previous``, ``latest_good`` or a version.
+    :param wanted: ``previous``, ``latest_good``, a version, or the revision that a region had before a run.
     :param active: identifier of the active revision.
     :raises InputError: no revision is meant by it.
     :raises StateError: the revision is not on every application host, or has failed there.
@@ -25,7 +25,7 @@ def target(fleet: Fleet, wanted: str, active: str) -> dict[str, Any]:
     elif wanted == "latest_good":
         found = latest_good(fleet, {active})
     else:
-        found = _by_version(fleet, wanted)
+        found = _by_version(fleet, wanted) or _by_revision(fleet, wanted)
     if found is None:
         raise InputError(
             _nothing_meant(wanted),
@@ -58,6 +58,10 @@ def _in_spare_slot(fleet: Fleet, active: str) -> dict[str, Any] | None:
 
 def _by_version(fleet: Fleet, version: str) -> dict[str, Any] | None:
     return next((item for item in reversed(fleet.ledger.proven) if item["version"] == version), None)
+
+
+def _by_revision(fleet: Fleet, revision: str) -> dict[str, Any] | None:
+    return next((item for item in fleet.ledger.proven if item["revision"] == revision), None)
 
 
 def _refuse_unusable(fleet: Fleet, found: dict[str, Any]) -> None:

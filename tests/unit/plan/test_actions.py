@@ -22,6 +22,7 @@ from tests.unit.plan.made import (
     WEB,
     document,
     fleet_of,
+    identifier,
     inputs_for,
     leave_unfinished,
     live_lease,
@@ -597,11 +598,29 @@ def test_a_region_is_planned_with_its_hosts_and_begun_in_its_ledger(regional: di
     assert begun["summary"].startswith("shop in eu: deploy 1.1")
 
 
-def test_a_return_leads_to_the_previous_revision_whatever_the_operator_rolls_back_to(regional: dict[str, Any]) -> None:
-    live = fleet_of("1.0", "1.1", stable="green", history=(proven("1.0"), proven("1.1")))
-    begun = regionally("return", live).run({**regional, "slipway_rollback_to": "0.9"})
+def returning(live: dict[str, Any], before: str, deployed: str) -> Stand:
+    """The action on its way back from a version that a run has deployed."""
+    running = regionally("return", live)
+    names = {"before": before, "deployed": deployed}
+    returns = {key: {"revision": identifier(version), "version": version} for key, version in names.items()}
+    running.action._task.args["returns"] = returns
+    return running
+
+
+def test_a_return_leads_to_what_the_region_had_whatever_the_operator_rolls_back_to(regional: dict[str, Any]) -> None:
+    live = fleet_of("0.8", "1.1", stable="green", kept=("1.0",), history=tuple(map(proven, ("0.8", "1.0", "1.1"))))
+    begun = returning(live, "1.0", "1.1").run({**regional, "slipway_rollback_to": "0.9"})
     assert "failed" not in begun, begun
     assert (begun["plan"]["verb"], begun["plan"]["to"]["version"]) == ("rollback", "1.0")
+
+
+def test_a_return_touches_nothing_where_the_watch_was_faster(regional: dict[str, Any]) -> None:
+    running = returning(fleet_of("1.0", "1.1", history=(proven("1.0"), proven("1.1"))), "1.0", "1.1")
+    found = running.run(regional)
+    assert (found["changed"], found["plan"]["changes"], found["plan"]["to"]["version"]) == (False, False, "1.0")
+    assert found["plan"]["rollout"] == "blue_green", "the play names its role by it"
+    assert "1.0 is active instead of 1.1" in found["summary"]
+    assert running.ran == []
 
 
 def test_an_abort_passes_over_a_region_with_nothing_under_way(regional: dict[str, Any]) -> None:
