@@ -14,6 +14,7 @@ import pytest
 from lab.operator import PlaybookRun, Running
 from tests.system.fleet import (
     AFTER_SWITCH,
+    DRAINING,
     LEDGER,
     RELEASES,
     Fleet,
@@ -26,9 +27,9 @@ from tests.system.fleet import (
 
 REGIONS = {"eu": ("lb1", "app1"), "us": ("lb2", "app2", "app3")}
 BALANCER = {"eu": "lb1", "us": "lb2"}
-PORT = 8002
 PORTS = {"blue": 8101, "green": 8102}
 BAKE = 3
+US_BEGINS = "PLAY [Plan region us]"
 # An application of its own, beside those that the other tests have on the same machines.
 MALL: dict[str, Any] = {
     "slipway_app": "mall",
@@ -36,7 +37,7 @@ MALL: dict[str, Any] = {
     "slipway_regions": list(REGIONS),
     "slipway_region_bake": BAKE,
     "slipway_virtual_address": "",
-    "slipway_balancer_port": PORT,
+    "slipway_balancer_port": 8002,
     "slipway_preview_port": 8482,
     "slipway_agent_port": 8474,
     "slipway_status_port": 8475,
@@ -56,15 +57,27 @@ FAILING_SMOKE = {"slipway_smoke_checks": [{"path": "/missing", "timeout": 2, "su
 SLOW_SMOKE = {"slipway_smoke_checks": [{"path": "/slow?ms=3000", "timeout": 10, "successes": 1, "deadline": 20}]}
 # Long enough for the watch of another region to act before this fails.
 LATE_FAILING_SMOKE = {"slipway_smoke_checks": [{"path": "/missing", "timeout": 2, "successes": 1, "deadline": 40}]}
+# The same behind the other balancer, with ports of its own.
+BAZAAR: dict[str, Any] = {
+    **MALL,
+    "slipway_app": "bazaar",
+    "slipway_balancer": "haproxy",
+    "slipway_balancer_port": 8003,
+    "slipway_preview_port": 8483,
+    "slipway_agent_port": 8476,
+    "slipway_status_port": 8477,
+    "slipway_components": [{**MALL["slipway_components"][0], "ports": {"blue": 8111, "green": 8112}}],
+}
 
 
 class Mall:
     """An application in two regions, seen as an operator and as users of each region see it."""
 
-    def __init__(self, lab: str, versions: Versions, directory: Path) -> None:
-        self.fleet = Fleet(lab, "nginx", versions)
+    def __init__(self, lab: str, versions: Versions, directory: Path, variables: dict[str, Any]) -> None:
+        self.fleet = Fleet(lab, variables["slipway_balancer"], versions)
         self.versions = versions
         self.directory = directory
+        self.variables = variables
 
     def run(self, playbook: str, *flags: str, **variables: Any) -> PlaybookRun:
         """Run a playbook to its end."""
@@ -76,7 +89,7 @@ class Mall:
         directory = self.directory / f"inventory-{len(list(self.directory.iterdir()))}"
         directory.mkdir()
         inventory = inventory_changed(directory, lambda everything: add_regions(everything, own))
-        given = {**MALL, **{f"slipway_{name}": value for name, value in variables.items()}}
+        given = {**self.variables, **{f"slipway_{name}": value for name, value in variables.items()}}
         return self.fleet.operator.start(playbook, {}, *inventory, "-e", json.dumps(given), *flags)
 
     def deploy(self, version: str, *flags: str, **variables: Any) -> PlaybookRun:
@@ -101,11 +114,11 @@ class Mall:
 
     def address(self, region: str) -> str:
         """The application as users of a region reach it."""
-        return f"http://{self.fleet.network}.{10 + int(BALANCER[region][-1])}:{PORT}"
+        return f"http://{self.fleet.network}.{10 + int(BALANCER[region][-1])}:{self.variables['slipway_balancer_port']}"
 
     def ledger(self, region: str) -> dict[str, Any]:
         """What the ledger of a region says."""
-        self.fleet.app = f"mall@{region}"
+        self.fleet.app = f"{self.variables['slipway_app']}@{region}"
         return self.fleet.ask(LEDGER, "ledger")
 
     def active(self, region: str) -> str:
@@ -123,22 +136,27 @@ def add_regions(everything: dict[str, Any], own: dict[str, dict[str, Any]]) -> N
     everything["children"]["slipway_regions"] = {"children": children}
 
 
-@pytest.fixture(scope="module")
-def set_up(lab: str, versions: Versions, tmp_path_factory: pytest.TempPathFactory) -> Mall:
+def set_up(lab: str, versions: Versions, directory: Path, variables: dict[str, Any]) -> Mall:
     """The application, with a first release in both regions."""
-    found = Mall(lab, versions, tmp_path_factory.mktemp("regions"))
+    found = Mall(lab, versions, directory, variables)
     if not all(found.ledger(region)["state"]["active"] for region in REGIONS):
         done = found.run("site", version=versions.fresh())
         assert done.code == 0, f"{done.log}: {done.reason()}"
     return found
 
 
+@pytest.fixture(scope="module")
+def behind_nginx(lab: str, versions: Versions, tmp_path_factory: pytest.TempPathFactory) -> Mall:
+    """The application behind nginx."""
+    return set_up(lab, versions, tmp_path_factory.mktemp("regions"), MALL)
+
+
 @pytest.fixture
-def mall(set_up: Mall) -> Mall:
+def mall(behind_nginx: Mall) -> Mall:
     """The same, with one version active in both regions."""
-    if set_up.active("eu") != set_up.active("us"):
-        set_up.deploy(set_up.versions.fresh(), region_bake=0)
-    return set_up
+    if behind_nginx.active("eu") != behind_nginx.active("us"):
+        behind_nginx.deploy(behind_nginx.versions.fresh(), region_bake=0)
+    return behind_nginx
 
 
 def first_answer(measured: Measured, version: str) -> int:
@@ -287,6 +305,46 @@ def test_what_the_watch_has_returned_meanwhile_is_not_returned_once_more(mall: M
     assert deployments(mall, "eu") == ended
     assert mall.fleet.served(mall.address("eu")) == {before: 12}
     mall.require_active(us=before)
+
+
+def come_to(run: Running, text: str) -> None:
+    """Wait until the run prints this in the second region."""
+    run.wait_for(US_BEGINS)
+    wait_until(
+        lambda: "" if text in run.log.read_text(encoding="utf-8").partition(US_BEGINS)[2] else "not yet", 120, text
+    )
+
+
+@pytest.mark.parametrize("moment", [pytest.param(DRAINING, marks=pytest.mark.exhaustive), AFTER_SWITCH])
+def test_a_region_that_loses_all_its_balancers_fails_and_the_one_before_it_returns(mall: Mall, moment: str) -> None:
+    before, version = mall.active("us"), mall.versions.fresh()
+    run = mall.start("deploy", us=SLOW_SMOKE, version=version, regions_on_failure="return", region_bake=0)
+    come_to(run, moment)
+    mall.fleet.link(BALANCER["us"], "down")
+    try:
+        done = run.finish()
+    finally:
+        mall.fleet.link(BALANCER["us"], "up")
+    assert done.code != 0
+    assert f"us has failed: {version} is not active" in done.reason(), done.reason()
+    assert f"eu has returned to {before}" in done.reason(), done.reason()
+    mall.require_active(eu=before)
+    wait_until(lambda: mall.still_elsewhere("us", before), 120, "the traffic of us has returned by the lease")
+    mall.run("release_lease", region="us", reason="the tests go on")
+
+
+@pytest.mark.exhaustive
+def test_a_release_goes_region_by_region_behind_haproxy(
+    lab: str, versions: Versions, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    bazaar = set_up(lab, versions, tmp_path_factory.mktemp("haproxy"), BAZAAR)
+    before, version = bazaar.active("eu"), versions.fresh()
+    with bazaar.fleet.traffic(50, bazaar.address("eu")) as eu, bazaar.fleet.traffic(50, bazaar.address("us")) as us:
+        bazaar.deploy(version)
+    eu.require_none_lost()
+    us.require_none_lost()
+    assert eu.versions() == us.versions() == {before, version}
+    assert first_answer(us, version) - last_answer(eu, before) >= BAKE * 1_000_000
 
 
 def test_a_run_killed_in_the_second_region_is_resumed_there(mall: Mall) -> None:
