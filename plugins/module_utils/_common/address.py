@@ -29,11 +29,14 @@ def shown(address: str) -> str:
 
 
 def secrets_of(url: str) -> list[str]:
-    """What ``shown`` leaves out of a URL: the query and its values, as they are written and as they are meant."""
+    """What ``shown`` leaves out of a URL: the query and its values, as they are written and as they are meant.
+
+    One that is too short to be a secret is left off: hidden wherever it stands, it would hide a number or a letter.
+    """
     query = urlsplit(url).query
     written = [part.partition("=")[2] for part in query.split("&")]
     meant = [value for _name, value in parse_qsl(query)]
-    return [query, *(value for value in (*written, *meant) if len(value) >= SHORTEST_PART)] if query else []
+    return [value for value in (query, *written, *meant) if len(value) >= SHORTEST_PART]
 
 
 def without(text: str, secrets: Iterable[str]) -> str:

@@ -55,8 +55,16 @@ def unsettled_unfinished(fleet: Fleet) -> None:
             f"deployment {unfinished['deployment']} of {version} was left unfinished "
             + (HELD if held else "while traffic was moving"),
             where=f"ledger on {fleet.ledger.name}",
-            remedy=f"run the same {verb} again to {'park' if held else 'resume'} it, or end it with abort.yml{waits}",
+            remedy=f"run the same {verb} again to {'park' if held else 'resume'} it{_as_before(unfinished['plan'])}, "
+            f"or end it with abort.yml{waits}",
         )
+
+
+def _as_before(plan: dict[str, Any]) -> str:
+    """A rollback is the same only with the same target, and that of a region's return nobody could guess."""
+    if plan["verb"] != "rollback":
+        return ""
+    return f", with the slipway_rollback_to that it had (the return of a region had {plan['to']['revision']})"
 
 
 def other_ledger(fleet: Fleet, inputs: Inputs) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, StateError
+from ansible_collections.slipway.release.plugins.module_utils._plan.abort import abort
 from ansible_collections.slipway.release.plugins.module_utils._plan.planner import Planned, plan
 
 from tests.unit.plan.made import APPLICATIONS, BALANCERS, document, fleet_of, identifier, inputs_for, proven, slot
@@ -128,8 +129,8 @@ def test_what_was_returned_as_another_deployment_began_is_recorded_by_the_next_o
     assert planned("1.1", live).plan["hosts"] == dict.fromkeys(APPLICATIONS, {"place": True}), "1.1 counts as failed"
 
 
-def test_a_deployment_that_died_before_its_slot_got_the_traffic_is_not_resumed() -> None:
-    """It would overwrite what serves."""
+def died_before_its_slot_got_the_traffic() -> dict[str, Any]:
+    """The watch has returned 1.1 to 1.0, into the slot that the deployment d3 of 1.2 would have filled."""
     live = returned()
     settled = fleet_of("1.0", "1.1", stable="green", history=(proven("1.0"), proven("1.1")))
     began = planned("1.2", settled)
@@ -141,6 +142,24 @@ def test_a_deployment_that_died_before_its_slot_got_the_traffic_is_not_resumed()
         "committed": [],
         "plan": began.plan,
     }
+    return live
+
+
+def test_its_way_back_does_not_lead_to_what_the_traffic_has_left() -> None:
+    live = died_before_its_slot_got_the_traffic()
+    asked = inputs_for(verb="abort", reason="users report errors")
+    with pytest.raises(StateError) as caught:
+        abort(asked, live)
+    assert "nothing of deployment d3 is there" in caught.value.message()
+    for host in APPLICATIONS:
+        live[host]["release"]["slots"]["blue"] = slot("blue", "1.2")
+    live["lb1"]["balancer"]["recorded"]["percents"] = {"blue": 50, "green": 50}
+    assert abort(asked, live).resume == "d3", "it has moved the traffic itself"
+
+
+def test_a_deployment_that_died_before_its_slot_got_the_traffic_is_not_resumed() -> None:
+    """It would overwrite what serves."""
+    live = died_before_its_slot_got_the_traffic()
     found = planned("1.2", live)
     assert (found.resume, found.abandon, found.abandon_as, found.returned) == ("", "d3", "abandoned", "d2")
     assert (found.plan["slot"], found.plan["stable_slot"]) == ("green", "blue")

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from ansible_collections.slipway.release.plugins.module_utils._balancer import watch_service
@@ -105,7 +107,8 @@ def test_one_that_systemd_is_starting_is_waited_for(
     systemd("LoadState=loaded\nActiveState=activating")
     held_by: list[int] = []
     looks = iter((lambda: None, lambda: held_by.append(_locked(balancer))))
-    monkeypatch.setattr(watch_service.time, "sleep", lambda _seconds: next(looks)())
+    own = SimpleNamespace(sleep=lambda _seconds: next(looks)(), monotonic=time.monotonic)
+    monkeypatch.setattr(watch_service, "time", own)
     assert out_of_service("shop", balancer.run_directory) == ""
     os.close(held_by[0])
 
