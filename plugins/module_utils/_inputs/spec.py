@@ -548,8 +548,8 @@ SPEC: dict[str, dict[str, Any]] = {
     "slipway_rollback_to": {
         "type": "str",
         "default": "previous",
-        "description": "C(previous), C(latest_good), or a version, or the identifier of a revision, that is kept on the "
-        "application hosts.",
+        "description": "C(previous), C(latest_good), or a version, or the identifier of a revision, that is kept on "
+        "the application hosts.",
     },
     "slipway_force": {
         "type": "bool",

@@ -22,8 +22,8 @@ def abort(inputs: Inputs, live: Mapping[str, Any]) -> Planned:
     """The unfinished deployment, whether its controller lives or not; hosts that are lost do not keep it from ending.
 
     :param live: host name to what ``host_info`` returned there, or ``{"unreachable": true}``.
-    :raises StateError: there is none, all traffic has settled on its revision, or has left where it was before anything of
-      it was there, or the inventory lacks its hosts.
+    :raises StateError: there is none, all traffic has settled on its revision, or went elsewhere before anything of it
+      was there, or the inventory lacks its hosts.
     """
     fleet = read_fleet(inputs, live)
     refuse.other_ledger(fleet, inputs)
@@ -58,11 +58,11 @@ def _refuse_settled(fleet: Fleet, unfinished: Mapping[str, Any]) -> None:
 
 
 def _refuse_taken(fleet: Fleet, unfinished: Mapping[str, Any]) -> None:
-    """Its way back would lead to what the traffic has left meanwhile, as when the watch of a bad release has returned it."""
+    """Its way back would lead to what the traffic has left meanwhile, as when a watch has returned it."""
     if not unfinished["committed"] and fleet.taken_from(unfinished["plan"]):
         raise StateError(
-            f"nothing of deployment {unfinished['deployment']} is there, and the traffic has gone meanwhile to the slot "
-            "that it would have filled",
+            f"nothing of deployment {unfinished['deployment']} is there, and the traffic has gone meanwhile to the "
+            "slot that it would have filled",
             where=f"ledger on {fleet.ledger.name}",
             remedy="there is nothing to undo; the next deployment or rollback ends it, at once after release_lease.yml",
         )

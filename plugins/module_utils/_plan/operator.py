@@ -17,6 +17,8 @@ from typing import Any
 from .._ledger.who import Who
 
 PREFIXES = ("awx", "tower")
+# Who launched a job of AWX that a schedule or another system has started.
+UNATTENDED = "unattended"
 
 
 def operator(variables: Mapping[str, Any]) -> str:
@@ -26,20 +28,19 @@ def operator(variables: Mapping[str, Any]) -> str:
         count only in an environment that is one of its jobs, and never instead of the account.
     """
     account, host = _account(), socket.gethostname()
-    launched_by = _launched_by(variables)
-    return Who(launched_by or account, account, host, bool(launched_by)).line()
+    job = _is_job(variables)
+    return Who((_launched_by(variables) or UNATTENDED) if job else account, account, host, job).line()
+
+
+def _is_job(variables: Mapping[str, Any]) -> bool:
+    """Whether this is a job of AWX; its environment and its variables must agree on which."""
+    job = os.environ.get("JOB_ID", "")
+    told = {str(variables.get(f"{prefix}_job_id", "")) for prefix in PREFIXES}
+    return bool(job and os.environ.get("AWX_HOST")) and job in told
 
 
 def _launched_by(variables: Mapping[str, Any]) -> str:
-    """Who launched the job of AWX that this is; empty where it is none."""
-    job = os.environ.get("JOB_ID", "")
-    if not job or not os.environ.get("AWX_HOST"):
-        return ""
-    names = (
-        str(variables.get(f"{prefix}_user_name") or "")
-        for prefix in PREFIXES
-        if str(variables.get(f"{prefix}_job_id", "")) == job
-    )
+    names = (str(variables.get(f"{prefix}_user_name") or "") for prefix in PREFIXES)
     return next((name for name in names if name), "")
 
 

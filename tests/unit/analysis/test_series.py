@@ -129,12 +129,12 @@ def noise(seed: int = 1, **times: float) -> Value:
 def step_of(
     metric: dict[str, Any],
     clock: FakeClock,
-    step: dict[str, Any] = AT_50,
+    step: dict[str, Any] | None = None,
     before: Results | None = None,
     slice_seconds: int = 0,
 ) -> dict[str, Any]:
     """What health_gate returns of the metric at the end of the step."""
-    sent = step_metrics([metric], PLAN, step, "d1")
+    sent = step_metrics([metric], PLAN, step or AT_50, "d1")
     found: Results = []
     while not found or not found[0]["finished"]:
         raw = continued.with_records(continued.with_positions(sent, found), found or before or [])

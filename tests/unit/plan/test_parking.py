@@ -248,6 +248,9 @@ def test_in_a_job_of_awx_it_is_who_launched_that_and_the_account_is_recorded(mon
         assert Who.read(operator(variables)) == Who("ann", account, socket.gethostname(), True)
     odd = Who.read(operator({"awx_user_name": "bob (AWX as root)@x", "awx_job_id": 17}))
     assert (odd.account, odd.host, odd.by_awx) == (account, socket.gethostname(), True)
+    scheduled = Who.read(operator({"awx_job_id": 17}))
+    assert scheduled == Who("unattended", account, socket.gethostname(), True)
+    assert Who("ann", account, "another", True).shares_with(scheduled) == ""
 
 
 TESTERS = [{"header": "X-Canary", "values": ["always"]}]
