@@ -93,7 +93,9 @@ def as_evidence(result: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def gated(*checks: dict[str, Any]) -> dict[str, Any]:
-    findings = Gate(check_spec.parse([{"deadline": 1, "interval": 0, **check} for check in checks])).run()
+    findings = Gate(
+        check_spec.parse([{"deadline": 1, "interval": 0, "failures": 1, **check} for check in checks])
+    ).run()
     return {"verdict": "fail", "checks": check_results(findings), "metrics": []}
 
 
@@ -126,7 +128,7 @@ def test_an_sql_check_and_an_sql_metric(monkeypatch: pytest.MonkeyPatch, dsn: st
 
 def analysed(*metrics: dict[str, Any]) -> list[dict[str, Any]]:
     parsed = metric_spec.parse(list(metrics))
-    found = metric_results(Analysis(parsed, deadline=3).run())
+    found = metric_results(Analysis(parsed, deadline=1).run())
     assert all(metric["verdict"] != "pass" for metric in found)
     return found
 
