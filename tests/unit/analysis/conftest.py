@@ -63,6 +63,24 @@ class FakeClock(Clock):
         self.planned.append((when, act))
 
 
+class Since(FakeClock):
+    """The same time, counted from now, as a later slice of a look counts it."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__()
+        self.clock = clock
+        self.began = clock.now
+
+    def elapsed(self) -> float:
+        return self.clock.now - self.began
+
+    def wall(self) -> float:
+        return self.clock.wall()
+
+    def wait(self, seconds: float) -> None:
+        self.clock.wait(seconds)
+
+
 class Script(Source):
     """Answers with the values of a list, the last one for ever; an exception is raised."""
 

@@ -25,7 +25,7 @@ from ansible_collections.slipway.release.plugins.module_utils._checks.metrics im
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError
 from ansible_collections.slipway.release.plugins.module_utils._verdict.stage import StageVerdict, judge
 
-from .conftest import FakeClock, Log, RuntimeApi
+from .conftest import FakeClock, Log, RuntimeApi, Since
 
 ERRORS = {"name": "errors", "kind": "errors"}
 P99 = {"name": "p99", "kind": "quantile"}
@@ -82,31 +82,13 @@ class Balancer:
             raw = continued.with_positions(sent, earlier)
             raw = continued.with_records(raw, earlier or before)
             metrics = parse(raw)
-            clock = _Since(self.clock)
+            clock = Since(self.clock)
             findings = Analysis(metrics, clock=clock, slice_seconds=slice_seconds, earlier=earlier).run()
             earlier = json.loads(json.dumps(as_results(findings)))
             if earlier[0]["finished"]:
                 break
         self.results = earlier
         return {"verdict": verdict(findings), "on_course": on_course(findings), "metrics": earlier}
-
-
-class _Since(FakeClock):
-    """The same time, counted from now."""
-
-    def __init__(self, clock: FakeClock) -> None:
-        super().__init__()
-        self.clock = clock
-        self.began = clock.now
-
-    def elapsed(self) -> float:
-        return self.clock.now - self.began
-
-    def wall(self) -> float:
-        return self.clock.wall()
-
-    def wait(self, seconds: float) -> None:
-        self.clock.wait(seconds)
 
 
 def stage(**results: dict[str, Any]) -> StageVerdict:
@@ -373,12 +355,12 @@ def test_slices_are_the_same_looks_as_one_piece(log: Log, clock: FakeClock) -> N
 def test_a_look_that_is_made_again_changes_nothing(balancer: Balancer) -> None:
     """A slice that is called again with the record of its own end, as after an answer that was lost on its way."""
     metric = {**step_metrics([balancer.metric], PLAN, AT_10, "d1")[0], "count": 1}
-    begun = Analysis(parse([metric]), clock=_Since(balancer.clock), slice_seconds=5)
+    begun = Analysis(parse([metric]), clock=Since(balancer.clock), slice_seconds=5)
     place = as_results(begun.run())[0]["position"]
     sending(balancer.log, stable=300, canary=300)()
     again = {**metric, "position": place, "interval": 1}
-    (first,) = as_results(Analysis(parse([again]), clock=_Since(balancer.clock)).run())
-    (second,) = as_results(Analysis(parse([{**again, "record": first["record"]}]), clock=_Since(balancer.clock)).run())
+    (first,) = as_results(Analysis(parse([again]), clock=Since(balancer.clock)).run())
+    (second,) = as_results(Analysis(parse([{**again, "record": first["record"]}]), clock=Since(balancer.clock)).run())
     assert second["record"] == first["record"]
     assert len(first["record"]["looks"]) == 1
     assert (second["verdict"], second["reason"]) == (first["verdict"], first["reason"])

@@ -24,7 +24,7 @@ from ansible_collections.slipway.release.plugins.module_utils._analysis.spec imp
 from ansible_collections.slipway.release.plugins.module_utils._checks.metrics import step_metrics
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError
 
-from .conftest import NOON, Api, FakeClock, success
+from .conftest import NOON, Api, FakeClock, Since, success
 
 CPU = 'avg(rate(cpu{slot="<slot>"}[10s]))'
 ORDERS = 'sum(increase(orders{slot="<slot>"}[10s]))'
@@ -138,27 +138,9 @@ def step_of(
     found: Results = []
     while not found or not found[0]["finished"]:
         raw = continued.with_records(continued.with_positions(sent, found), found or before or [])
-        analysis = Analysis(parse(raw), clock=_Since(clock), slice_seconds=slice_seconds, earlier=found)
+        analysis = Analysis(parse(raw), clock=Since(clock), slice_seconds=slice_seconds, earlier=found)
         found = json.loads(json.dumps(as_results(analysis.run())))
     return found[0]
-
-
-class _Since(FakeClock):
-    """The same time, counted from now."""
-
-    def __init__(self, clock: FakeClock) -> None:
-        super().__init__()
-        self.clock = clock
-        self.began = clock.now
-
-    def elapsed(self) -> float:
-        return self.clock.now - self.began
-
-    def wall(self) -> float:
-        return self.clock.wall()
-
-    def wait(self, seconds: float) -> None:
-        self.clock.wait(seconds)
 
 
 def looks_of(found: dict[str, Any], name: str = "cpu") -> list[dict[str, list[str]]]:
