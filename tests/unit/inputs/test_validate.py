@@ -350,9 +350,9 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
     ("after itself", worker(after=["mailer"]), "slipway_components, after", "take one of these names out"),
     (
         "a handover longer than the lease",
-        {"slipway_components": [WEB, MAILER, {**NIGHTLY, "stop_timeout": 150}], "slipway_lease_seconds": 299},
+        {"slipway_components": [WEB, MAILER, {**NIGHTLY, "stop_timeout": 150}], "slipway_lease_seconds": 450},
         "slipway_lease_seconds",
-        "more than 300",
+        "more than 450",
     ),
     (
         "a profile longer than the lease",
@@ -663,6 +663,13 @@ def test_hooks_are_complete_and_of_other_shapes_too(tmp_path: Path) -> None:
     warm, tell = accepted(tmp_path, slipway_hooks=given).hooks
     assert (warm["timeout"], warm["url"], warm["headers"]) == (30, None, {})
     assert (tell["timeout"], tell["command"], tell["user"]) == (60, None, "")
+
+
+def test_an_abort_is_not_refused_for_a_handover_that_was_begun_with_these_values(tmp_path: Path) -> None:
+    given = {**good(tmp_path), **worker(stop_timeout=110), "slipway_lease_seconds": 160, "slipway_reason": "errors"}
+    with pytest.raises(InputProblems, match="handover"):
+        validate(given, GROUPS, base=tmp_path)
+    assert validate(given, GROUPS, verb="abort", base=tmp_path).lease_seconds == 160
 
 
 def test_a_lease_need_not_be_longer_where_there_are_no_hooks(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import yaml
 
 from tools.environments import TOP
 
-RECORDER = """
+PLACE = """
 import json
 from ansible.plugins.action import ActionBase
 
@@ -34,6 +34,21 @@ class ActionModule(ActionBase):
         failed = any(set(one.split()) <= set(call.split()) for one in task_vars["failing"])
         return {"failed": True, "msg": "on purpose"} if failed else {"changed": True, "slot": asked["slot"]}
 """
+KEEP = """
+from ansible.plugins.action import ActionBase
+
+class ActionModule(ActionBase):
+    _requires_connection = False
+
+    def run(self, tmp=None, task_vars=None):
+        super().run(tmp, task_vars)
+        asked = self._task.args
+        with open(task_vars["record"], "a") as file:
+            file.write(f"{task_vars['inventory_hostname']} renews {asked.get('command', asked.get('return_to'))}\\n")
+        return {"changed": False, "deployment": "d1", "verified": True}
+"""
+RECORDERS = {"release_place": PLACE, "ledger": KEEP, "lb_switch": KEEP}
+RENEWED = ["lb1 renews renew", "lb1 renews {'blue': 100}", "lb2 renews {'blue': 100}"]
 BOTH = ["clock", "mailer"]
 TURNS = {slot: [["clock"], ["mailer"]] for slot in ("blue", "green")}
 STARTS = {"app1": ["mailer", "clock"], "app2": ["mailer"]}
@@ -57,28 +72,43 @@ def play(tmp_path: Path) -> Play:
         if path.name != "action":
             (collection / "plugins" / path.name).symlink_to(path)
     for path in (TOP / "plugins" / "action").glob("*.py"):
-        (collection / "plugins" / "action" / path.name).symlink_to(path)
-    (collection / "plugins" / "action" / "release_place.py").unlink()
-    (collection / "plugins" / "action" / "release_place.py").write_text(RECORDER, encoding="utf-8")
+        if path.stem not in RECORDERS:
+            (collection / "plugins" / "action" / path.name).symlink_to(path)
+    for name, recorder in RECORDERS.items():
+        (collection / "plugins" / "action" / f"{name}.py").write_text(recorder, encoding="utf-8")
 
-    def run(*failing: str, judged: bool = True, **plan: Any) -> tuple[int, list[str]]:
+    def run(*failing: str, judged: bool = True, lease_seconds: int = 300, **plan: Any) -> tuple[int, list[str]]:
         record = tmp_path / "record"
         record.write_text("", encoding="utf-8")
         given = {
             "record": str(record),
             "failing": list(failing),
             "rollout_token": 7,
-            "rollout_plan": {"app": "shop", "hosts": {"app1": {}, "app2": {}}, "handover": BOTH, "retired": [], **plan},
+            "rollout_deployment": "d1",
+            "rollout_ledger_host": "db1",
+            "rollout_plan": {
+                "app": "shop",
+                "hosts": {"app1": {}, "app2": {}},
+                "balancers": ["lb1", "lb2"],
+                "percents": {"before": {"blue": 100}},
+                "lease_seconds": lease_seconds,
+                "handover": BOTH,
+                "retired": [],
+                **plan,
+            },
             "__rollout_handover_from": "blue",
             "__rollout_handover_to": "green",
             "__rollout_handover_starts": STARTS,
-            "__rollout_handover_judged": judged,
+            "__rollout_renewed_for": "the handover",
         }
-        task = {"ansible.builtin.include_role": {"name": "slipway.release.rollout", "tasks_from": "handover.yml"}}
-        book = [{"hosts": "lb1", "gather_facts": False, "vars": given, "tasks": [task]}]
+        task = {
+            "ansible.builtin.include_role": {"name": "slipway.release.rollout", "tasks_from": "handover.yml"},
+            "vars": {} if judged else {"__rollout_judged": False, "__rollout_armed": False},
+        }
+        book = [{"hosts": "lb1,lb2", "gather_facts": False, "vars": given, "tasks": [task]}]
         (tmp_path / "play.yml").write_text(yaml.safe_dump(book), encoding="utf-8")
         local = {"ansible_connection": "local"}
-        hosts = {"all": {"hosts": {"lb1": local, "app1": local, "app2": local}}}
+        hosts = {"all": {"hosts": dict.fromkeys(("lb1", "lb2", "db1", "app1", "app2"), local)}}
         (tmp_path / "hosts.yml").write_text(json.dumps(hosts), encoding="utf-8")
         done = subprocess.run(
             [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "hosts.yml", "play.yml"],
@@ -90,7 +120,7 @@ def play(tmp_path: Path) -> Play:
         )
         calls = record.read_text(encoding="utf-8").splitlines()
         assert calls, done.stdout + done.stderr
-        return done.returncode, calls
+        return done.returncode, calls if lease_seconds == 0 else [call for call in calls if " renews " not in call]
 
     return run
 
@@ -128,3 +158,23 @@ def test_on_the_way_back_one_host_that_fails_keeps_no_other_from_its_turns(play:
     code, calls = play("app1 stopped mailer", judged=False, turns=TURNS)
     assert code == 0
     assert calls == [*STOPPED[:2], "app2 stopped blue clock", "app2 started green mailer"]
+
+
+def test_the_lease_is_kept_after_each_host_however_long_that_took(play: Play) -> None:
+    code, calls = play(lease_seconds=0)
+    assert code == 0
+    hosts = [
+        "app1 stopped blue clock mailer",
+        "app2 stopped blue clock mailer",
+        "app1 started green clock mailer",
+        "app2 started green mailer",
+    ]
+    assert [call for call in calls if call in hosts] == hosts
+    for number, host in enumerate(hosts):
+        assert calls[4 * number] == host
+        assert sorted(calls[4 * number + 1 : 4 * number + 4]) == sorted(RENEWED)
+
+
+def test_on_the_way_back_the_balancers_have_settled_and_the_ledger_alone_is_told(play: Play) -> None:
+    _code, calls = play(judged=False, lease_seconds=0)
+    assert [call for call in calls if " renews " in call] == ["lb1 renews renew"] * 4

@@ -40,7 +40,8 @@ def durations(values: dict[str, Any], context: Context) -> Iterator[InputError]:
 def lease(values: dict[str, Any], context: Context) -> Iterator[InputError]:
     """The lease is renewed between tasks, so it must outlast the longest of them.
 
-    In a batch and around hooks it is renewed once a third of it is gone, so the longest task must fit into the rest.
+    In a batch, around hooks and between the hosts of a handover it is renewed once a third of it is gone, so the
+    longest task must fit into the rest. An abort is not refused for a handover, since it ends what was begun so.
     """
     deadlines = {
         "slipway_ready_deadline": values["slipway_ready_deadline"],
@@ -49,13 +50,15 @@ def lease(values: dict[str, Any], context: Context) -> Iterator[InputError]:
             f"slipway_components[{index}].stop_timeout": component["stop_timeout"]
             for index, component in enumerate(values["slipway_components"])
         },
-        "the handover of slipway_components": seconds_to_stop(values["slipway_components"]),
         "slipway_profile.seconds": values["slipway_profile"].get("seconds", 0),
         **{f"slipway_hooks[{index}].timeout": hook["timeout"] for index, hook in enumerate(values["slipway_hooks"])},
     }
-    name, longest = max(deadlines.items(), key=lambda item: item[1])
     by_thirds = values["slipway_rollout"] in IN_BATCHES or values["slipway_hooks"]
-    least = longest * 3 // 2 if by_thirds else longest
+    needed = {name: (seconds * 3 // 2 if by_thirds else seconds, seconds) for name, seconds in deadlines.items()}
+    handed_over = any(component["kind"] != "http" for component in values["slipway_components"])
+    handover = seconds_to_stop(values["slipway_components"]) if handed_over and context.verb != "abort" else 0
+    needed["the handover of slipway_components on a host"] = (handover * 3 // 2, handover)
+    name, (least, longest) = max(needed.items(), key=lambda item: item[1])
     if 0 < values["slipway_lease_seconds"] <= least:
         yield problem(
             f"{values['slipway_lease_seconds']} s do not outlast {name}, which is {longest} s",
