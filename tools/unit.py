@@ -14,6 +14,8 @@ from tools.environments import COLLECTIONS, TOP, Environment, ready_environments
 from tools.side_by_side import failures
 
 NOTHING_COLLECTED = 5
+# Half of the time of these tests is spent waiting.
+EVERYTHING = ("tests/unit", "--numprocesses=2", "--dist=loadfile")
 
 
 def main(arguments: list[str]) -> int:
@@ -36,7 +38,7 @@ def run(environment: Environment, arguments: list[str], output: IO[bytes]) -> in
         "PYTHONPATH": os.pathsep.join([str(COLLECTIONS), str(TOP)]),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    command = [str(environment.bin / "python"), "-m", "pytest", *(arguments or ["tests/unit"])]
+    command = [str(environment.bin / "python"), "-m", "pytest", *(arguments or EVERYTHING)]
     code = subprocess.run(command, cwd=TOP, env=variables, stdout=output, stderr=output, check=False).returncode
     return 0 if arguments and code == NOTHING_COLLECTED else code
 
