@@ -91,6 +91,7 @@ Description=Slipway keep-warm time of the old slot of application %i
 OnActiveSec=30
 OnUnitInactiveSec=30
 AccuracySec=1
+RandomizedDelaySec=5
 
 [Install]
 WantedBy=timers.target

@@ -189,6 +189,11 @@ def _refuse_stopping_traffic(host: Host, selection: Selection, view: View, names
 
 
 def stop_units(host: Host, view: View, to_disable: Sequence[str], to_stop: Sequence[str], outcome: Outcome) -> None:
+    """Stop units, runs of schedules after they had time to finish; called with the lock of the host held.
+
+    :raises StaleTokenError: a newer deployment is in charge; nothing more was stopped.
+    :raises SystemFailure: something of them still runs.
+    """
     under_way = _under_way(host, view, to_stop)
     with outcome.step("stop"):
         host.fence.check()

@@ -81,6 +81,28 @@ def test_a_caller_that_comes_while_it_is_stopped_waits_and_starts_it(machine: Ma
     assert machine.record is None
 
 
+@pytest.mark.parametrize("used", [False, True])
+def test_one_that_is_killed_as_it_stops_the_slot_is_completed_or_the_slot_is_started(
+    machine: Machine, used: bool
+) -> None:
+    due(machine)
+
+    def killed(_names: Sequence[str]) -> None:
+        machine.before_stop = lambda _more: None
+        raise KeyboardInterrupt
+
+    machine.before_stop = killed
+    with pytest.raises(KeyboardInterrupt):
+        machine.look()
+    assert machine.running("blue") and not machine.enabled("blue") and machine.status == "warm"
+    if used:
+        machine.start("blue", 3)
+        assert machine.running("blue") and machine.enabled("blue") and machine.record is None
+    else:
+        assert machine.look() == "stop"
+        assert not machine.running("blue") and machine.status == "cold" and not machine.ticking()
+
+
 def test_a_caller_that_was_first_is_seen_under_the_lock(machine: Machine) -> None:
     """The look has decided to stop without the lock; then the slot is used, with a token that no balancer knows yet."""
     due(machine)
