@@ -351,7 +351,9 @@ def _summary(inputs: Inputs, planned: Planned) -> str:
     if planned.way_back:
         return f"{deployment} goes back: {planned.way_back}"
     active = f"{made['from']['version']} in {made['stable_slot']}" if made["from"] else "nothing"
+    cold = sorted({host["found"] for host in made.get("hosts", {}).values() if host.get("found")})
     target = f"{made['to']['version']} (revision {made['to']['revision']}) in {made['slot']}"
+    target += f" ({cold[0]})" if cold else ""
     what = f"{made['verb']} {target} over {active}" if made["changes"] else f"nothing to do, {target} is active"
     return f"{where}: {what}; plan digest {planned.digest}"
 

@@ -14,6 +14,8 @@ version_added: 0.1.0
 description:
   - Places the code of the agent, taken from this collection, with its systemd unit C(slipway-agent@.service), that
     of the watch which comes with it, C(slipway-watch@.service), its command C(slipway-agent) and its run directory.
+  - An application host needs the same code, and C(slipway-warm@.timer) with its service, where
+    M(slipway.release.release_place) keeps slots warm for a time; they are placed with it.
   - The code lies in a directory of its own; a link to it is swapped by rename, so there is never half an agent.
   - Does not start anything. An agent that runs notices new code and starts anew by itself.
   - The agent runs as root, because it writes the state of the balancer.

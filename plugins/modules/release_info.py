@@ -68,6 +68,10 @@ slots:
   description:
     - The slots. C(status) is V(empty), V(placing) (a run was interrupted), V(placed) or V(failed).
     - C(running) is true when all http components run. C(drift) says what was changed by others since it was placed.
+    - C(warm) is what M(slipway.release.release_place) was asked to keep warm, and nothing where the slot has no
+      keep-warm time. Its C(status) is V(waiting) until all balancers have settled on the other slot, V(warm) while
+      C(seconds) run, with their end C(until) in seconds since the epoch, and V(cold) once the slot was stopped.
+      C(complaint) says what keeps it from being stopped.
     - A scheduled component also has C(working), whether it does its work now, C(last), when its last run in this slot
       began and ended and its result in the words of systemd, and C(next), when the next one begins. Times are seconds
       since the epoch; systemd forgets runs with a boot, and with the handover of the schedule unless they failed.
@@ -80,6 +84,7 @@ slots:
       status: placed
       running: true
       drift: []
+      warm: {status: warm, seconds: 172800, until: 1794110400, complaint: ""}
       instances:
         web:
           unit: slipway-shop-web@blue.service
@@ -103,7 +108,7 @@ slots:
           stop_timeout: 30
           last: {began: 1793934000, ended: 1793934041, result: success}
           next: 1794020400
-    green: {revision: null, version: null, status: empty, running: false, drift: [], instances: {}}
+    green: {revision: null, version: null, status: empty, running: false, drift: [], warm: null, instances: {}}
 revisions:
   description: The kept revisions with their documents, the newest first.
   returned: success
@@ -131,6 +136,11 @@ memory_available:
   returned: success
   type: int
   sample: 2147483648
+can_keep_warm:
+  description: Whether what ends a keep-warm time is installed.
+  returned: success
+  type: bool
+  sample: true
 """
 
 from ansible.module_utils.basic import AnsibleModule

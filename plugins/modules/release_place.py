@@ -136,6 +136,26 @@ options:
     description: With O(state=present), start the http components. Otherwise they wait for O(state=started).
     type: bool
     default: true
+  keep_warm:
+    description:
+      - With O(state=present), O(state=started) and O(state=handover), keep the instances of the other slot running for
+        a time once the balancers have settled on this one, and stop them then. The slot keeps its revision.
+      - The timer C(slipway-warm@<app>.timer) looks every half minute. It stops nothing unless the slot holds the same
+        revision, the host and all balancers have seen no higher token, and the agent of every balancer answers that it
+        leads no requests there, holds no lease and watches nothing.
+      - The time is that of the boot clock, and begins anew with a boot of this host.
+      - Whatever uses a slot ends its keep-warm time first. The other slot runs on for ever where this is not given.
+    type: dict
+    suboptions:
+      seconds:
+        description: How long the slot stays warm, in seconds.
+        type: int
+        required: true
+      balancers:
+        description: C(address:port) of the agents of all balancers, which this host must reach.
+        type: list
+        elements: str
+        required: true
   failed:
     description: With O(state=stopped), mark the slot as failed.
     type: bool
@@ -280,6 +300,7 @@ from ansible_collections.slipway.release.plugins.module_utils._release.present i
 from ansible_collections.slipway.release.plugins.module_utils._release.revision import read, require_app
 from ansible_collections.slipway.release.plugins.module_utils._release.store import Source
 from ansible_collections.slipway.release.plugins.module_utils._release.unpack import Ceiling
+from ansible_collections.slipway.release.plugins.module_utils._release.warm import Request
 
 ARGUMENTS = {
     "app": {"type": "str", "required": True},
@@ -303,6 +324,13 @@ ARGUMENTS = {
     "force": {"type": "bool", "default": False},
     "components": {"type": "list", "elements": "str", "default": []},
     "start": {"type": "bool", "default": True},
+    "keep_warm": {
+        "type": "dict",
+        "options": {
+            "seconds": {"type": "int", "required": True},
+            "balancers": {"type": "list", "elements": "str", "required": True},
+        },
+    },
     "failed": {"type": "bool", "default": False},
     "keep": {"type": "int", "default": 5},
     "protect": {"type": "list", "elements": "str", "default": []},
@@ -349,7 +377,25 @@ def placing(params: dict[str, Any]) -> Placing:
         protect=params["protect"],
         force=params["force"],
         start=params["start"],
+        keep_warm=keep_warm(params),
     )
+
+
+def keep_warm(params: dict[str, Any]) -> Request | None:
+    """How long the other slot stays warm.
+
+    :raises InputError: it could never end.
+    """
+    asked = params["keep_warm"]
+    if not asked:
+        return None
+    if asked["seconds"] < 1 or not asked["balancers"]:
+        raise InputError(
+            "it has no time, or no balancer to ask",
+            where="keep_warm",
+            remedy="give at least 1 second, and the agents of all balancers",
+        )
+    return Request(asked["seconds"], tuple(sorted(asked["balancers"])))
 
 
 def act(host: Host, params: dict[str, Any]) -> Outcome:
@@ -362,6 +408,7 @@ def act(host: Host, params: dict[str, Any]) -> Outcome:
         only_revision=params["revision_id"],
         active_slot=params["active_slot"],
         force=params["force"],
+        keep_warm=keep_warm(params),
     )
     if params["state"] == "stopped":
         return running.stopped(host, selection, failed=params["failed"])

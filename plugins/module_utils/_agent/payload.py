@@ -13,14 +13,26 @@ import importlib.util
 import pkgutil
 from types import ModuleType
 
-from .. import _agent, _analysis, _balancer, _common, _gate, _hooks, _judge, _watch
+from .. import _agent, _analysis, _balancer, _common, _gate, _hooks, _judge, _release, _warm, _watch
 from .._balancer import haproxy_prepare
 from .._common.errors import SystemFailure
+from .._warm import __main__ as warm_line
 from .._watch import __main__ as watch_line
 from . import __main__ as command_line
 
-PACKAGES: tuple[ModuleType, ...] = (_agent, _analysis, _balancer, _common, _gate, _hooks, _judge, _watch)
-ENTRY_POINTS: tuple[ModuleType, ...] = (command_line, haproxy_prepare, watch_line)
+PACKAGES: tuple[ModuleType, ...] = (
+    _agent,
+    _analysis,
+    _balancer,
+    _common,
+    _gate,
+    _hooks,
+    _judge,
+    _release,
+    _warm,
+    _watch,
+)
+ENTRY_POINTS: tuple[ModuleType, ...] = (command_line, haproxy_prepare, warm_line, watch_line)
 
 
 def sources() -> dict[str, bytes]:

@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Places the agent on a balancer host: its code, its unit and that of the watch, its command and its run directory.
 
+With the same code, what ends a keep-warm time on an application host.
+
 Touches the paths of ``Places``. The code lies in a directory of its own beside the link that names it; the link is
 swapped by rename, so there is never half an agent.
 """
@@ -23,6 +25,7 @@ from .._common.files import fsync_directory, link_atomic, write_atomic
 
 MODULE = "ansible_collections.slipway.release.plugins.module_utils._agent"
 WATCH_MODULE = MODULE.replace("_agent", "_watch")
+WARM_MODULE = MODULE.replace("_agent", "_warm")
 UNIT = """\
 # Placed by slipway.release.agent_place.
 [Unit]
@@ -67,6 +70,32 @@ WatchdogSec=120
 TimeoutStopSec=10
 UMask=0022
 """
+# One look, which ends at once; the record on the host says whether anything is due.
+WARM_UNIT = """\
+# Placed by slipway.release.agent_place.
+[Unit]
+Description=Slipway look at the slot of application %i that is kept warm
+
+[Service]
+Type=oneshot
+Environment=PYTHONPATH={library}
+ExecStart={python} -m {warm} --app %i
+UMask=0022
+"""
+WARM_TIMER = """\
+# Placed by slipway.release.agent_place.
+[Unit]
+Description=Slipway keep-warm time of the old slot of application %i
+
+[Timer]
+OnActiveSec=30
+OnUnitInactiveSec=30
+AccuracySec=1
+RandomizedDelaySec=5
+
+[Install]
+WantedBy=timers.target
+"""
 COMMAND = """\
 #!/bin/sh
 # Placed by slipway.release.agent_place.
@@ -91,17 +120,22 @@ class Places:
     python: str
     unit: Path = Path("/etc/systemd/system/slipway-agent@.service")
     watch_unit: Path = Path("/etc/systemd/system/slipway-watch@.service")
+    warm_unit: Path = Path("/etc/systemd/system/slipway-warm@.service")
+    warm_timer: Path = Path("/etc/systemd/system/slipway-warm@.timer")
     command: Path = Path("/usr/local/sbin/slipway-agent")
     tmpfiles: Path = Path("/etc/tmpfiles.d/slipway.conf")
 
     def files(self) -> dict[Path, tuple[str, int]]:
         """Text and mode of the files beside the code."""
-        values = {"library": self.library, "python": self.python, "module": MODULE, "watch": WATCH_MODULE}
+        modules = {"module": MODULE, "watch": WATCH_MODULE, "warm": WARM_MODULE}
+        values = {"library": self.library, "python": self.python, **modules}
         return {
             self.tmpfiles: (RUN_DIRECTORIES, 0o644),
             self.command: (COMMAND.format(**values), 0o755),
             self.unit: (UNIT.format(**values), 0o644),
             self.watch_unit: (WATCH_UNIT.format(**values), 0o644),
+            self.warm_unit: (WARM_UNIT.format(**values), 0o644),
+            self.warm_timer: (WARM_TIMER, 0o644),
         }
 
 

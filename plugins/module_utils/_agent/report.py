@@ -13,7 +13,7 @@ from typing import Any
 
 from .._balancer.base import Balancer
 from .._balancer.state import State
-from .._balancer.watch import returned_token
+from .._balancer.watch import returned_token, watching_token
 from .._common import clock
 from .._common.errors import InputError
 from .._common.fence import Fence
@@ -29,6 +29,7 @@ class Report:
     :param barred: the highest token that this host no longer obeys.
     :param peers: ``address:port`` of the agents that this one asks.
     :param returned: token of the deployment whose traffic the watch of this host has returned; 0 for none.
+    :param watching: token of the deployment whose traffic the watch of this host may still return; 0 for none.
     """
 
     app: str
@@ -39,6 +40,7 @@ class Report:
     barred: int
     peers: tuple[str, ...] = ()
     returned: int = 0
+    watching: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """As it goes over the wire."""
@@ -53,6 +55,7 @@ class Report:
             "barred": self.barred,
             "peers": list(self.peers),
             "returned": self.returned,
+            "watching": self.watching,
         }
 
     @classmethod
@@ -73,12 +76,14 @@ class Report:
                 barred=content["barred"],
                 peers=tuple(content["peers"]),
                 returned=content.get("returned", 0),
+                watching=content.get("watching", 0),
             )
         except (KeyError, TypeError, AttributeError) as exc:
             raise _refused(where, f"is no report of an agent ({type(exc).__name__}: {exc})") from exc
         if content.get("schema") != SCHEMA:
             raise _refused(where, f"has schema {content.get('schema')}, this agent understands {SCHEMA}")
-        if not (isinstance(report.open, bool) and isinstance(report.barred, int) and isinstance(report.returned, int)):
+        numbers = (report.barred, report.returned, report.watching)
+        if not (isinstance(report.open, bool) and all(isinstance(number, int) for number in numbers)):
             raise _refused(where, "has values of the wrong type")
         return report
 
@@ -88,6 +93,7 @@ def own_report(balancer: Balancer) -> Report:
     state = balancer.recorded()
     lease = state.lease if state else None
     boot_id = clock.boot_id()
+    fence = Fence(balancer.directory, 0)
     left_ms = 0
     if lease and lease.boot_id == boot_id:
         left_ms = max(0, lease.deadline_ms - int(clock.boottime() * 1000))
@@ -97,9 +103,10 @@ def own_report(balancer: Balancer) -> Report:
         open=balancer.open_file.exists(),
         state=state,
         lease_left_ms=left_ms,
-        barred=Fence(balancer.directory, 0).barred(),
+        barred=fence.barred(),
         peers=balancer.config.agent.peers,
         returned=returned_token(balancer.directory, state),
+        watching=watching_token(balancer.directory, state, fence.seen()),
     )
 
 

@@ -198,6 +198,18 @@ def returned_token(directory: Path, state: State | None) -> int:
     return int(outcome["token"]) if is_so else 0
 
 
+def watching_token(directory: Path, state: State | None, seen: int) -> int:
+    """Token of the deployment whose traffic the watch of this host may still return; 0 where there is no watch.
+
+    :param seen: the highest token that this host has seen.
+    """
+    try:
+        watch = load(directory)
+    except StateError:
+        return 0  # Nobody can keep it either.
+    return watch.token if watch and watch.holds(state, seen) else 0
+
+
 def is_kept(run_directory: Path) -> bool:
     """Whether the service runs that keeps watches on this host: it holds a lock as long as it lives."""
     try:

@@ -411,6 +411,14 @@ SPEC: dict[str, dict[str, Any]] = {
         "description": "After the run, with C(blue_green) and C(canary), the balancers go on judging the public "
         "address, the smoke checks and O(slipway_analysis), and return the traffic to the old slot by themselves.",
     },
+    "slipway_keep_warm": {
+        "type": "int",
+        "default": 0,
+        "units": "seconds, 0 for ever",
+        "description": "How long, with C(blue_green) and C(canary), the old slot goes on running once all balancers "
+        "have settled on the new one; then it is stopped, and a rollback starts it first. Longer than "
+        "O(slipway_watch) and O(slipway_lease_seconds).",
+    },
     "slipway_regions": {
         "type": "list",
         "elements": "str",

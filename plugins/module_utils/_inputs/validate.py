@@ -92,6 +92,7 @@ class Inputs:
     lease_seconds: int
     drain_deadline: int
     keep_revisions: int
+    keep_warm: int
     ready_deadline: int
     ready_interval: int
     ready_successes: int

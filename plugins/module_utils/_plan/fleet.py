@@ -20,6 +20,7 @@ from .._balancer.watch import RETURNED
 from .._common.errors import InputError, StateError
 from .._inputs.validate import Inputs
 from .._ledger.history import last_active, taken_out
+from .._release.warm import COLD, WAITING, WARM
 
 OTHER = {"blue": "green", "green": "blue"}
 HANDED_OVER = ("worker", "singleton", "scheduled")
@@ -32,6 +33,8 @@ class Slot:
     :param running: whether its http components all run.
     :param consumers: workers, singletons and schedules that run here.
     :param working: scheduled components that work now, with the seconds that a handover lets them go on.
+    :param timed: whether the slot is kept warm for a time, and stopped then.
+    :param cold: whether that time is over, and the slot only has to be started again.
     """
 
     revision: str
@@ -41,6 +44,8 @@ class Slot:
     ports: frozenset[int]
     consumers: frozenset[str]
     working: Mapping[str, int] = field(default_factory=dict)
+    timed: bool = False
+    cold: bool = False
 
     def holds(self, revision: str) -> bool:
         """Whether this revision is placed and runs here."""
@@ -64,6 +69,7 @@ class Application:
     ports: dict[int, str]
     free_bytes: int | None
     memory_available: int | None
+    can_keep_warm: bool = True
 
     def slot_of_port(self, port: int) -> str | None:
         """The slot whose running instance has ``port``."""
@@ -375,11 +381,13 @@ def _application(host: str, facts: Mapping[str, Any]) -> Application:
         ports={int(port): str(owner) for port, owner in facts["ports"].items()},
         free_bytes=facts.get("free_bytes"),
         memory_available=facts.get("memory_available"),
+        can_keep_warm=bool(facts.get("can_keep_warm", True)),
     )
 
 
 def _slot(facts: Mapping[str, Any]) -> Slot:
     instances = facts.get("instances") or {}
+    warm = facts.get("warm") or {}
     return Slot(
         revision=str(facts.get("revision") or ""),
         version=str(facts.get("version") or ""),
@@ -390,6 +398,8 @@ def _slot(facts: Mapping[str, Any]) -> Slot:
             name for name, item in instances.items() if item.get("kind") in HANDED_OVER and item.get("running")
         ),
         working={name: int(item["stop_timeout"]) for name, item in instances.items() if item.get("working")},
+        timed=warm.get("status") in (WAITING, WARM),
+        cold=warm.get("status") == COLD and not facts.get("running"),
     )
 
 

@@ -20,13 +20,14 @@ def set_up(inputs: Inputs, live: Mapping[str, Any]) -> tuple[dict[str, Any], lis
     """
     if not _is_fresh(inputs, live):
         return dict(live), []
-    return _with_balancers(live, dict.fromkeys(inputs.balancer_hosts, _balancer(inputs)))
+    return _with_balancers(_able_to_keep_warm(inputs, live), dict.fromkeys(inputs.balancer_hosts, _balancer(inputs)))
 
 
 def joined(inputs: Inputs, live: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """The live state of a fleet that serves, with every balancer set up as its peers are and every host registered."""
     answers = {host: (live.get(host) or {}).get("balancer") or {} for host in inputs.balancer_hosts}
     peers = {host: answer for host, answer in answers.items() if answer.get("recorded")}
+    live = _able_to_keep_warm(inputs, live)
     if not peers:
         return dict(live), []
     instances = _balancer(inputs)["instances"]
@@ -40,6 +41,16 @@ def joined(inputs: Inputs, live: Mapping[str, Any]) -> tuple[dict[str, Any], lis
 def _with_balancers(live: Mapping[str, Any], found: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     balancers = {host: {**live[host], "balancer": answer} for host, answer in found.items()}
     return {**live, **balancers}, [f"what {host} does (site.yml has not set it up yet)" for host in balancers]
+
+
+def _able_to_keep_warm(inputs: Inputs, live: Mapping[str, Any]) -> dict[str, Any]:
+    """The live state with what ends a keep-warm time installed on every application host."""
+    able = {
+        host: {**live[host], "release": {**live[host]["release"], "can_keep_warm": True}}
+        for host in inputs.application_hosts
+        if (live.get(host) or {}).get("release")
+    }
+    return {**live, **able}
 
 
 def _watching(answer: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from .._common.address import shown
 from .._common.canonical import digest
 from .._inputs.validate import Inputs
 from .._release.revision import revision_id
-from . import consumers, hooks, left_out, parking, refuse, rollback, watch
+from . import consumers, hooks, left_out, parking, refuse, rollback, warm, watch
 from .factory import rollout
 from .fleet import OTHER, Fleet, read_fleet
 from .rollout import Batch, Course, Step
@@ -157,6 +157,9 @@ def _new_plan(
     parks = parking.planned(inputs, course, chosen, steps, batches) if course.changes else {}
     if watch.relied_on(watched, parks):
         refuse.unable_to_watch(fleet, inputs)
+    kept = warm.planned(inputs, course, batches)
+    if kept:
+        refuse.unable_to_keep_warm(fleet)
     to = {"revision": identifier, "version": revision["version"]}
     following = _following(inputs.verb, fleet, to, active, course)
     return {
@@ -173,7 +176,7 @@ def _new_plan(
         "stable_slot": course.stable_slot,
         "from": active,
         "to": to,
-        "hosts": {host: {"place": needed} for host, needed in course.place.items()},
+        "hosts": warm.hosts(fleet, course, kept, batches),
         "lost": fleet.lost,
         "servers": left_out.servers(fleet, course, batches),
         "stops_on_failure": _stops_on_failure(course),
@@ -188,6 +191,7 @@ def _new_plan(
         "stages": chosen.stages(course, inputs, handover),
         **hooks.planned(inputs, course.place),
         **watched,
+        **kept,
         **parks,
         "handover": handover,
         "retired": retired,

@@ -146,6 +146,17 @@ def unable_to_watch(fleet: Fleet, inputs: Inputs) -> None:
             )
 
 
+def unable_to_keep_warm(fleet: Fleet) -> None:
+    """An application host has nothing that would end the keep-warm time of the slot that is left."""
+    for host in fleet.applications:
+        if not host.can_keep_warm:
+            raise StateError(
+                "nothing on it would stop the old slot once slipway_keep_warm is over",
+                where=host.name,
+                remedy="run site.yml with slipway_keep_warm set, which installs that, or set slipway_keep_warm to 0",
+            )
+
+
 def unregistered_hosts(fleet: Fleet, inputs: Inputs) -> None:
     """A balancer does not know exactly the application hosts of the inventory."""
     wanted = {f"{slot}-{host}" for slot in OTHER for host in inputs.application_hosts}

@@ -27,6 +27,7 @@ from .record import Record, RecordFile, SlotRecord
 from .revision import SLOTS, STOP_TIMEOUT
 from .store import Store, remove
 from .systemd import Systemd, UnitState
+from .warm import WarmFile
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,7 @@ class Host:
         self.fence = fence or Fence(layout.state, token)
         self.store = Store(layout)
         self.file = RecordFile(layout.state)
+        self.warm = WarmFile(layout.state)
         self.systemd = systemd or Systemd(layout.state / "children")
         self.journal = Journal(layout.state)
 

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from . import units
+from . import units, warm
 from .fetch import free_bytes
 from .host import Host, View
 from .ports import owners
@@ -42,6 +42,7 @@ def info(host: Host, ports: Collection[int] = ()) -> dict[str, Any]:
         "ports": {str(port): "free" if owner is None else str(owner) for port, owner in usage.items()},
         "free_bytes": free_bytes(host.layout.home),
         "memory_available": memory_available(),
+        "can_keep_warm": warm.installed(host.layout),
     }
 
 
@@ -60,6 +61,7 @@ def _slot(host: Host, view: View) -> dict[str, Any]:
         "running": bool(anything) and all(anything),
         "instances": instances,
         "drift": _drift(host, view),
+        "warm": warm.described(host.layout, view.slot, view.linked),
     }
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from .._common.errors import SlipwayError, StateError, SystemFailure
 from .._common.files import fsync_directory, link_atomic
-from . import units
+from . import units, warm
 from .host import Host, Outcome, View, other_slot
 from .layout import make_directory
 from .record import SlotRecord
@@ -34,6 +34,7 @@ class Placing:
     :param protect: revisions that stay in any case.
     :param force: overwrite even the active slot.
     :param start: start the http components; otherwise what is placed waits to be started.
+    :param keep_warm: how long the other slot stays warm once no requests are led to it any more; for ever by default.
     """
 
     slot: str
@@ -44,6 +45,7 @@ class Placing:
     protect: Sequence[str] = ()
     force: bool = False
     start: bool = True
+    keep_warm: warm.Request | None = None
 
 
 @dataclass(frozen=True)
@@ -86,9 +88,10 @@ def present(host: Host, request: Placing) -> Outcome:
         view = host.view(request.slot, rendered)
         work = _work(host, request, view, rendered)
         _refuse(host, request, view, work, rendered)
+        keeping = warm.change(host, request.slot, request.keep_warm)
         outcome = Outcome(
             slot=request.slot,
-            changed=work.changes,
+            changed=work.changes or keeping.needed,
             revision=work.identifier,
             before=view.summary(),
             after={"revision": work.identifier, "version": request.document["version"], "status": "placed"},
@@ -98,7 +101,9 @@ def present(host: Host, request: Placing) -> Outcome:
         if host.check:
             absent = not host.store.has_artifact(request.document["artifact"]["sha256"])
             outcome.extra = {"would_fetch": work.missing and absent}
-        elif work.changes:
+        else:
+            warm.apply(host, keeping)
+        if work.changes and not host.check:
             _act(host, request, view, work, rendered, outcome)
             view = host.view(request.slot, rendered)
         if not host.check or not work.replaces:

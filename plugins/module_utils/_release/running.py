@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .._common.errors import StateError, SystemFailure
-from . import jobs, ready, units
+from . import jobs, ready, units, warm
 from .host import Host, Outcome, View, other_slot
 from .order import after, in_turn
 from .present import start
@@ -26,6 +26,7 @@ class Selection:
     :param only_revision: do nothing unless the slot holds this revision.
     :param active_slot: the slot that takes the traffic, empty when none does.
     :param force: stop http components of the active slot, and let two revisions consume at once.
+    :param keep_warm: how long the other slot stays warm, for a slot that is started.
     """
 
     slot: str
@@ -33,6 +34,7 @@ class Selection:
     only_revision: str = ""
     active_slot: str = ""
     force: bool = False
+    keep_warm: warm.Request | None = None
 
 
 def stopped(host: Host, selection: Selection, *, failed: bool = False) -> Outcome:
@@ -50,6 +52,7 @@ def stopped(host: Host, selection: Selection, *, failed: bool = False) -> Outcom
         to_disable = [name for name in names if name in view.enabled]
         to_stop = [name for name in view.active_units() if name in names]
         outcome = _outcome(view, bool(to_disable or to_stop or marks), selection.components)
+        keeping = warm.ended(host) if applies and not selection.components else None
         if outcome.changed:
             _refuse_stopping_traffic(host, selection, view, to_stop)
         if marks:
@@ -58,8 +61,10 @@ def stopped(host: Host, selection: Selection, *, failed: bool = False) -> Outcom
             with host.journaled("stopped", slot=view.slot, revision=view.linked, units=names, failed=failed):
                 if marks:
                     host.mark(view.slot, replace(view.record, revision=view.linked, status="failed"))
-                _stop(host, view, to_disable, to_stop, outcome)
+                stop_units(host, view, to_disable, to_stop, outcome)
             view = host.view(selection.slot)
+        if keeping and not host.check:
+            warm.apply(host, keeping)
         outcome.instances = host.instances(view)
         return outcome
 
@@ -75,7 +80,8 @@ def started(host: Host, selection: Selection) -> Outcome:
         views = host.views(dict.fromkeys(SLOTS, ()))
         view, other = views[selection.slot], views[other_slot(selection.slot)]
         components = _chosen(view, selection)
-        outcome = _start(host, selection, view, other, components)
+        outcome = _used(host, selection, _outcome(view, False, selection.components))
+        _start(host, selection, view, other, components, outcome)
         outcome.instances = host.instances(view if host.check else host.view(selection.slot))
         return outcome
 
@@ -93,7 +99,7 @@ def handover(host: Host, selection: Selection) -> Outcome:
         view, other = views[selection.slot], views[other_slot(selection.slot)]
         components = _chosen(view, selection, kinds=("worker", "singleton", "scheduled"))
         leaving = _handed_over(other, selection)
-        outcome = _outcome(view, False, selection.components)
+        outcome = _used(host, selection, _outcome(view, False, selection.components))
         overlapping = _overlapping(components)
         exclusive = [item for item in components if item not in overlapping]
         _start(host, replace(selection, force=True), view, other, overlapping, outcome)
@@ -103,7 +109,7 @@ def handover(host: Host, selection: Selection) -> Outcome:
             outcome.changed = True
             if not host.check:
                 with host.journaled("handover", slot=view.slot, revision=view.linked, units=leaving):
-                    _stop(host, other, to_disable, to_stop, outcome)
+                    stop_units(host, other, to_disable, to_stop, outcome)
         _start(host, replace(selection, force=True), view, other, exclusive, outcome)
         outcome.instances = host.instances(view if host.check else host.view(selection.slot))
         return outcome
@@ -149,6 +155,15 @@ def _outcome(view: View, changed: bool, components: Sequence[str]) -> Outcome:
     )
 
 
+def _used(host: Host, selection: Selection, outcome: Outcome) -> Outcome:
+    """The outcome, once no keep-warm time ends in the slot any more: whoever starts it relies on it."""
+    keeping = warm.change(host, selection.slot, selection.keep_warm)
+    outcome.changed = keeping.needed
+    if not host.check:
+        warm.apply(host, keeping)
+    return outcome
+
+
 def _installed(view: View, components: Sequence[str]) -> list[str]:
     return sorted(name for name, text in view.installed.items() if not components or _belongs(text, components))
 
@@ -173,7 +188,12 @@ def _refuse_stopping_traffic(host: Host, selection: Selection, view: View, names
         )
 
 
-def _stop(host: Host, view: View, to_disable: Sequence[str], to_stop: Sequence[str], outcome: Outcome) -> None:
+def stop_units(host: Host, view: View, to_disable: Sequence[str], to_stop: Sequence[str], outcome: Outcome) -> None:
+    """Stop units, runs of schedules after they had time to finish; called with the lock of the host held.
+
+    :raises StaleTokenError: a newer deployment is in charge; nothing more was stopped.
+    :raises SystemFailure: something of them still runs.
+    """
     under_way = _under_way(host, view, to_stop)
     with outcome.step("stop"):
         host.fence.check()
@@ -237,27 +257,25 @@ def _start(
     view: View,
     other: View,
     components: Sequence[Mapping[str, Any]],
-    outcome: Outcome | None = None,
-) -> Outcome:
-    outcome = outcome or _outcome(view, False, selection.components)
+    outcome: Outcome,
+) -> None:
     names = [units.switch_unit(host.layout.app, item, view.slot) for item in components]
     to_enable = [name for name in names if name not in view.enabled]
     to_start = [name for name in names if name not in view.states or not view.states[name].running]
     if not to_enable and not to_start:
-        return outcome
+        return
     outcome.changed = True
     _refuse_missing_units(view, names)
     _refuse_two_consumers(host, selection, other, components)
     if to_start and view.document:
         host.refuse_taken_ports({"components": components}, view.slot, view.installed)
     if host.check:
-        return outcome
+        return
     with host.journaled("started", slot=view.slot, revision=view.linked, units=names), outcome.step("start"):
         host.fence.check()
         for name in to_enable:
             units.enable(host.layout, name)
         _start_in_turn(host, view, components, to_start)
-    return outcome
 
 
 def _start_in_turn(host: Host, view: View, components: Sequence[Mapping[str, Any]], to_start: Collection[str]) -> None:

@@ -14,9 +14,10 @@ from typing import Any
 from .._balancer.watch import RETURNED
 from .._evidence.summary import line as last_line
 from .._ledger.history import last_active
+from .._release.warm import COLD, WARM
 from .schedules import problems as schedule_problems
 from .schedules import rows as schedule_rows
-from .schedules import schedules
+from .schedules import schedules, shown_time
 
 SCHEMA = 1
 SHOWN_DEPLOYMENTS = 5
@@ -73,7 +74,7 @@ def lines(made: Mapping[str, Any]) -> list[str]:
                 row["version"] or "-",
                 row["revision"] or "-",
                 row["status"],
-                _word(row["running"]),
+                _runs(row),
             )
             for row in made["instances"]
         ],
@@ -164,6 +165,7 @@ def _instance(host: str, slot: str, held: Mapping[str, Any], versions: Mapping[s
         "version": versions.get(revision) if revision else None,
         "status": held.get("status", "unknown"),
         "running": bool(held.get("running")),
+        "warm": held.get("warm"),
         "beside": {
             name: {"kind": item["kind"], "running": bool(item.get("running"))}
             for name, item in (held.get("instances") or {}).items()
@@ -220,6 +222,7 @@ def _problems(made: Mapping[str, Any], live: Mapping[str, Mapping[str, Any]]) ->
         yield f"deployment {unfinished} was left unfinished: run it again to resume it, or abort.yml to go back"
     yield from schedule_problems(made["schedules"])
     yield from _watch_problems(made)
+    yield from _warm_problems(made["instances"])
     yield from _parked_problems(made)
     kept_out = {name for balancer in made["balancers"].values() for name in balancer["out"]}
     left_out = sorted(kept_out.intersection(made["ledger"]["left_out"] if made["ledger"] else []))
@@ -335,6 +338,24 @@ def _balancer_row(host: str, balancer: Mapping[str, Any]) -> tuple[str, ...]:
 def _deployment_row(entry: Mapping[str, Any]) -> tuple[str, ...]:
     before = entry.get("from") or {}
     return (entry["id"], entry["verb"], before.get("version", "-"), entry["to"]["version"], entry["result"])
+
+
+def _runs(row: Mapping[str, Any]) -> str:
+    """Whether a slot runs, and for how long where it is kept warm for a time."""
+    warm = row["warm"] or {}
+    if warm.get("status") == COLD and not row["running"]:
+        return "no, cold"
+    if warm.get("status") == WARM and row["running"]:
+        return f"yes, kept warm until {shown_time(warm['until'])}" if warm["until"] else "yes, kept warm"
+    return _word(row["running"])
+
+
+def _warm_problems(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """Slots that nobody stops when their time is over."""
+    for row in rows:
+        complaint = (row["warm"] or {}).get("complaint")
+        if complaint:
+            yield f"{row['host']} keeps slot {row['slot']} warm, also when its time is over: {complaint}"
 
 
 def _word(value: bool | None) -> str:

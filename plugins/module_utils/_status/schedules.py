@@ -26,7 +26,7 @@ def problems(made: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         if last and not row["working"] and last["result"] != "success":
             yield (
                 f"the last run of {row['name']} on {row['host']} failed ({last['result']}): it began "
-                f"{_time(last['began'])} in slot {last['slot']}"
+                f"{shown_time(last['began'])} in slot {last['slot']}"
             )
 
 
@@ -36,9 +36,9 @@ def rows(made: Iterable[Mapping[str, Any]]) -> list[tuple[str, ...]]:
         (
             row["name"],
             row["host"],
-            _time(row["last"]["began"]) if row["last"] else "not known",
+            shown_time(row["last"]["began"]) if row["last"] else "not known",
             "runs now" if row["working"] else row["last"]["result"] if row["last"] else "-",
-            _time(row["next"]) if row["next"] else "none",
+            shown_time(row["next"]) if row["next"] else "none",
         )
         for row in made
     ]
@@ -65,5 +65,6 @@ def _merged(host: str, name: str, slots: Mapping[str, Mapping[str, Any]]) -> dic
     }
 
 
-def _time(seconds: int) -> str:
+def shown_time(seconds: int) -> str:
+    """A time in seconds since the epoch, for people."""
     return datetime.fromtimestamp(seconds, tz=timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -36,6 +36,8 @@ def places(tmp_path: Path) -> Places:
         python=sys.executable,
         unit=tmp_path / "systemd" / "slipway-agent@.service",
         watch_unit=tmp_path / "systemd" / "slipway-watch@.service",
+        warm_unit=tmp_path / "systemd" / "slipway-warm@.service",
+        warm_timer=tmp_path / "systemd" / "slipway-warm@.timer",
         command=tmp_path / "sbin" / "slipway-agent",
         tmpfiles=tmp_path / "tmpfiles.d" / "slipway.conf",
     )
@@ -54,7 +56,8 @@ def snapshot(places: Places) -> dict[str, tuple[float, int]]:
 
 def test_places_everything_once(places: Places) -> None:
     first = place(places, SOURCES)
-    assert (first.code, set(first.files)) == (True, {places.unit, places.watch_unit, places.command, places.tmpfiles})
+    units = {places.unit, places.watch_unit, places.warm_unit, places.warm_timer}
+    assert (first.code, set(first.files)) == (True, {*units, places.command, places.tmpfiles})
     assert (places.library / "package/code.py").read_bytes() == SOURCES["package/code.py"]
     assert f"PYTHONPATH={places.library}\n" in places.unit.read_text()
     before = snapshot(places)
@@ -137,6 +140,15 @@ def test_the_agent_runs_with_nothing_but_what_was_placed(places: Places) -> None
     assert (done.returncode, "this host is no balancer" in done.stderr) == (2, True)
     preparing = [sys.executable, "-m", MODULE.replace("_agent", "_balancer.haproxy_prepare")]
     subprocess.run(preparing, env={"PYTHONPATH": str(places.library)}, check=True, cwd="/")
+
+
+def test_what_ends_a_keep_warm_time_runs_with_nothing_but_what_was_placed(places: Places) -> None:
+    place(places, sources())
+    started = next(line for line in places.warm_unit.read_text().splitlines() if line.startswith("ExecStart="))
+    argv = started.partition("=")[2].replace("%i", "shop").split()
+    argv.append("--help")
+    done = subprocess.run(argv, env={"PYTHONPATH": str(places.library)}, check=False, cwd="/", capture_output=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_nothing_placed_needs_ansible() -> None:

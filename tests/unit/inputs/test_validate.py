@@ -314,6 +314,20 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
     ("a watch of no time", {"slipway_watch": {"window": 0}}, "slipway_watch.window", "use 1 to 86400"),
     ("a watch that does what nobody knows", {"slipway_watch": {"on_error": "panic"}}, "slipway_watch.on_error", "keep"),
     ("a watch of other words", {"slipway_watch": {"second": 5}}, "slipway_watch.second", "slipway_watch.seconds"),
+    ("a keep-warm time for ever", {"slipway_keep_warm": 10**9}, "slipway_keep_warm", "use 0 to 2592000 seconds"),
+    ("a negative keep-warm time", {"slipway_keep_warm": -1}, "slipway_keep_warm", "use 0 to 2592000 seconds"),
+    (
+        "a keep-warm time that the watch outlasts",
+        {"slipway_keep_warm": 86400},
+        "slipway_keep_warm",
+        "give more than 86400 seconds, or lower slipway_watch.seconds",
+    ),
+    (
+        "a keep-warm time that a lease outlasts",
+        {"slipway_keep_warm": 300, "slipway_watch": {"seconds": 0}},
+        "slipway_keep_warm",
+        "or lower slipway_lease_seconds",
+    ),
     ("a hook after the run on the controller", hook(at="on_return"), "slipway_hooks[0].hosts", "set hosts: balancers"),
     (
         "a hook after the run that takes long",
@@ -604,6 +618,24 @@ def test_a_port_of_the_application_and_of_the_balancer_collide_on_one_host_only(
     with pytest.raises(InputProblems) as refused:
         validate(variables, {**GROUPS, "balancers": ["app1"]}, base=tmp_path)
     assert refused.value.where == "slipway_balancer_port"
+
+
+@pytest.mark.parametrize(
+    ("changes", "verb"),
+    [
+        ({"slipway_keep_warm": 86401}, "deploy"),
+        ({"slipway_keep_warm": 301, "slipway_watch": {"seconds": 0}}, "deploy"),
+        ({"slipway_keep_warm": 60, "slipway_rollout": "rolling"}, "deploy"),
+        ({"slipway_keep_warm": 60}, "rollback"),
+        ({"slipway_keep_warm": 60, "slipway_reason": "errors"}, "abort"),
+    ],
+)
+def test_a_keep_warm_time_that_outlasts_the_rest_or_does_not_apply(
+    tmp_path: Path, changes: dict[str, Any], verb: str
+) -> None:
+    found = validate({**good(tmp_path), **changes}, GROUPS, verb=verb, base=tmp_path)
+    assert found.keep_warm == changes["slipway_keep_warm"]
+    assert accepted(tmp_path).keep_warm == 0
 
 
 def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:

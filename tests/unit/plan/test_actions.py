@@ -113,6 +113,15 @@ def test_a_run_begins_the_plan_that_a_check_has_shown(variables: dict[str, Any])
     }
 
 
+def test_a_rollback_to_a_cold_slot_says_so(variables: dict[str, Any]) -> None:
+    live = fleet_of("1.0", "1.1", history=(proven("1.1"), proven("1.0")))
+    for host in ("app1", "app2"):
+        live[host]["release"]["slots"]["green"].update({"running": False, "warm": {"status": "cold"}})
+    shown = planning(verb="rollback", live=live, check_mode=True, diff=True).run(variables)
+    assert "(revision" in shown["summary"] and " in green (cold: it is started first) over 1.0" in shown["summary"]
+    assert "cold: it is started first" in shown["diff"]["after"]
+
+
 def test_a_run_begins_its_evidence_with_what_was_asked_for(variables: dict[str, Any]) -> None:
     stand = planning()
     given = {**variables, "slipway_hooks": [TELL], "slipway_metrics_directory": "/srv/metrics"}

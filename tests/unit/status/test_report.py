@@ -106,6 +106,36 @@ def test_whatever_is_wrong_is_named(changes, problem):
     assert any(line.startswith("PROBLEM") and problem in line for line in lines(made))
 
 
+def left(status, *, running, until=None, complaint=""):
+    """app1 with a spare slot that is kept warm for a time, or was."""
+    warm = {"status": status, "seconds": 600, "until": until, "complaint": complaint}
+    blue = {**SLOTS["blue"], "running": running, "warm": warm}
+    return {"app1": {"release": {"slots": {**SLOTS, "blue": blue}, "revisions": REVISIONS}}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "shown"),
+    [
+        (left("waiting", running=True), "placed  yes"),
+        (left("warm", running=True, until=1793934000), "placed  yes, kept warm until 2026-11-06 03:00:00 UTC"),
+        (left("warm", running=True), "placed  yes, kept warm"),
+        (left("warm", running=False, until=1793934000), "placed  no"),
+        (left("cold", running=False), "placed  no, cold"),
+        (left("cold", running=True), "placed  yes"),
+    ],
+)
+def test_a_slot_that_is_kept_warm_for_a_time_or_is_cold_is_shown_and_no_problem(changes, shown):
+    made = report("shop", fleet(**changes))
+    assert made["problems"] == []
+    assert [line for line in lines(made) if line.startswith("app1  blue") and line.endswith(shown)], lines(made)
+
+
+def test_a_slot_that_nobody_can_stop_is_named():
+    changes = left("warm", running=True, complaint="no answer from the agent at 10.0.0.2:8470")
+    problem = "app1 keeps slot blue warm, also when its time is over: no answer from the agent at 10.0.0.2:8470"
+    assert report("shop", fleet(**changes))["problems"] == [problem]
+
+
 def running(**components: tuple[str, bool]) -> dict[str, dict[str, object]]:
     """Instances of a slot: name to kind and whether it runs."""
     return {name: {"kind": kind, "running": runs} for name, (kind, runs) in components.items()}

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from ansible_collections.slipway.release.plugins.module_utils._agent.report import Report, own_report
 from ansible_collections.slipway.release.plugins.module_utils._balancer.config import Match
 from ansible_collections.slipway.release.plugins.module_utils._balancer.state import whole
 from ansible_collections.slipway.release.plugins.module_utils._balancer.switch import Change, switch
@@ -42,6 +43,17 @@ def test_it_is_armed_with_the_settlement_and_only_root_may_read_it(balancer: Fak
     assert (armed.token, armed.percents, after.lease) == (TOKEN, whole("green"), None)
     assert armed.holds(balancer.recorded(), Fence(balancer.directory, 0).seen())
     assert watch_file(balancer.directory).stat().st_mode & 0o777 == 0o600
+
+
+def test_other_hosts_hear_of_it_as_long_as_it_may_return_the_traffic(balancer: FakeBalancer, world: World) -> None:
+    assert own_report(balancer).watching == 0
+    settle(balancer, world, request())
+    told = Report.from_dict(own_report(balancer).to_dict(), "here")
+    assert told.watching == TOKEN
+    older = {key: value for key, value in told.to_dict().items() if key != "watching"}
+    assert Report.from_dict(older, "an older slipway").watching == 0
+    watch_file(balancer.directory).write_text("{}", encoding="ascii")
+    assert own_report(balancer).watching == 0, "nobody can keep it"
 
 
 def test_it_is_recorded_before_the_lease_is_disarmed(

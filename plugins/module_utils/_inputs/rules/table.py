@@ -53,6 +53,10 @@ RULES = (
         ),
         timing.lease,
     ),
+    Rule(
+        ("slipway_keep_warm", "slipway_watch", "slipway_lease_seconds", "slipway_rollout"),
+        timing.keep_warm,
+    ),
     Rule(("slipway_approvals",), rollout.approvals),
     Rule(("slipway_canary_match",), rollout.canary_match),
     Rule(("slipway_canary_steps", "slipway_canary_match"), rollout.canary_steps),

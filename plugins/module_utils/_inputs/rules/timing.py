@@ -10,7 +10,9 @@ from typing import Any
 
 from ..._common.errors import InputError
 from ..._release.order import seconds_to_stop
-from .base import IN_BATCHES, LONGEST_PAUSE, Context, problem
+from .base import A_DAY, BACKWARDS, IN_BATCHES, LONGEST_PAUSE, Context, problem
+
+LONGEST_WARM = 30 * A_DAY
 
 
 def durations(values: dict[str, Any], context: Context) -> Iterator[InputError]:
@@ -65,3 +67,26 @@ def lease(values: dict[str, Any], context: Context) -> Iterator[InputError]:
             "slipway_lease_seconds",
             f"give more than {least} seconds",
         )
+
+
+def keep_warm(values: dict[str, Any], context: Context) -> Iterator[InputError]:
+    """The old slot outlasts whatever may lead requests back to it by itself, and with the lease those still in it.
+
+    A way back is not refused for it. What bakes is not settled yet, so that the time has not begun.
+    """
+    seconds = values["slipway_keep_warm"]
+    if not 0 <= seconds <= LONGEST_WARM:
+        yield problem(f"{seconds} is out of range", "slipway_keep_warm", f"use 0 to {LONGEST_WARM} seconds")
+    elif seconds and values["slipway_rollout"] not in IN_BATCHES and context.verb not in BACKWARDS:
+        outlasted = {
+            "slipway_watch.seconds": values["slipway_watch"].get("seconds", A_DAY),
+            "slipway_lease_seconds": values["slipway_lease_seconds"],
+        }
+        name, longest = max(outlasted.items(), key=lambda item: item[1])
+        if seconds <= longest:
+            yield problem(
+                f"{seconds} s do not outlast {name}, which is {longest} s: the old slot would be stopped while it may "
+                "still get requests",
+                "slipway_keep_warm",
+                f"give more than {longest} seconds, or lower {name}; 0 keeps the slot warm for ever",
+            )

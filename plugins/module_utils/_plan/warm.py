@@ -1,0 +1,38 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How long the slot that a deployment leaves stays warm, and which hosts have to hear of it. Touches nothing.
+
+A host on which the slot to be used is kept warm for a time is visited, so that the time ends before anything relies on
+the slot. In batches each host starts its slot anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .._inputs.validate import Inputs
+from .fleet import Fleet
+from .rollout import Batch, Course
+
+COLD = "cold: it is started first"
+
+
+def planned(inputs: Inputs, course: Course, batches: Sequence[Batch]) -> dict[str, Any]:
+    """What the plan says of it; nothing where a slot that was left runs on, or is stopped by its batch."""
+    return {"keep_warm": inputs.keep_warm} if inputs.keep_warm and course.changes and not batches else {}
+
+
+def hosts(fleet: Fleet, course: Course, kept: dict[str, Any], batches: Sequence[Batch]) -> dict[str, dict[str, Any]]:
+    """Application host to whether its slot is filled, whether it is visited all the same, and whether it is cold."""
+    slots = {host.name: host.slots[course.slot] for host in fleet.applications}
+    found: dict[str, dict[str, Any]] = {}
+    for name, needed in course.place.items():
+        visited = not needed and course.changes and not batches and (bool(kept) or slots[name].timed)
+        found[name] = {
+            "place": needed,
+            **({"visit": True} if visited else {}),
+            **({"found": COLD} if needed and slots[name].cold else {}),
+        }
+    return found
