@@ -117,9 +117,9 @@ def test_one_that_was_taken_out_stays_closed_and_a_rebuilt_one_begins_on_the_act
     while nginx.active()["slot"] != "green":
         nginx.deploy(nginx.versions.fresh())
     version = nginx.active()["version"]
+    nginx.poweroff("lb2")
     done = nginx.run("site", *inventory_without(tmp_path, "lb2"), version=version)
     assert done.code == 0, done.reason()
-    nginx.poweroff("lb2")
     call("lab", "start", "--name", nginx.lab, "lb2")
     wait_until(lambda: is_forgotten(nginx), 90, "lb2 finds that nobody knows it")
     assert not nginx.ask("lb2", "balancer")["open"]
