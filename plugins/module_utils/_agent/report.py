@@ -29,7 +29,8 @@ class Report:
     :param barred: the highest token that this host no longer obeys.
     :param peers: ``address:port`` of the agents that this one asks.
     :param returned: token of the deployment whose traffic the watch of this host has returned; 0 for none.
-    :param watching: token of the deployment whose traffic the watch of this host may still return; 0 for none.
+    :param watching: token of the deployment whose traffic the watch of this host may still return; 0 for none, ``None``
+        of an older agent, which does not say.
     """
 
     app: str
@@ -40,7 +41,7 @@ class Report:
     barred: int
     peers: tuple[str, ...] = ()
     returned: int = 0
-    watching: int = 0
+    watching: int | None = 0
 
     def to_dict(self) -> dict[str, Any]:
         """As it goes over the wire."""
@@ -76,13 +77,13 @@ class Report:
                 barred=content["barred"],
                 peers=tuple(content["peers"]),
                 returned=content.get("returned", 0),
-                watching=content.get("watching", 0),
+                watching=content.get("watching"),
             )
         except (KeyError, TypeError, AttributeError) as exc:
             raise _refused(where, f"is no report of an agent ({type(exc).__name__}: {exc})") from exc
         if content.get("schema") != SCHEMA:
             raise _refused(where, f"has schema {content.get('schema')}, this agent understands {SCHEMA}")
-        numbers = (report.barred, report.returned, report.watching)
+        numbers = (report.barred, report.returned, report.watching or 0)
         if not (isinstance(report.open, bool) and all(isinstance(number, int) for number in numbers)):
             raise _refused(where, "has values of the wrong type")
         return report

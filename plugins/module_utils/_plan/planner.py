@@ -100,7 +100,9 @@ def plan(
         returned=fleet.returned["deployment"] if fleet.returned and not fleet.has_returned(abandon) else "",
         token_above=fleet.highest_token,
         token_seen=fleet.ledger.token,
-        warnings=consumers.working(fleet, OTHER[made["slot"]]) if made["changes"] else [],
+        warnings=[*consumers.working(fleet, OTHER[made["slot"]]), *warm.unable(inputs, fleet)]
+        if made["changes"]
+        else [],
     )
 
 
@@ -157,7 +159,7 @@ def _new_plan(
     parks = parking.planned(inputs, course, chosen, steps, batches) if course.changes else {}
     if watch.relied_on(watched, parks):
         refuse.unable_to_watch(fleet, inputs)
-    kept = warm.planned(inputs, course, batches)
+    kept = warm.planned(inputs, fleet, course, batches)
     if kept:
         refuse.unable_to_keep_warm(fleet)
     to = {"revision": identifier, "version": revision["version"]}

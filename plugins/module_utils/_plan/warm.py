@@ -19,9 +19,22 @@ from .rollout import Batch, Course
 COLD = "cold: it is started first"
 
 
-def planned(inputs: Inputs, course: Course, batches: Sequence[Batch]) -> dict[str, Any]:
+def planned(inputs: Inputs, fleet: Fleet, course: Course, batches: Sequence[Batch]) -> dict[str, Any]:
     """What the plan says of it; nothing where a slot that was left runs on, or is stopped by its batch."""
-    return {"keep_warm": inputs.keep_warm} if inputs.keep_warm and course.changes and not batches else {}
+    wanted = inputs.keep_warm and course.changes and not batches and not unable(inputs, fleet)
+    return {"keep_warm": inputs.keep_warm} if wanted else {}
+
+
+def unable(inputs: Inputs, fleet: Fleet) -> list[str]:
+    """Why a way back keeps the slot that it leaves warm for ever; a deployment is refused instead."""
+    if inputs.verb == "deploy" or not inputs.keep_warm:
+        return []
+    hosts = [host.name for host in fleet.applications if not host.can_keep_warm]
+    return (
+        [f"{', '.join(hosts)}: nothing there ends the keep-warm time of the slot that is left; run site.yml"]
+        if hosts
+        else []
+    )
 
 
 def hosts(fleet: Fleet, course: Course, kept: dict[str, Any], batches: Sequence[Batch]) -> dict[str, dict[str, Any]]:

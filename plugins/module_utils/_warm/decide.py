@@ -66,6 +66,11 @@ def decide(warm: Warm, sight: Sight, reports: Mapping[str, Report | None]) -> De
     deadline = warm.deadline_ms if runs else sight.now_ms + warm.seconds * 1000
     if sight.now_ms < deadline:
         return Decision(KEEP, WARM, deadline)
+    unsaid = sorted(address for address, report in reports.items() if report and report.watching is None)
+    if unsaid:
+        return Decision(
+            KEEP, WARM, deadline, f"the agent at {', '.join(unsaid)} is older and does not say what it watches"
+        )
     watching = sorted(address for address, report in reports.items() if report and report.watching)
     if watching:
         return Decision(KEEP, WARM, deadline, f"the balancer at {', '.join(watching)} still watches")

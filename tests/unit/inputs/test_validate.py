@@ -697,11 +697,12 @@ def test_hooks_are_complete_and_of_other_shapes_too(tmp_path: Path) -> None:
     assert (tell["timeout"], tell["command"], tell["user"]) == (60, None, "")
 
 
-def test_an_abort_is_not_refused_for_a_handover_that_was_begun_with_these_values(tmp_path: Path) -> None:
+@pytest.mark.parametrize("verb", ["abort", "rollback"])
+def test_a_way_back_is_not_refused_for_a_handover(tmp_path: Path, verb: str) -> None:
     given = {**good(tmp_path), **worker(stop_timeout=110), "slipway_lease_seconds": 160, "slipway_reason": "errors"}
     with pytest.raises(InputProblems, match="handover"):
         validate(given, GROUPS, base=tmp_path)
-    assert validate(given, GROUPS, verb="abort", base=tmp_path).lease_seconds == 160
+    assert validate(given, GROUPS, verb=verb, base=tmp_path).lease_seconds == 160
 
 
 def test_a_lease_need_not_be_longer_where_there_are_no_hooks(tmp_path: Path) -> None:

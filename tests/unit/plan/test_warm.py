@@ -121,6 +121,14 @@ def test_a_host_that_would_never_end_the_time_is_refused_before_anything_is_touc
     plan(inputs, document("1.1"), joined(inputs, live)[0])
 
 
+def test_a_way_back_is_not_refused_for_it_and_says_that_the_slot_stays_warm() -> None:
+    live = left("warm")
+    live["app2"]["release"]["can_keep_warm"] = False
+    made = planned("1.0", live, **ROLLBACK, keep_warm=KEPT)
+    assert "keep_warm" not in made.plan
+    assert made.warnings == ["app2: nothing there ends the keep-warm time of the slot that is left; run site.yml"]
+
+
 RECORDER = """
 import json
 from ansible.plugins.action import ActionBase

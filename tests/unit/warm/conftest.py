@@ -163,7 +163,7 @@ def release(top: Path, version: str) -> tuple[Path, dict[str, Any]]:
     return path, document
 
 
-def report(slot: str, token: int, *, watching: int = 0, lease: bool = False, **changes: Any) -> Report:
+def report(slot: str, token: int, *, watching: int | None = 0, lease: bool = False, **changes: Any) -> Report:
     """What an agent answers that leads everything to a slot."""
     state = State(app=APP, generation=9, token=token, stable=slot, percents=whole(slot))
     if lease:

@@ -90,6 +90,7 @@ def test_the_time_begins_once_every_balancer_has_settled(machine: Machine) -> No
         ({"override": True}, "waiting"),
         ({"lease": True}, "waiting"),
         ({"watching": 2}, "warm"),
+        ({"watching": None}, "warm"),
         ({"token": 3}, "none"),
         ({"token": 3, "stable": "blue", "percents": whole("blue")}, "none"),
     ],

@@ -51,7 +51,7 @@ def test_other_hosts_hear_of_it_as_long_as_it_may_return_the_traffic(balancer: F
     told = Report.from_dict(own_report(balancer).to_dict(), "here")
     assert told.watching == TOKEN
     older = {key: value for key, value in told.to_dict().items() if key != "watching"}
-    assert Report.from_dict(older, "an older slipway").watching == 0
+    assert Report.from_dict(older, "an older slipway").watching is None
     watch_file(balancer.directory).write_text("{}", encoding="ascii")
     assert own_report(balancer).watching == 0, "nobody can keep it"
 

@@ -43,7 +43,7 @@ def lease(values: dict[str, Any], context: Context) -> Iterator[InputError]:
     """The lease is renewed between tasks, so it must outlast the longest of them.
 
     In a batch, around hooks and between the hosts of a handover it is renewed once a third of it is gone, so the
-    longest task must fit into the rest. An abort is not refused for a handover, since it ends what was begun so.
+    longest task must fit into the rest. A way back is not refused for a handover.
     """
     deadlines = {
         "slipway_ready_deadline": values["slipway_ready_deadline"],
@@ -58,7 +58,7 @@ def lease(values: dict[str, Any], context: Context) -> Iterator[InputError]:
     by_thirds = values["slipway_rollout"] in IN_BATCHES or values["slipway_hooks"]
     needed = {name: (seconds * 3 // 2 if by_thirds else seconds, seconds) for name, seconds in deadlines.items()}
     handed_over = any(component["kind"] != "http" for component in values["slipway_components"])
-    handover = seconds_to_stop(values["slipway_components"]) if handed_over and context.verb != "abort" else 0
+    handover = seconds_to_stop(values["slipway_components"]) if handed_over and context.verb not in BACKWARDS else 0
     needed["the handover of slipway_components on a host"] = (handover * 3 // 2, handover)
     name, (least, longest) = max(needed.items(), key=lambda item: item[1])
     if 0 < values["slipway_lease_seconds"] <= least:
