@@ -471,7 +471,8 @@ def test_old_revisions_are_pruned_but_never_one_that_matters(tmp_path):
 
 def test_information_about_a_host_without_slipway():
     found = read([PORTS["blue"]])
-    empty = {"revision": None, "version": None, "status": "empty", "running": False, "instances": {}, "drift": []}
+    nothing = {"revision": None, "version": None, "status": "empty", "running": False, "warm": None}
+    empty = {**nothing, "instances": {}, "drift": []}
     assert found["slots"] == {"blue": empty, "green": empty}
     assert (found["revisions"], found["token"], found["ports"]) == ([], 0, {"18081": "free"})
     assert found["free_bytes"] > 0 and found["memory_available"] > 0
