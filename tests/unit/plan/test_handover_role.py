@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tools.environments import TOP
+from tests.unit.plan.recording import recording_collection
 
 PLACE = """
 import json
@@ -64,18 +64,7 @@ Play = Callable[..., tuple[int, list[str]]]
 @pytest.fixture
 def play(tmp_path: Path) -> Play:
     """Run the tasks of the role in a copy of the collection that records what it would do on hosts."""
-    collection = tmp_path / "collections" / "ansible_collections" / "slipway" / "release"
-    (collection / "plugins" / "action").mkdir(parents=True)
-    for name in ("galaxy.yml", "meta", "roles"):
-        (collection / name).symlink_to(TOP / name)
-    for path in (TOP / "plugins").iterdir():
-        if path.name != "action":
-            (collection / "plugins" / path.name).symlink_to(path)
-    for path in (TOP / "plugins" / "action").glob("*.py"):
-        if path.stem not in RECORDERS:
-            (collection / "plugins" / "action" / path.name).symlink_to(path)
-    for name, recorder in RECORDERS.items():
-        (collection / "plugins" / "action" / f"{name}.py").write_text(recorder, encoding="utf-8")
+    recording_collection(tmp_path / "collections", RECORDERS)
 
     def run(*failing: str, judged: bool = True, lease_seconds: int = 300, **plan: Any) -> tuple[int, list[str]]:
         record = tmp_path / "record"

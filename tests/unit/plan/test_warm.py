@@ -20,8 +20,8 @@ from ansible_collections.slipway.release.plugins.module_utils._plan.foretold imp
 from ansible_collections.slipway.release.plugins.module_utils._plan.planner import Planned, plan
 
 from tests.unit.plan.made import APPLICATIONS, document, fleet_of, inputs_for, proven
+from tests.unit.plan.recording import recording_collection
 from tests.unit.plan.test_hooks import PLAN_BEFORE, REQUEST_BEFORE
-from tools.environments import TOP
 
 KEPT = 200_000
 ROLLBACK = {"verb": "rollback"}
@@ -160,15 +160,9 @@ Asked = dict[str, dict[str, Any]]
 @pytest.fixture
 def fill(tmp_path: Path) -> Callable[..., Asked]:
     """Run the tasks of the slots stage in a copy of the collection; what each host was asked to place."""
-    collection = tmp_path / "collections" / "ansible_collections" / "slipway" / "release"
-    (collection / "plugins" / "action").mkdir(parents=True)
-    for name in ("galaxy.yml", "meta", "roles"):
-        (collection / name).symlink_to(TOP / name)
-    for path in (TOP / "plugins").iterdir():
-        if path.name != "action":
-            (collection / "plugins" / path.name).symlink_to(path)
-    for name in ("release_place", "lb_switch", "health_gate"):
-        (collection / "plugins" / "action" / f"{name}.py").write_text(RECORDER, encoding="utf-8")
+    recording_collection(
+        tmp_path / "collections", dict.fromkeys(("release_place", "lb_switch", "health_gate"), RECORDER)
+    )
 
     def run(hosts: dict[str, Any], **more: Any) -> Asked:
         record = tmp_path / "record"
