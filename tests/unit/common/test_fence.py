@@ -36,10 +36,21 @@ COUNT = """
 fence = Fence(directory, 0)
 counter = directory / "counter"
 for _round in range(25):
-    with fence.held() if sys.argv[2] == "fenced" else nullcontext():
-        value = int(counter.read_text() or 0)
+    with fence.held():
+        value = int(counter.read_text())
         time.sleep(0.001)
         counter.write_text(str(value + 1))
+"""
+
+MEET = """
+counter = directory / "counter"
+with Fence(directory, 0).held() if sys.argv[2] == "fenced" else nullcontext():
+    value = int(counter.read_text())
+    (directory / f"read by {os.getpid()}").touch()
+    deadline = time.monotonic() + float(sys.argv[3])
+    while len(list(directory.glob("read by *"))) < 2 and time.monotonic() < deadline:
+        time.sleep(0.001)
+    counter.write_text(str(value + 1))
 """
 
 ACT = """
@@ -265,20 +276,24 @@ def test_a_program_started_inside_does_not_keep_the_lock(tmp_path: Path) -> None
         child.wait()
 
 
-def count(directory: Path, mode: str) -> int:
-    """Let four processes add 25 each to a counter."""
+def count(directory: Path, script: str, *arguments: tuple[object, ...]) -> int:
+    """What a counter says that one process for each of the arguments has added to."""
     counter = directory / "counter"
     counter.write_text("0", encoding="ascii")
-    together(COUNT, *[(directory, mode)] * 4)
-    return int(counter.read_text(encoding="ascii") or 0)
+    together(script, *[(directory, *each) for each in arguments])
+    return int(counter.read_text(encoding="ascii"))
 
 
 def test_no_update_is_lost_between_processes(tmp_path: Path) -> None:
-    assert count(tmp_path, "fenced") == 100
+    assert count(tmp_path, COUNT, *[()] * 4) == 100
 
 
-def test_control_without_the_fence_updates_are_lost(tmp_path: Path) -> None:
-    assert count(tmp_path, "bare") < 100
+@pytest.mark.parametrize(("mode", "seconds", "added"), [("fenced", 0.3, 2), ("bare", 30, 1)])
+def test_two_that_wait_for_each_other_between_reading_and_writing(
+    tmp_path: Path, mode: str, seconds: float, added: int
+) -> None:
+    """Behind the fence they cannot meet; without it both have read before one writes."""
+    assert count(tmp_path, MEET, *[(mode, seconds)] * 2) == added
 
 
 def test_once_a_newer_token_acted_no_older_one_does(tmp_path: Path) -> None:

@@ -66,8 +66,13 @@ class FaultyServer:
         self._loop.close()
 
     def stop_listening(self) -> None:
-        """Refuse new connections; the open ones stay."""
-        self._loop.call_soon_threadsafe(self._server.close)
+        """Refuse new connections from now on; whoever has been connected stays."""
+        asyncio.run_coroutine_threadsafe(self._close_listener(), self._loop).result(timeout=30)
+
+    async def _close_listener(self) -> None:
+        for _turn_that_accepts_who_waits in range(2):
+            await asyncio.sleep(0)
+        self._server.close()
 
     async def _serve(self) -> None:
         self._server = await self._loop.create_server(lambda: FaultyConnection(self, self._loop), "127.0.0.1", 0)

@@ -159,12 +159,17 @@ def test_every_request_to_a_closed_port_is_refused() -> None:
     assert summary["classes"]["long"]["sent"] <= 4
 
 
-def test_a_listener_that_goes_away_refuses_new_connections_only(faulty: Any) -> None:
+def test_a_listener_that_goes_away_refuses_new_connections_only(faulty: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    arrive = Meter._arrive
+
+    def after_half_of_them(self: Meter, due: float) -> None:
+        if self._next == 90:
+            server.stop_listening()
+        arrive(self, due)
+
+    monkeypatch.setattr(Meter, "_arrive", after_half_of_them)
     with faulty() as server:
-        stopper = threading.Timer(0.6, server.stop_listening)
-        stopper.start()
         _rest, summary = measure(server.port, keepalive_share=0.5, connections=20)
-        stopper.join()
     part = summary["classes"]["new"]
     assert part["lost"] == part["lost_by"]["refused"] == part["sent"] - server.received["new"] > 0
     assert part["ok"] == server.received["new"] > 0
