@@ -40,6 +40,9 @@ class Environment:
     core: str
     pythons: tuple[str, ...]
 
+    def __str__(self) -> str:
+        return f"ansible-core {self.core}"
+
     @property
     def directory(self) -> Path:
         """Where the virtual environment is."""

@@ -1,9 +1,10 @@
 # Copyright: (c) 2026, The slipway.release developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs the integration tests inside a lab machine of their own, each area on a fresh disk.
+"""Runs the integration tests, two areas at once, each inside a lab machine of its own.
 
-Brings the lab that ``SLIPWAY_LAB`` names up and takes it down again; arguments go to pytest.
+Brings labs up that are named after the one that ``SLIPWAY_LAB`` names, and takes them down again; ``AREA`` names one
+area. Arguments go to pytest.
 """
 
 from __future__ import annotations
@@ -11,49 +12,65 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from tools.environments import TOP
+from tools.side_by_side import failures
 
-LAB = os.environ.get("SLIPWAY_LAB", "it")
 MACHINE = "lb1"
 MOUNT = Path("/mnt/slipway")
 TESTS = TOP / "tests" / "integration"
 NOTHING_COLLECTED = 5
 
 
+@dataclass(frozen=True)
+class Area:
+    """One directory of tests.
+
+    :ivar lab: that is its own.
+    """
+
+    name: str
+    lab: str
+
+    def __str__(self) -> str:
+        return f"integration of {self.name}"
+
+    def run(self, arguments: list[str], output: IO[bytes]) -> int:
+        """Run its tests on a fresh machine."""
+        variables = [f"PYTHONPATH={MOUNT}/.cache/collections:{MOUNT}", "PYTHONDONTWRITEBYTECODE=1"]
+        pytest = ["python3", "-m", "pytest", str(MOUNT / TESTS.relative_to(TOP) / self.name), *arguments]
+        try:
+            if self._lab(output, "up", "--hosts", MACHINE) != 0:
+                return 1
+            code = self._lab(output, "exec", MACHINE, "--", "env", *variables, *pytest)
+        finally:
+            self._lab(output, "down")
+        return 0 if arguments and code == NOTHING_COLLECTED else code
+
+    def _lab(self, output: IO[bytes], verb: str, *arguments: str) -> int:
+        command = [sys.executable, "-m", "lab", verb, "--name", self.lab, *arguments]
+        return subprocess.run(command, cwd=TOP, stdout=output, stderr=output, check=False).returncode
+
+
+def areas(wanted: str, lab: str) -> list[Area]:
+    """The one that is wanted, all when none is named."""
+    names = sorted({path.parent.name for path in TESTS.glob("*/test_*.py")})
+    return [Area(name, f"{lab}-{number}") for number, name in enumerate(names, 1) if wanted in ("", name)]
+
+
 def main(arguments: list[str]) -> int:
-    """Run every area, or the one that ``AREA`` names."""
-    only = os.environ.get("AREA")
-    areas = sorted(path.parent for path in TESTS.glob("*/test_*.py") if only in (None, "", path.parent.name))
-    areas = list(dict.fromkeys(areas))
-    if not areas:
-        print(f"integration: no tests below {TESTS.relative_to(TOP)} {f'for AREA={only}' if only else ''}")
+    """Run those that are wanted, whichever of them fails."""
+    wanted = os.environ.get("AREA", "")
+    found = areas(wanted, os.environ.get("SLIPWAY_LAB", "it"))
+    if not found:
+        print(f"integration: no tests for AREA={wanted}")
         return 1
-    try:
-        failed = [area.name for number, area in enumerate(areas) if run(area, number, arguments) != 0]
-    finally:
-        lab("down")
-    print(f"integration: FAILED in {', '.join(failed)}" if failed else f"integration: {len(areas)} areas passed")
+    failed = failures(found, lambda area, output: area.run(arguments, output))
+    print(f"FAILED: {', '.join(map(str, failed))}" if failed else f"integration: {len(found)} areas passed")
     return 1 if failed else 0
-
-
-def run(area: Path, number: int, arguments: list[str]) -> int:
-    """Run one area on a fresh machine."""
-    print(f"integration: {area.name}", flush=True)
-    if lab("up", "--hosts", MACHINE) != 0 or (number and lab("reset") != 0):
-        return 1
-    variables = [f"PYTHONPATH={MOUNT}/.cache/collections:{MOUNT}", "PYTHONDONTWRITEBYTECODE=1"]
-    pytest = ["python3", "-m", "pytest", str(MOUNT / area.relative_to(TOP)), *arguments]
-    code = lab("exec", MACHINE, "--", "env", *variables, *pytest)
-    return 0 if arguments and code == NOTHING_COLLECTED else code
-
-
-def lab(verb: str, *arguments: str) -> int:
-    """Run one verb of the lab."""
-    return subprocess.run(
-        [sys.executable, "-m", "lab", verb, "--name", LAB, *arguments], cwd=TOP, check=False
-    ).returncode
 
 
 if __name__ == "__main__":

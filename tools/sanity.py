@@ -36,9 +36,9 @@ def main() -> int:
         return 1
     failed = failures(environments, lambda environment, output: run(environment, arguments, output))
     if failed:
-        print(f"sanity: FAILED on {' and '.join(failed)}")
+        print(f"sanity: FAILED on {' and '.join(map(str, failed))}")
         return 1
-    print(f"sanity: passed on {' and '.join(environment.name for environment in environments)}")
+    print(f"sanity: passed on {' and '.join(map(str, environments))}")
     return 0
 
 

@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> int:
         return 1
     failed = failures(environments, lambda environment, output: run(environment, arguments, output))
     if failed:
-        print(f"unit: FAILED on {' and '.join(failed)}")
+        print(f"unit: FAILED on {' and '.join(map(str, failed))}")
     return 1 if failed else 0
 
 
