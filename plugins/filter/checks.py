@@ -18,6 +18,11 @@ def instance_checks(
     return build.instance_checks(plan, addresses, build.Patience(interval, successes, deadline))
 
 
+def instance_listeners(plan: Mapping[str, Any], addresses: Mapping[str, str]) -> list[dict[str, str]]:
+    """Where every instance in the plan's slot listens."""
+    return build.instance_listeners(plan, addresses)
+
+
 def leaving_checks(
     plan: Mapping[str, Any], addresses: Mapping[str, str], *, interval: int, successes: int, deadline: int
 ) -> list[dict[str, Any]]:
@@ -44,6 +49,7 @@ class FilterModule:
         """Filter name to function."""
         return {
             "instance_checks": instance_checks,
+            "instance_listeners": instance_listeners,
             "leaving_checks": leaving_checks,
             "listener_checks": listener_checks,
             "smoke_checks": smoke_checks,

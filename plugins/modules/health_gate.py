@@ -33,7 +33,7 @@ options:
   checks:
     description:
       - What to check. Every attempt uses a fresh connection or process.
-      - At least one of O(checks) and O(metrics) is required.
+      - At least one of O(checks), O(metrics) and O(steady) is required.
     type: list
     elements: dict
     suboptions:
@@ -409,6 +409,24 @@ options:
       skip:
         description: Why the metric is not measured. It is one of RV(left_out) then, and does not decide.
         type: str
+  steady:
+    description:
+      - Where a process must go on listening while metrics are measured, and for O(duration) or O(slice_seconds) when
+        there are none. Each address is connected to twice a second, after all checks have passed.
+      - The first connection that is refused is a failure and ends the call. The process has died then, even if systemd
+        has started it again a second later and users have hardly noticed. A slow answer is no death.
+      - What was found is part of RV(checks), with C(steady) for its type.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: Name of what listens, unique among them.
+        type: str
+        required: true
+      address:
+        description: The C(host:port) to connect to.
+        type: str
+        required: true
   deadline:
     description:
       - Seconds from the first metric on, after which metrics that are not decided are V(insufficient).
@@ -524,6 +542,15 @@ EXAMPLES = r"""
     deadline: 900
   become: true
 
+- name: No instance dies in five minutes
+  slipway.release.health_gate:
+    steady:
+      - name: web on app1
+        address: 192.0.2.21:8082
+      - name: web on app2
+        address: 192.0.2.22:8082
+    duration: 300
+
 - name: The canary is judged against the stable slot, going on with what was seen in the step before
   slipway.release.health_gate:
     metrics:
@@ -623,7 +650,7 @@ elapsed_ms:
   type: int
   sample: 2104
 checks:
-  description: The finding of every check, in the order of the option.
+  description: The findings of every check and of O(steady), in the order of the options.
   returned: always, unless the options are refused
   type: list
   elements: dict
@@ -764,6 +791,7 @@ metrics:
 """
 
 import platform
+import threading
 import time
 from typing import Any
 
@@ -773,8 +801,9 @@ from ansible_collections.slipway.release.plugins.module_utils._analysis import r
 from ansible_collections.slipway.release.plugins.module_utils._analysis import spec as metric_spec
 from ansible_collections.slipway.release.plugins.module_utils._analysis.arguments import METRIC
 from ansible_collections.slipway.release.plugins.module_utils._analysis.model import Metric, MetricFinding
-from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
-from ansible_collections.slipway.release.plugins.module_utils._gate.arguments import CHECK
+from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
+from ansible_collections.slipway.release.plugins.module_utils._gate import steady
+from ansible_collections.slipway.release.plugins.module_utils._gate.arguments import CHECK, STEADY
 from ansible_collections.slipway.release.plugins.module_utils._gate.model import INSUFFICIENT, PASS, Check, Finding
 from ansible_collections.slipway.release.plugins.module_utils._gate.run import Gate, as_results, verdict, worst
 from ansible_collections.slipway.release.plugins.module_utils._gate.spec import credentials, parse
@@ -782,6 +811,7 @@ from ansible_collections.slipway.release.plugins.module_utils._gate.spec import 
 ARGUMENTS = {
     "checks": {"type": "list", "elements": "dict", "options": CHECK},
     "metrics": {"type": "list", "elements": "dict", "options": METRIC},
+    "steady": {"type": "list", "elements": "dict", "options": STEADY},
     "deadline": {"type": "int", "default": 0},
     "duration": {"type": "int", "default": 0},
     "slice_seconds": {"type": "int", "default": 0},
@@ -801,38 +831,57 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     raw_metrics = continued.with_records(raw_metrics, module.params["earlier"] or module.params["step_before"])
     module.no_log_values.update(credentials(raw_checks) | metric_spec.credentials(raw_metrics))
     checks, metrics = parse(raw_checks), metric_spec.parse(raw_metrics)
+    listeners = steady.parse(module.params["steady"] or [])
+    _require_time(module, listeners, metrics)
     began = time.monotonic()
     findings = _foreseen(checks) if module.check_mode else Gate(checks, fail_fast=module.params["fail_fast"]).run()
-    measured = _measured(module, findings, metrics)
+    unasked = _why_not_asked(module, findings)
+    measured = analysis.unmeasured(metrics, unasked) if unasked else _measured(module, listeners, metrics)
+    checked = as_results(findings) + [listener.as_result(unasked) for listener in listeners]
     return {
         "changed": False,
-        "verdict": worst([finding.verdict for finding in findings] + analysis.deciding(measured)),
+        "verdict": worst([one["verdict"] for one in checked] + analysis.deciding(measured)),
         "from": platform.node(),
         "elapsed_ms": int((time.monotonic() - began) * 1000),
-        "checks": as_results(findings),
+        "checks": checked,
         "metrics": analysis.as_results(measured),
         "left_out": left_out,
-        "on_course": all(finding.verdict == PASS for finding in findings) and analysis.on_course(measured),
+        "on_course": all(one["verdict"] == PASS for one in checked) and analysis.on_course(measured),
     }
+
+
+def _require_time(module: AnsibleModule, listeners: list[steady.Listener], metrics: list[Metric]) -> None:
+    if listeners and not (metrics or module.params["duration"] or module.params["slice_seconds"]):
+        raise InputError(
+            "is asked for as long as something is measured, and nothing is",
+            where="steady",
+            remedy="say for how many seconds with 'duration'",
+        )
 
 
 def _foreseen(checks: list[Check]) -> list[Finding]:
     return [Finding(check, INSUFFICIENT, "check mode: would be asked") for check in checks]
 
 
-def _measured(module: AnsibleModule, checked: list[Finding], metrics: list[Metric]) -> list[MetricFinding]:
-    """The findings of the metrics, for which every check must have passed."""
+def _why_not_asked(module: AnsibleModule, checked: list[Finding]) -> str:
+    """Why nothing is measured; empty when every check has passed."""
     if module.check_mode:
-        return analysis.unmeasured(metrics, "check mode: would be measured")
-    if checked and verdict(checked) != PASS:
-        return analysis.unmeasured(metrics, "not measured: the checks did not pass")
-    return analysis.Analysis(
-        metrics,
-        deadline=module.params["deadline"],
-        duration=module.params["duration"],
-        slice_seconds=module.params["slice_seconds"],
-        earlier=module.params["earlier"],
-    ).run()
+        return "check mode: would be measured"
+    return "not measured: the checks did not pass" if checked and verdict(checked) != PASS else ""
+
+
+def _measured(module: AnsibleModule, listeners: list[steady.Listener], metrics: list[Metric]) -> list[MetricFinding]:
+    """The findings of the metrics; a listener that refuses ends the measuring."""
+    alarm = threading.Event()
+    with steady.Steady(listeners, alarm):
+        return analysis.Analysis(
+            metrics,
+            clock=analysis.Clock(alarm),
+            deadline=module.params["deadline"],
+            duration=module.params["duration"],
+            slice_seconds=module.params["slice_seconds"],
+            earlier=module.params["earlier"],
+        ).run()
 
 
 def _explained(result: dict[str, Any]) -> str:
@@ -844,7 +893,9 @@ def _explained(result: dict[str, Any]) -> str:
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(argument_spec=ARGUMENTS, required_one_of=[("checks", "metrics")], supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec=ARGUMENTS, required_one_of=[("checks", "metrics", "steady")], supports_check_mode=True
+    )
     try:
         result = run(module)
     except SlipwayError as exc:

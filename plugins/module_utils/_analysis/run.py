@@ -40,10 +40,18 @@ HANG_GRACE = 2.0
 
 
 class Clock:
-    """The time of this host."""
+    """The time of this host.
 
-    def __init__(self) -> None:
+    :param alarm: nobody waits any more once it is set.
+    """
+
+    def __init__(self, alarm: threading.Event | None = None) -> None:
         self._started = time.monotonic()
+        self._alarm = alarm or threading.Event()
+
+    def stopped(self) -> bool:
+        """Whether there is no use in going on."""
+        return self._alarm.is_set()
 
     def elapsed(self) -> float:
         """Seconds since the clock was made, whatever happens to the time of day."""
@@ -54,8 +62,8 @@ class Clock:
         return time.time()
 
     def wait(self, seconds: float) -> None:
-        """Let time pass."""
-        time.sleep(seconds)
+        """Let time pass, until the alarm."""
+        self._alarm.wait(seconds)
 
 
 @dataclass
@@ -101,7 +109,7 @@ class Analysis:
 
     def run(self) -> list[MetricFinding]:
         """Measure every metric until it is decided, and wait for what is left of the time."""
-        while open_tracks := [track for track in self._tracks if not track.judge.verdict]:
+        while not self.clock.stopped() and (open_tracks := self._open()):
             due = min(track.due for track in open_tracks)
             if self.slice_seconds and due >= self.slice_seconds:
                 break
@@ -113,11 +121,16 @@ class Analysis:
             self.clock.wait(max(0.0, self.duration - self.clock.elapsed()))
         return self._findings()
 
+    def _open(self) -> list[_Track]:
+        return [track for track in self._tracks if not track.judge.verdict]
+
     def _findings(self) -> list[MetricFinding]:
         return [_finding(track, self.clock.elapsed()) for track in self._tracks]
 
     def _round(self, open_tracks: list[_Track], due: float) -> None:
         self.clock.wait(max(0.0, due - self.clock.elapsed()))
+        if self.clock.stopped():
+            return
         asked = [track for track in open_tracks if track.due <= due]
         self._ask(asked)
         failed = [track.metric.name for track in asked if track.judge.verdict == FAIL and not track.metric.dry_run]
@@ -128,6 +141,8 @@ class Analysis:
 
     def _expire(self, open_tracks: list[_Track]) -> None:
         self.clock.wait(max(0.0, self.deadline - self.clock.elapsed()))
+        if self.clock.stopped():
+            return
         for track in open_tracks:
             counted = f"{track.judge.measured} of {track.judge.count} measurements"
             track.judge.abandoned(f"not decided by the deadline of {self.deadline} s: {counted} were made")

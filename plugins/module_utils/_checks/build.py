@@ -4,7 +4,7 @@
 """Builds the checks of a deployment's gates from its plan, as ``health_gate`` takes them.
 
 Touches nothing. Every check is an HTTP check, except smoke checks that are a command; readiness is what the
-components' ``health.ready`` path answers.
+components' ``health.ready`` path answers. Listeners are for its option ``steady``.
 """
 
 from __future__ import annotations
@@ -41,6 +41,18 @@ def instance_checks(plan: Mapping[str, Any], addresses: Mapping[str, str], patie
     """
     return [
         _instance_check(component, plan["slot"], host, address, patience)
+        for host, address in addresses.items()
+        for component in _http_components(plan)
+    ]
+
+
+def instance_listeners(plan: Mapping[str, Any], addresses: Mapping[str, str]) -> list[dict[str, str]]:
+    """Where every instance in the plan's slot listens.
+
+    :param addresses: application host to the address under which the one who asks reaches it.
+    """
+    return [
+        {"name": _instance(component, host), "address": _listener(component, plan["slot"], address)}
         for host, address in addresses.items()
         for component in _http_components(plan)
     ]
@@ -111,11 +123,19 @@ def _instance_check(
     component: Mapping[str, Any], slot: str, host: str, address: str, patience: Patience
 ) -> dict[str, Any]:
     return {
-        "name": f"{component['name']} on {host}",
+        "name": _instance(component, host),
         "type": "http",
-        "url": f"http://{address}:{component['ports'][slot]}{component['health']['ready']}",
+        "url": f"http://{_listener(component, slot, address)}{component['health']['ready']}",
         **patience.fields(),
     }
+
+
+def _instance(component: Mapping[str, Any], host: str) -> str:
+    return f"{component['name']} on {host}"
+
+
+def _listener(component: Mapping[str, Any], slot: str, address: str) -> str:
+    return f"{address}:{component['ports'][slot]}"
 
 
 def _host(header: str) -> dict[str, str]:

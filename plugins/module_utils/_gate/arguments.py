@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The slipway.release developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The argument spec of one check: what ``health_gate`` takes, and what the inputs are judged by. Touches nothing."""
+"""The argument spec of checks: what ``health_gate`` takes, and what the inputs are judged by. Touches nothing."""
 
 from __future__ import annotations
 
@@ -43,4 +43,8 @@ CHECK: dict[str, Any] = {
     "dsn": {"type": "str", "no_log": True},
     "query": {"type": "str"},
     "expect": {"type": "str"},
+}
+STEADY: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "address": {"type": "str", "required": True},
 }

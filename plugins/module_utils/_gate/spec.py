@@ -36,21 +36,36 @@ def parse(raw: list[dict[str, Any]]) -> list[Check]:
     :param raw: the option ``checks``.
     :raises InputError: names the field and the remedy; nothing has been asked yet.
     """
-    if len(raw) > MOST_CHECKS:
-        raise InputError(
-            f"has {len(raw)} entries, more than {MOST_CHECKS}", where="checks", remedy="spread them over several calls"
-        )
+    refuse_too_many(raw, "checks")
     checks: list[Check] = []
     for index, item in enumerate(raw):
-        check = _check(Options(item, f"checks[{index}]"))
-        if check.name in {other.name for other in checks}:
-            raise InputError(
-                f"'{check.name}' is the name of an earlier check",
-                where=f"checks[{index}].name",
-                remedy="give every check a name of its own",
-            )
-        checks.append(check)
+        options = Options(item, f"checks[{index}]")
+        name = unique(options, {other.name for other in checks})
+        checks.append(_check(name, options))
     return checks
+
+
+def refuse_too_many(raw: list[dict[str, Any]], where: str) -> None:
+    """Refuse more entries of an option than one call should have threads.
+
+    :raises InputError: says so.
+    """
+    if len(raw) > MOST_CHECKS:
+        raise InputError(
+            f"has {len(raw)} entries, more than {MOST_CHECKS}", where=where, remedy="spread them over several calls"
+        )
+
+
+def unique(options: Options, names: set[str]) -> str:
+    """The name of an entry.
+
+    :param names: of earlier entries.
+    :raises InputError: it has none, or that of an earlier one.
+    """
+    name = options.text("name")
+    if name in names:
+        raise options.refuse("name", f"'{name}' is the name of an earlier check", "give every check a name of its own")
+    return name
 
 
 def credentials(raw: list[dict[str, Any]]) -> set[str]:
@@ -63,8 +78,7 @@ def credentials(raw: list[dict[str, Any]]) -> set[str]:
     }
 
 
-def _check(options: Options) -> Check:
-    name = options.text("name")
+def _check(name: str, options: Options) -> Check:
     kind = options.choice("type", tuple(PROBES))
     timing = _timing(options)
     probe = PROBES[kind](options)

@@ -40,6 +40,7 @@ class FakeClock(Clock):
     """Time that passes only when somebody waits; calls what was planned for each moment on its way."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.now = 0.0
         self.planned: list[tuple[float, Callable[[], None]]] = []
 

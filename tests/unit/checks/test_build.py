@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.slipway.release.plugins.module_utils._checks.build import (
     Patience,
     instance_checks,
+    instance_listeners,
     leaving_checks,
     listener_checks,
     smoke_checks,
@@ -38,6 +39,13 @@ def test_each_host_is_asked_at_its_address_on_the_port_of_the_slot():
         "http://10.0.0.22:8082/health/ready",
     ]
     assert all(check["successes"] == 3 and check["deadline"] == 60 for check in checks)
+
+
+def test_each_instance_listens_at_the_port_of_the_slot() -> None:
+    assert instance_listeners(PLAN, {"app1": "10.0.0.21", "app2": "10.0.0.22"}) == [
+        {"name": "web on app1", "address": "10.0.0.21:8082"},
+        {"name": "web on app2", "address": "10.0.0.22:8082"},
+    ]
 
 
 def test_what_leaves_is_asked_where_its_own_revision_answers():
