@@ -49,6 +49,8 @@ BUFFER = 64 * 1024
 # Number of openat on x86_64 and on aarch64; the third argument has the flags.
 OPENAT = ("257", "56")
 AT_FDCWD = -100
+# The place of the start time in /proc/PID/stat, behind the name of the program.
+STARTED = 19
 
 
 @dataclass(frozen=True, order=True)
@@ -121,10 +123,12 @@ class _Group:
 class Writes:
     """Watches the writes of an application's ledger and state on machines, from entering the context to leaving it.
 
-    :param act: called with each write while the writer waits; an exception of it is raised again on leaving.
+    :param act: called with each write, and with the time at which its process was started (microseconds of
+        CLOCK_BOOTTIME, in steps of the kernel's tick), while the writer waits; an exception of it is raised again on
+        leaving.
     """
 
-    def __init__(self, hosts: Sequence[Host], app: str, act: Callable[[Write], None]) -> None:
+    def __init__(self, hosts: Sequence[Host], app: str, act: Callable[[Write, int], None]) -> None:
         self.hosts = hosts
         self.app = app
         self.act = act
@@ -169,7 +173,7 @@ class Writes:
             elif path.name != LOCK and opens_to_write(thread) and came_over_ssh(thread):
                 file = short_name(path)
                 self.numbers[group.host.name, file] += 1
-                self.act(Write(group.host.name, file, self.numbers[group.host.name, file]))
+                self.act(Write(group.host.name, file, self.numbers[group.host.name, file]), started_us(thread))
 
 
 def short_name(path: Path) -> str:
@@ -194,6 +198,15 @@ def came_over_ssh(process: int) -> bool:
         return SESSION in Path(f"/proc/{process}/cgroup").read_text(encoding="utf-8")
     except OSError:
         return False
+
+
+def started_us(process: int) -> int:
+    """When a process was started, in microseconds of CLOCK_BOOTTIME; 0 for one that has ended."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return int(fields[STARTED]) * 1_000_000 // os.sysconf("SC_CLK_TCK")
 
 
 def kill_sessions(hosts: Sequence[Host]) -> None:

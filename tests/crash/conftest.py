@@ -38,7 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """How cases are chosen."""
     parser.addoption("--seed", type=int, default=random.SystemRandom().randrange(1_000_000), help="of the sample")
     parser.addoption("--slice", default="1/1", help="of the exhaustive cases: 2/5 is every fifth from the second")
-    parser.addoption("--case", action="append", default=[], help="the name of a case, to run only what is named")
+    parser.addoption("--case", action="append", default=[], help="the name of a case, to run only those named")
 
 
 def pytest_report_header(config: pytest.Config) -> str:

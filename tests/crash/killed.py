@@ -5,18 +5,22 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lab.fleet import load
-from lab.operator import Running
+from lab.operator import PlaybookRun, Running
 from lab.plan import Host
 from lab.writes import Write, Writes, kill_sessions
 from tests.crash.conftest import Controllers
+from tests.crash.positions import Position, Seen, task_under_way
 from tests.system.fleet import BALANCERS, OTHER, PORTS, Fleet, Measured, differences, now_us, wait_until
 
 # So that a case is short.
@@ -45,66 +49,102 @@ LIVE_LEASE = "holds the lease for"
 SETTLING = "balancer/journal.jsonl"
 # What was begun by a module that lives comes to its end; a busy computer may need that long for it.
 SETTLING_SECONDS = 60
+# For runs that meet a module which has lived and taken the lease.
+SPARE_RUNS = 3
+# Of the traffic, above what a deployment with all its kills takes on a busy computer.
+LONGEST = 3000
 STATUS_OF = ("curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}")
 
 
 @dataclass
 class Outcome:
-    """What one run, killed or not, and all that followed came to.
+    """What a run, killed or not, and all that followed came to.
 
-    :ivar writes: with the time of each, of all runs.
-    :ivar stopped_at: the write at which something was done to the run; none when it ended before.
+    :ivar seen: the writes of all runs.
+    :ivar kills: the positions at which something was done to a run.
     """
 
-    writes: list[tuple[int, Write]] = field(default_factory=list)
-    stopped_at: Write | None = None
+    seen: list[Seen] = field(default_factory=list)
+    kills: list[Position] = field(default_factory=list)
     traffic: Measured = field(default_factory=Measured)
 
 
-class Interruption:
-    """Does something to a run at a write, once; without one it only notes which there are.
+def never(_seen: Seen) -> bool:
+    """At no write."""
+    return False
 
-    :param at: whether it is this write, which is the how-manieth of all.
+
+class Interruption:
+    """Does something to a run at a write, and to the runs after it if wanted.
+
+    :param at: whether it is this write.
+    :param do: what is done while the writer waits.
+    :param prevents: whether the write is then not made.
     """
 
     def __init__(
         self,
         fleet: Fleet,
         outcome: Outcome,
-        at: Callable[[Write, int], bool] = lambda _write, _count: False,
+        at: Callable[[Seen], bool] = never,
         do: Callable[[Running], None] = Running.kill,
+        *,
+        prevents: bool = False,
     ) -> None:
         self.outcome = outcome
         self.at = at
         self.do = do
+        self.prevents = prevents
         self.run: Running | None = None
+        self.stopped: Position | None = None
+        self.began_us = 0
+        self.here: Counter[tuple[str, str, str]] = Counter()
+        self.before: Counter[tuple[str, str, str]] = Counter()
+        self.acting = threading.Lock()
         self.watch = Writes(machines(fleet), fleet.app, self._act)
 
-    def follow(self, run: Running) -> None:
+    def follow(self, run: Running) -> Position | None:
         """Wait until it is done, or the run has ended before.
 
         :param run: started after the watch was.
+        :returns: where it was done.
         """
-        self.run = run
-        while self.outcome.stopped_at is None and run.process.poll() is None:
+        self.before.update(self.here)
+        if self.stopped is not None and self.prevents:
+            self.before[self.stopped.place] -= 1
+        self.here, self.stopped, self.began_us, self.run = Counter(), None, now_us(), run
+        while self.stopped is None and run.process.poll() is None:
             time.sleep(0.01)
+        with self.acting:
+            return self.stopped
 
-    def _act(self, write: Write) -> None:
-        self.outcome.writes.append((now_us(), write))
-        wanted = self.outcome.stopped_at is None and self.at(write, len(self.outcome.writes))
-        if wanted and self.run is not None:
+    def _act(self, write: Write, process_us: int) -> None:
+        with self.acting:
+            self._see(write, process_us)
+
+    def _see(self, write: Write, process_us: int) -> None:
+        if self.run is None or self.stopped is not None or process_us < self.began_us:
+            self.outcome.seen.append(Seen(now_us(), write))
+            return
+        place = task_under_way(self.run.log), write.host, write.file
+        self.here[place] += 1
+        position = Position(place[0], Write(write.host, write.file, self.here[place]))
+        seen = Seen(now_us(), write, position, sum(self.here.values()), exact=not self.before[place])
+        self.outcome.seen.append(seen)
+        if self.at(seen):
             self.do(self.run)
-            self.outcome.stopped_at = write
+            self.outcome.kills.append(position)
+            self.stopped = position
 
 
-def exactly(wanted: Write) -> Callable[[Write, int], bool]:
+def exactly(wanted: Write) -> Callable[[Seen], bool]:
     """This write of this file on this machine."""
-    return lambda write, _count: write == wanted
+    return lambda seen: seen.write == wanted
 
 
-def in_all(wanted: int) -> Callable[[Write, int], bool]:
-    """The how-manieth write of all files on all machines."""
-    return lambda _write, count: count == wanted
+def in_all(wanted: int) -> Callable[[Seen], bool]:
+    """The how-manieth write of the run."""
+    return lambda seen: seen.count == wanted
 
 
 def machines(fleet: Fleet) -> list[Host]:
@@ -121,14 +161,17 @@ def undisturbed(controllers: Controllers, rollout: str) -> Outcome:
     """A deployment that nobody kills; of one that is undone, the writes since it was refused."""
     fleet, outcome = controllers.fleet, Outcome()
     before, version = fleet.active()["version"], fleet.versions.fresh()
-    with fleet.traffic(RATE) as outcome.traffic, Interruption(fleet, outcome).watch:
-        done = fleet.run("deploy", *flags(rollout), version=version)
-    assert (done.code == 0) == (rollout not in UNDONE), f"{done.log}: {done.reason()}"
+    interruption = Interruption(fleet, outcome)
+    with fleet.traffic(RATE) as outcome.traffic, interruption.watch:
+        run = fleet.start("deploy", *flags(rollout), version=version)
+        interruption.follow(run)
+        done = run.finish()
+    require_code(done, rollout)
     require_traffic(fleet, outcome, rollout)
     fleet.require_active(before if rollout in UNDONE else version)
     if rollout in UNDONE:
         refused_us = max(event["boottime_ms"] for event in last_events(fleet) if event["action"] == "commit") * 1000
-        outcome.writes = [(when, write) for when, write in outcome.writes if when > refused_us]
+        outcome.seen = [seen for seen in outcome.seen if seen.when_us > refused_us]
     return outcome
 
 
@@ -139,19 +182,33 @@ def last_events(fleet: Fleet) -> list[dict[str, Any]]:
     return events
 
 
-def killed(controllers: Controllers, rollout: str, module: str, at: Callable[[Write, int], bool]) -> Outcome:
-    """A deployment that is killed, and finished by another controller at once; all that must be so is required.
+def killed(controllers: Controllers, rollout: str, module: str, at: Callable[[Seen], bool], most: int = 1) -> Outcome:
+    """A deployment that is killed, and run again by the other controller at once, and so on until one is let through.
+
+    All that must be so is required: of the traffic, of whatever serves after each kill, and at the end.
 
     :param module: ``dies`` with the controller, or ``lives``.
+    :param most: kills.
     """
     fleet, outcome = controllers.fleet, Outcome()
     before, version = fleet.active()["version"], fleet.versions.fresh()
-    interruption = Interruption(fleet, outcome, at, lambda run: kill(run, fleet, module))
-    with fleet.traffic(RATE) as outcome.traffic, interruption.watch:
-        interruption.follow(fleet.start("deploy", *flags(rollout), version=version))
-        if rollout != INTERRUPTING:
-            wait_until(lambda: serving_unready(fleet), SETTLING_SECONDS, "all that takes traffic is ready")
-        run_again(controllers.other, rollout, version)
+    interruption = Interruption(
+        fleet,
+        outcome,
+        lambda seen: len(outcome.kills) < most and at(seen),
+        lambda run: kill(run, fleet, module),
+        prevents=module == "dies",
+    )
+    with fleet.traffic(RATE, longest=LONGEST) as outcome.traffic, interruption.watch:
+        turns = itertools.cycle(itertools.permutations((fleet, controllers.other)))
+        for runner, other in itertools.islice(turns, most + SPARE_RUNS):
+            run = runner.start("deploy", *flags(rollout), version=version)
+            if interruption.follow(run) is None and LIVE_LEASE not in run.finish().reason():
+                break
+            if rollout != INTERRUPTING:
+                wait_until(lambda: serving_unready(fleet), SETTLING_SECONDS, "all that takes traffic is ready")
+            release_lease(other)
+        require_code(run.finish(), rollout)
     require_traffic(fleet, outcome, rollout)
     if rollout in UNDONE:
         require_undone(controllers, before, version)
@@ -167,16 +224,26 @@ def kill(run: Running, fleet: Fleet, module: str) -> None:
         kill_sessions(machines(fleet))
 
 
+def release_lease(fleet: Fleet) -> None:
+    """Take the lease from a run, as an operator does who knows that its controller is gone."""
+    lease = fleet.ledger()["lease"]
+    if lease and lease["live"]:
+        released = fleet.run("release_lease", reason=REASON)
+        assert released.code == 0, f"{released.log}: {released.reason()}"
+
+
 def run_again(fleet: Fleet, rollout: str, version: str) -> None:
-    """The same deployment from another controller, as an operator does it who knows that the first one is gone."""
+    """The same deployment from another controller; once more if a module that lives has taken the lease meanwhile."""
     for _attempt in range(2):
-        lease = fleet.ledger()["lease"]
-        if lease and lease["live"]:
-            released = fleet.run("release_lease", reason=REASON)
-            assert released.code == 0, f"{released.log}: {released.reason()}"
+        release_lease(fleet)
         done = fleet.run("deploy", *flags(rollout), version=version)
         if LIVE_LEASE not in done.reason():
             break
+    require_code(done, rollout)
+
+
+def require_code(done: PlaybookRun, rollout: str) -> None:
+    """The run ended as the rollout is meant to."""
     assert (done.code == 0) == (rollout not in UNDONE), f"{done.log}: {done.reason()}"
 
 
@@ -186,7 +253,7 @@ def require_traffic(fleet: Fleet, outcome: Outcome, rollout: str) -> None:
         outcome.traffic.require_none_lost(least=100)
         return
     began_us = min(event["boottime_ms"] for event in last_events(fleet) if event["action"] == "commit") * 1000
-    settled_us = max(when for when, write in outcome.writes if write.file == SETTLING)
+    settled_us = max(seen.when_us for seen in outcome.seen if seen.write.file == SETTLING)
     lost = [(request["end_us"], request["start_us"]) for request in outcome.traffic.lost]
     assert [times for times in lost if times[0] < began_us or times[1] > settled_us] == []
 
@@ -205,7 +272,8 @@ def serving_unready(fleet: Fleet) -> str:
 def require_finished(controllers: Controllers, rollout: str, version: str) -> None:
     """The version is active and everything agrees; the next run, from the first controller, changes nothing."""
     fleet = controllers.fleet
-    require_settled(controllers, version)
+    require_settled(fleet, version)
+    assert problems(controllers.other) == []
     before = fleet.snapshot()
     done = fleet.run("deploy", *flags(rollout), version=version)
     assert done.code == 0, f"{done.log}: {done.reason()}"
@@ -215,7 +283,8 @@ def require_finished(controllers: Controllers, rollout: str, version: str) -> No
 def require_undone(controllers: Controllers, before: str, version: str) -> None:
     """What was active is, nothing of the version runs, and it has failed."""
     fleet = controllers.fleet
-    require_settled(controllers, before)
+    require_settled(fleet, before)
+    assert problems(controllers.other) == []
     book = fleet.ledger()
     last = book["state"]["deployments"][-1]
     assert (last["result"], book["unfinished"]) == ("failed", None), last
@@ -224,12 +293,11 @@ def require_undone(controllers: Controllers, before: str, version: str) -> None:
         assert not (held["running"] and held["version"] == version), host
 
 
-def require_settled(controllers: Controllers, version: str) -> None:
-    """The version is active, all agree, and nothing is in doubt."""
-    controllers.fleet.require_active(version)
-    wait_until(controllers.fleet.settled, SETTLING_SECONDS, "the fleet is settled")
-    assert serving_unready(controllers.fleet) == ""
-    assert problems(controllers.other) == []
+def require_settled(fleet: Fleet, version: str) -> None:
+    """The version is active, and all agree."""
+    fleet.require_active(version)
+    wait_until(fleet.settled, SETTLING_SECONDS, "the fleet is settled")
+    assert serving_unready(fleet) == ""
 
 
 def problems(fleet: Fleet) -> list[str]:

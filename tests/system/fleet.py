@@ -261,12 +261,15 @@ class Fleet:
         return f"http://{self.network}.{10 + int(balancer[-1])}:{LISTENERS[self.balancer]}"
 
     @contextmanager
-    def traffic(self, rate: int = RATE, address: str = "") -> Iterator[Measured]:
-        """Live traffic through the virtual address, or another one, while the block runs."""
+    def traffic(self, rate: int = RATE, address: str = "", longest: int = 600) -> Iterator[Measured]:
+        """Live traffic through the virtual address, or another one, while the block runs.
+
+        :param longest: seconds after which it ends by itself.
+        """
         measured = Measured()
         url = address or self.address
         report = CACHE / f"traffic-{url.partition('//')[2].replace(':', '-')}.json"
-        meter = Traffic(url, rate=rate, longest=600, report=report, collections=COLLECTIONS, records=True)
+        meter = Traffic(url, rate=rate, longest=longest, report=report, collections=COLLECTIONS, records=True)
         ended = False
         try:
             time.sleep(2)
@@ -365,7 +368,7 @@ def wait_until(missing: Callable[[], str], seconds: float, what: str) -> None:
             return
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds:g} s: {what}: {lacking}")
-        time.sleep(0.2)
+        time.sleep(1)
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any], path: str = "") -> list[str]:

@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from lab.writes import OPENAT, Write, came_over_ssh, opens_to_write, short_name
+from lab.writes import OPENAT, Write, came_over_ssh, opens_to_write, short_name, started_us
 
 
 @pytest.mark.parametrize(
@@ -49,6 +50,16 @@ def test_a_thread_that_opens_for_reading_or_nothing_does_not_write(tmp_path: Pat
         os.close(os.open(pipe, peer))
         thread.join()
     assert found == {"reads": False, "writes": True}
+
+
+def test_a_process_is_as_old_as_it_is() -> None:
+    before = time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
+    with subprocess.Popen(["sleep", "60"]) as process:
+        after = time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
+        tick = 1_000_000 // os.sysconf("SC_CLK_TCK")
+        assert before - tick <= started_us(process.pid) <= after
+        process.kill()
+    assert started_us(process.pid) == 0
 
 
 def test_what_has_ended_neither_writes_nor_came_over_ssh() -> None:
