@@ -170,7 +170,6 @@ def fill(tmp_path: Path) -> Callable[..., Asked]:
             "record": str(record),
             "slipway_app": "shop",
             "slipway_ledger_host": "db1",
-            "slipway_agent_port": 8472,
             "__deployment_plan": {
                 "plan": {**PLAN, "hosts": hosts, **more},
                 "token": 7,
@@ -194,6 +193,8 @@ def fill(tmp_path: Path) -> Callable[..., Asked]:
         local = {"ansible_connection": "local", "ansible_become": False}
         addresses = {"lb1": "10.0.0.1", "lb2": "10.0.0.2", "app1": "10.0.0.3", "app2": "10.0.0.4"}
         names = {"all": {"hosts": {host: {**local, "slipway_address": one} for host, one in addresses.items()}}}
+        names["all"]["hosts"]["app1"]["slipway_agent_port"] = 8479
+        names["all"]["hosts"]["lb2"]["slipway_agent_port"] = 8472
         (tmp_path / "hosts.yml").write_text(json.dumps(names), encoding="utf-8")
         done = subprocess.run(
             [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "hosts.yml", "play.yml"],
@@ -212,7 +213,7 @@ def fill(tmp_path: Path) -> Callable[..., Asked]:
 
 def test_hosts_are_asked_to_keep_it_warm_in_the_task_that_fills_the_slot(fill: Callable[..., Asked]) -> None:
     asked = fill({"app1": {"place": True}, "app2": {"place": False, "visit": True}}, keep_warm=KEPT)
-    kept = {"seconds": KEPT, "balancers": ["10.0.0.1:8472", "10.0.0.2:8472"]}
+    kept = {"seconds": KEPT, "balancers": ["10.0.0.1:8470", "10.0.0.2:8472"]}
     assert {host: (args["state"], args["keep_warm"]) for host, args in asked.items()} == {
         "app1": ("present", kept),
         "app2": ("started", kept),
