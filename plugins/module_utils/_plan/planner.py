@@ -178,7 +178,7 @@ def _new_plan(
         "stable_slot": course.stable_slot,
         "from": active,
         "to": to,
-        "hosts": warm.hosts(fleet, course, kept, batches),
+        "hosts": warm.hosts(inputs, fleet, course, identifier, batches),
         "lost": fleet.lost,
         "servers": left_out.servers(fleet, course, batches),
         "stops_on_failure": _stops_on_failure(course),
