@@ -238,6 +238,14 @@ class Fleet:
             and all(host.slots[slot].holds(plan["revision_id"]) for host in self.applications)
         )
 
+    def has_left(self, plan: Mapping[str, Any]) -> bool:
+        """Whether all traffic has settled on the slot of ``plan``, and the slot that it left does not run everywhere.
+
+        As when that has gone cold since. Where batches leave it, they stop it.
+        """
+        left = [host.slots[plan["stable_slot"]] for host in self.applications]
+        return self.settled_on(plan) and not plan.get("batches") and not all(slot.running for slot in left)
+
     def taken_from(self, plan: Mapping[str, Any]) -> bool:
         """Whether all traffic has settled on the slot that ``plan`` would fill, and nothing of the plan is there yet.
 
