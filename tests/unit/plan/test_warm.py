@@ -73,7 +73,8 @@ def test_nothing_is_left_in_batches_or_where_nothing_changes(live: dict[str, Any
 
 
 @pytest.mark.parametrize(
-    ("status", "enabled"), [("waiting", True), ("warm", True), ("warm", False), ("cold", False), ("", False)]
+    ("status", "enabled"),
+    [("waiting", True), ("warm", True), ("warm", False), ("cold", True), ("cold", False), ("", False)],
 )
 def test_a_rollback_visits_hosts_on_which_the_slot_runs_but_may_not_stay(status: str, enabled: bool) -> None:
     """Its time would end, or somebody has started it by hand, so that a boot would not."""
