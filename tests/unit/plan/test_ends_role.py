@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from tests.unit.plan.recording import recording_collection
+from tools.environments import TOP
 
 RECORDER = """
 import json
@@ -122,3 +123,10 @@ def test_the_way_back_marks_no_slot_that_was_only_cold(run: Callable[..., Calls]
     stopped = [call for call in calls if call["what"] == "release_place"]
     assert {call["on"]: call["asked"]["failed"] for call in stopped} == {"app1": True, "app2": False}
     assert {call["asked"]["state"] for call in stopped} == {"stopped"}
+
+
+@pytest.mark.parametrize("playbook", ["slots.yml", "region.yml"])
+def test_where_only_the_end_is_left_no_slot_is_filled(playbook: str) -> None:
+    plays = yaml.safe_load((TOP / "playbooks" / "stages" / playbook).read_text(encoding="utf-8"))
+    (filling,) = [task for play in plays for task in play["tasks"] if task["name"].startswith("Fill and gate")]
+    assert "not __deployment_plan.settled" in filling["when"]
