@@ -101,6 +101,7 @@ class ActionModule(ActionBase):
             "resumed": bool(planned.resume),
             "carried": planned.carried,
             "held": planned.held,
+            "settled": planned.settled,
             "parked": planned.parked,
             "way_back": planned.way_back,
             "committed": [],
@@ -345,11 +346,13 @@ def _summary(inputs: Inputs, planned: Planned) -> str:
             f"{where}: abort deployment {planned.resume} of {made['to']['version']}, "
             f"all traffic returns to slot {made['stable_slot']}"
         )
-    deployment = f"{made['app']}: deployment {planned.resume} of {made['to']['version']}"
+    deployment = f"{where}: deployment {planned.resume} of {made['to']['version']}"
     if planned.parked:
         return f"{deployment} is parked at {planned.parked['stage']} {planned.parked['waits_for']}; nothing was changed"
     if planned.way_back:
         return f"{deployment} goes back: {planned.way_back}"
+    if planned.settled:
+        return f"{deployment} has settled; only its end is to be recorded"
     active = f"{made['from']['version']} in {made['stable_slot']}" if made["from"] else "nothing"
     cold = sorted({host["found"] for host in made.get("hosts", {}).values() if host.get("found")})
     target = f"{made['to']['version']} (revision {made['to']['revision']}) in {made['slot']}"

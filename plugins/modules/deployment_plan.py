@@ -154,6 +154,12 @@ held:
   type: bool
   returned: success, unless O(verb=validate) or O(verb=approve)
   sample: false
+settled:
+  description: Whether a resumed deployment has settled before it was left, and the slot that it left does not run any
+    more. Then nothing but its end is left to be recorded, and nothing is gated, moved or undone.
+  type: bool
+  returned: success, unless O(verb=validate) or O(verb=approve)
+  sample: false
 parked:
   description: Where the deployment is parked, what it still waits for, and whether it is approved. Then nothing has
     begun, and nothing was changed. Empty when it is not parked, or is due.

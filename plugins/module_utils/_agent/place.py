@@ -70,7 +70,7 @@ WatchdogSec=120
 TimeoutStopSec=10
 UMask=0022
 """
-# One look, which ends at once; the record on the host says whether anything is due.
+# One look, or several while a slot stops; the record on the host says whether anything is due.
 WARM_UNIT = """\
 # Placed by slipway.release.agent_place.
 [Unit]

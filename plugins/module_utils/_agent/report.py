@@ -13,7 +13,7 @@ from typing import Any
 
 from .._balancer.base import Balancer
 from .._balancer.state import State
-from .._balancer.watch import returned_token, watching_token
+from .._balancer.watch import kept, returned_token, watching_token
 from .._common import clock
 from .._common.errors import InputError
 from .._common.fence import Fence
@@ -90,11 +90,19 @@ class Report:
 
 
 def own_report(balancer: Balancer) -> Report:
-    """The report of this host."""
+    """The report of this host, made without its lock while others may change what it is made of.
+
+    A watch is recorded before the state that it watches, and removed after the state that it returns to. So it is read
+    before the state and after it, and the token first: a mix of two moments never says that nobody watches traffic that
+    is watched.
+    """
+    fence = Fence(balancer.directory, 0)
+    seen = fence.seen()
+    before = kept(balancer.directory)
     state = balancer.recorded()
+    after = kept(balancer.directory)
     lease = state.lease if state else None
     boot_id = clock.boot_id()
-    fence = Fence(balancer.directory, 0)
     left_ms = 0
     if lease and lease.boot_id == boot_id:
         left_ms = max(0, lease.deadline_ms - int(clock.boottime() * 1000))
@@ -107,7 +115,7 @@ def own_report(balancer: Balancer) -> Report:
         barred=fence.barred(),
         peers=balancer.config.agent.peers,
         returned=returned_token(balancer.directory, state),
-        watching=watching_token(balancer.directory, state, fence.seen()),
+        watching=watching_token((before, after), state, seen),
     )
 
 

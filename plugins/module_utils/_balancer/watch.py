@@ -14,7 +14,7 @@ import importlib.util
 import math
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -198,16 +198,21 @@ def returned_token(directory: Path, state: State | None) -> int:
     return int(outcome["token"]) if is_so else 0
 
 
-def watching_token(directory: Path, state: State | None, seen: int) -> int:
-    """Token of the deployment whose traffic the watch of this host may still return; 0 where there is no watch.
+def kept(directory: Path) -> Watch | None:
+    """The recorded watch; none where it cannot be read, since nobody can keep it either."""
+    try:
+        return load(directory)
+    except StateError:
+        return None
 
+
+def watching_token(watches: Iterable[Watch | None], state: State | None, seen: int) -> int:
+    """Token of the deployment whose traffic a watch of this host may still return; 0 where none may.
+
+    :param watches: what was recorded before ``state`` was, and after it.
     :param seen: the highest token that this host has seen.
     """
-    try:
-        watch = load(directory)
-    except StateError:
-        return 0  # Nobody can keep it either.
-    return watch.token if watch and watch.holds(state, seen) else 0
+    return next((watch.token for watch in watches if watch and watch.holds(state, seen)), 0)
 
 
 def is_kept(run_directory: Path) -> bool:

@@ -20,7 +20,7 @@ from .._balancer.watch import RETURNED
 from .._common.errors import InputError, StateError
 from .._inputs.validate import Inputs
 from .._ledger.history import last_active, taken_out
-from .._release.warm import COLD, WAITING, WARM
+from .._release.warm import COLD
 
 OTHER = {"blue": "green", "green": "blue"}
 HANDED_OVER = ("worker", "singleton", "scheduled")
@@ -31,10 +31,11 @@ class Slot:
     """One slot of one application host.
 
     :param running: whether its http components all run.
+    :param enabled: whether a boot would start all of them.
     :param consumers: workers, singletons and schedules that run here.
     :param working: scheduled components that work now, with the seconds that a handover lets them go on.
-    :param timed: whether the slot is kept warm for a time, and stopped then.
-    :param cold: whether that time is over, and the slot only has to be started again.
+    :param timed: whether the slot is kept warm for a time, or was.
+    :param cold: whether that time is over, so that it was stopped, or is being stopped.
     """
 
     revision: str
@@ -44,12 +45,18 @@ class Slot:
     ports: frozenset[int]
     consumers: frozenset[str]
     working: Mapping[str, int] = field(default_factory=dict)
+    enabled: bool = True
     timed: bool = False
     cold: bool = False
 
     def holds(self, revision: str) -> bool:
         """Whether this revision is placed and runs here."""
         return self.revision == revision and self.status == "placed" and self.running
+
+    def rests(self, revision: str) -> bool:
+        """Whether this revision is placed here, and was stopped on purpose."""
+        stopped = not self.running and not self.enabled
+        return self.revision == revision and self.status == "placed" and (self.cold or stopped)
 
     def idle(self, revision: str) -> bool:
         """Whether placing ``revision`` here would end nothing that runs."""
@@ -231,6 +238,14 @@ class Fleet:
             and all(host.slots[slot].holds(plan["revision_id"]) for host in self.applications)
         )
 
+    def has_left(self, plan: Mapping[str, Any]) -> bool:
+        """Whether all traffic has settled on the slot of ``plan``, and the slot that it left does not run everywhere.
+
+        As when that has gone cold since. Where batches leave it, they stop it.
+        """
+        left = [host.slots[plan["stable_slot"]] for host in self.applications]
+        return self.settled_on(plan) and not plan.get("batches") and not all(slot.running for slot in left)
+
     def taken_from(self, plan: Mapping[str, Any]) -> bool:
         """Whether all traffic has settled on the slot that ``plan`` would fill, and nothing of the plan is there yet.
 
@@ -387,19 +402,22 @@ def _application(host: str, facts: Mapping[str, Any]) -> Application:
 
 def _slot(facts: Mapping[str, Any]) -> Slot:
     instances = facts.get("instances") or {}
-    warm = facts.get("warm") or {}
+    running = bool(facts.get("running"))
+    enabled = all(item.get("enabled", True) for item in instances.values() if item.get("kind") == "http")
+    kept = facts.get("warm") or {}
     return Slot(
         revision=str(facts.get("revision") or ""),
         version=str(facts.get("version") or ""),
         status=str(facts.get("status") or "empty"),
-        running=bool(facts.get("running")),
+        running=running,
         ports=frozenset(int(item["port"]) for item in instances.values() if item.get("port")),
         consumers=frozenset(
             name for name, item in instances.items() if item.get("kind") in HANDED_OVER and item.get("running")
         ),
         working={name: int(item["stop_timeout"]) for name, item in instances.items() if item.get("working")},
-        timed=warm.get("status") in (WAITING, WARM),
-        cold=warm.get("status") == COLD and not facts.get("running"),
+        enabled=enabled,
+        timed=bool(kept),
+        cold=bool(kept) and not running and (kept["status"] == COLD or not enabled),
     )
 
 

@@ -23,6 +23,7 @@ from .fleet import OTHER, Fleet, read_fleet
 from .rollout import Batch, Course, Step
 
 SCHEMA = 1
+ASTRAY = "not every worker, singleton and schedule runs where it should; run the same once more, which hands them over"
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Planned:
     :param token_seen: token of the ledger that this was planned on.
     :param carried: percent that every balancer gives to the plan's slot already.
     :param held: a balancer gives the plan's slot traffic that no lease returns, as when it was parked.
+    :param settled: ``resume`` has settled and lacks only its end; nothing leads back to the slot that it left any more.
     :param parked: what ``resume`` still waits for, as the ledger has it; empty when it may go on.
     :param way_back: why ``resume`` can only go back.
     :param warnings: what an operator should know of this moment.
@@ -52,6 +54,7 @@ class Planned:
     token_seen: int = 0
     carried: int = 0
     held: bool = False
+    settled: bool = False
     parked: dict[str, Any] = field(default_factory=dict)
     way_back: str = ""
     warnings: list[str] = field(default_factory=list)
@@ -79,7 +82,7 @@ def plan(
     request = _request(inputs, revision)
     unfinished = fleet.ledger.unfinished
     if unfinished and _repeats(unfinished, request, fleet):
-        return replace(taken_up(fleet, unfinished), **parking.found(fleet, unfinished))
+        return replace(taken_up(fleet, unfinished), **_end(fleet, unfinished), **parking.found(fleet, unfinished))
     refuse.parked(fleet)
     refuse.unsettled_unfinished(fleet)
     refuse.unsettled_balancers(fleet)
@@ -111,6 +114,16 @@ def _repeats(unfinished: Mapping[str, Any], request: str, fleet: Fleet) -> bool:
     is_over = fleet.has_returned(unfinished["deployment"]) and not unfinished.get("parked")
     has_lost_its_slot = not unfinished["committed"] and fleet.taken_from(unfinished["plan"])
     return unfinished["plan"].get("request") == request and not is_over and not has_lost_its_slot
+
+
+def _end(fleet: Fleet, unfinished: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run makes of an unfinished deployment that lacks only its end, as values of ``Planned``."""
+    recorded = unfinished["plan"]
+    goes_on = unfinished.get("parked") or "undo" in unfinished["committed"]
+    if goes_on or not fleet.has_left(recorded):
+        return {}
+    astray = consumers.astray(recorded["revision"], fleet, recorded["slot"])
+    return {"settled": True, "warnings": [ASTRAY] if astray else []}
 
 
 def taken_up(fleet: Fleet, unfinished: Mapping[str, Any]) -> Planned:
@@ -178,7 +191,7 @@ def _new_plan(
         "stable_slot": course.stable_slot,
         "from": active,
         "to": to,
-        "hosts": warm.hosts(fleet, course, kept, batches),
+        "hosts": warm.hosts(inputs, fleet, course, identifier, batches),
         "lost": fleet.lost,
         "servers": left_out.servers(fleet, course, batches),
         "stops_on_failure": _stops_on_failure(course),

@@ -44,9 +44,12 @@ def way_back(plan: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, lis
 def _done(plan: Mapping[str, Any], found: Mapping[str, Any], failed: bool) -> Iterable[str]:
     if not found["unreturned"]:
         yield f"The traffic is on slot {plan['stable_slot']}."
-    if found["stopped"]:
-        marked = " and marked failed" if failed else ""
-        yield f"Slot {plan['slot']} is stopped{marked} on {_named(found['stopped'])}."
+    unmarked = [host for host in found["stopped"] if not failed or plan["hosts"][host].get("found")]
+    marked = [host for host in found["stopped"] if host not in unmarked]
+    if marked:
+        yield f"Slot {plan['slot']} is stopped and marked failed on {_named(marked)}."
+    if unmarked:
+        yield f"Slot {plan['slot']} is stopped on {_named(unmarked)}."
 
 
 def _by_hand(plan: Mapping[str, Any], found: Mapping[str, Any], failed: bool) -> Iterable[str]:

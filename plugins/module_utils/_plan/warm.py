@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How long the slot that a deployment leaves stays warm, and which hosts have to hear of it. Touches nothing.
 
-A host on which the slot to be used is kept warm for a time is visited, so that the time ends before anything relies on
-the slot. In batches each host starts its slot anyway.
+A host on which the slot to be used is or was kept warm for a time is visited, so that the time ends before anything
+relies on the slot; so is one whose slot a boot would not start. In batches each host starts its slot anyway.
+A slot that a rollback has started and stopped again has no keep-warm time any more, but is as cold as before.
 """
 
 from __future__ import annotations
@@ -37,15 +38,22 @@ def unable(inputs: Inputs, fleet: Fleet) -> list[str]:
     )
 
 
-def hosts(fleet: Fleet, course: Course, kept: dict[str, Any], batches: Sequence[Batch]) -> dict[str, dict[str, Any]]:
+def hosts(
+    inputs: Inputs, fleet: Fleet, course: Course, revision: str, batches: Sequence[Batch]
+) -> dict[str, dict[str, Any]]:
     """Application host to whether its slot is filled, whether it is visited all the same, and whether it is cold."""
     slots = {host.name: host.slots[course.slot] for host in fleet.applications}
+    kept = planned(inputs, fleet, course, batches)
+    goes_back = bool(kept) and inputs.verb == "rollback"
     found: dict[str, dict[str, Any]] = {}
     for name, needed in course.place.items():
-        visited = not needed and course.changes and not batches and (bool(kept) or slots[name].timed)
+        slot = slots[name]
+        relied_on = not needed and course.changes and not batches
+        visited = relied_on and (bool(kept) or slot.timed or not slot.enabled)
+        cold = needed and slot.rests(revision) and (slot.cold or goes_back)
         found[name] = {
             "place": needed,
             **({"visit": True} if visited else {}),
-            **({"found": COLD} if needed and slots[name].cold else {}),
+            **({"found": COLD} if cold else {}),
         }
     return found

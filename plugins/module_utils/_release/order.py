@@ -56,12 +56,17 @@ def seconds_to_end(components: Sequence[Component]) -> int:
     return sum(slowest.values())
 
 
-def seconds_to_stop(components: Sequence[Component]) -> int:
-    """The same with the time in which runs of scheduled components may finish first; 0 where a circle has no order."""
-    if cycle({item["name"]: after(item) for item in components}):
+def seconds_to_hand_over(components: Sequence[Component]) -> int:
+    """How long a host may take to stop what is handed over, which is all but what answers requests.
+
+    Runs of scheduled components may finish first. 0 where a circle has no order.
+    """
+    stopping = {item["name"]: item for item in components if item["kind"] != "http"}
+    before = {name: [first for first in after(item) if first in stopping] for name, item in stopping.items()}
+    if cycle(before):
         return 0
-    runs = [int(item["stop_timeout"]) for item in components if item["kind"] == "scheduled"]
-    return max(runs, default=0) + seconds_to_end(components)
+    runs = [int(item["stop_timeout"]) for item in stopping.values() if item["kind"] == "scheduled"]
+    return max(runs, default=0) + seconds_to_end([{**item, "after": before[name]} for name, item in stopping.items()])
 
 
 def cycle(before: Mapping[str, Sequence[str]]) -> list[str]:

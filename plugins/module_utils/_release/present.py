@@ -88,24 +88,22 @@ def present(host: Host, request: Placing) -> Outcome:
         view = host.view(request.slot, rendered)
         work = _work(host, request, view, rendered)
         _refuse(host, request, view, work, rendered)
-        keeping = warm.change(host, request.slot, request.keep_warm)
-        outcome = Outcome(
-            slot=request.slot,
-            changed=work.changes or keeping.needed,
-            revision=work.identifier,
-            before=view.summary(),
-            after={"revision": work.identifier, "version": request.document["version"], "status": "placed"},
-            pruned=work.prune,
-            diff=_diff(view, work, request),
-        )
+        with warm.use(host, request.slot, request.keep_warm) as keeping:
+            outcome = Outcome(
+                slot=request.slot,
+                changed=work.changes or keeping.needed,
+                revision=work.identifier,
+                before=view.summary(),
+                after={"revision": work.identifier, "version": request.document["version"], "status": "placed"},
+                pruned=work.prune,
+                diff=_diff(view, work, request),
+            )
+            if work.changes and not host.check:
+                _act(host, request, view, work, rendered, outcome)
+                view = host.view(request.slot, rendered)
         if host.check:
             absent = not host.store.has_artifact(request.document["artifact"]["sha256"])
             outcome.extra = {"would_fetch": work.missing and absent}
-        else:
-            warm.apply(host, keeping)
-        if work.changes and not host.check:
-            _act(host, request, view, work, rendered, outcome)
-            view = host.view(request.slot, rendered)
         if not host.check or not work.replaces:
             outcome.instances = host.instances(view)
         return outcome
@@ -185,7 +183,7 @@ def _act(host: Host, request: Placing, view: View, work: _Work, rendered: Mappin
         if work.restarts:
             _empty(host, view, outcome)
         _fill(host, request.slot, view, work, outcome)
-        _start(host, request.slot, work, placing, outcome)
+        _start(host, view, work, placing, outcome)
         if work.rewrites:
             _settle(host, request.slot, placing)
         if work.prunes:
@@ -220,7 +218,7 @@ def _fill(host: Host, slot: str, view: View, work: _Work, outcome: Outcome) -> N
             host.systemd.daemon_reload()
 
 
-def _start(host: Host, slot: str, work: _Work, placing: SlotRecord, outcome: Outcome) -> None:
+def _start(host: Host, view: View, work: _Work, placing: SlotRecord, outcome: Outcome) -> None:
     with outcome.step("start"):
         host.fence.check()
         for name in work.enable:
@@ -228,22 +226,23 @@ def _start(host: Host, slot: str, work: _Work, placing: SlotRecord, outcome: Out
         if not work.start:
             return
         try:
-            start(host, work.start)
+            start(host, work.start, view.patience)
         except SlipwayError:
             if work.restarts:
                 for name in work.enable:
                     units.disable(host.layout, name)
-                host.systemd.stop(work.start, host.view(slot).patience)
-                host.mark(slot, replace(placing, status="failed"))
+                host.systemd.stop(work.start, host.view(view.slot).patience)
+                host.mark(view.slot, replace(placing, status="failed"))
             raise
 
 
-def start(host: Host, names: Sequence[str]) -> None:
+def start(host: Host, names: Sequence[str], patience: int) -> None:
     """Start units and see that they run.
 
+    :param patience: seconds that those which are still ending may take before.
     :raises SystemFailure: one of them does not.
     """
-    answer = host.systemd.start(names)
+    answer = host.systemd.start(names, patience)
     failed = {name: state for name, state in host.systemd.show(names).items() if not state.running}
     if failed:
         name, state = sorted(failed.items())[0]

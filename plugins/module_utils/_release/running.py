@@ -61,7 +61,7 @@ def stopped(host: Host, selection: Selection, *, failed: bool = False) -> Outcom
             with host.journaled("stopped", slot=view.slot, revision=view.linked, units=names, failed=failed):
                 if marks:
                     host.mark(view.slot, replace(view.record, revision=view.linked, status="failed"))
-                stop_units(host, view, to_disable, to_stop, outcome)
+                _stop_units(host, view, to_disable, to_stop, outcome)
             view = host.view(selection.slot)
         if keeping and not host.check:
             warm.apply(host, keeping)
@@ -80,8 +80,9 @@ def started(host: Host, selection: Selection) -> Outcome:
         views = host.views(dict.fromkeys(SLOTS, ()))
         view, other = views[selection.slot], views[other_slot(selection.slot)]
         components = _chosen(view, selection)
-        outcome = _used(host, selection, _outcome(view, False, selection.components))
-        _start(host, selection, view, other, components, outcome)
+        with warm.use(host, selection.slot, selection.keep_warm) as keeping:
+            outcome = _outcome(view, keeping.needed, selection.components)
+            _start(host, selection, view, other, components, outcome)
         outcome.instances = host.instances(view if host.check else host.view(selection.slot))
         return outcome
 
@@ -99,18 +100,19 @@ def handover(host: Host, selection: Selection) -> Outcome:
         view, other = views[selection.slot], views[other_slot(selection.slot)]
         components = _chosen(view, selection, kinds=("worker", "singleton", "scheduled"))
         leaving = _handed_over(other, selection)
-        outcome = _used(host, selection, _outcome(view, False, selection.components))
-        overlapping = _overlapping(components)
-        exclusive = [item for item in components if item not in overlapping]
-        _start(host, replace(selection, force=True), view, other, overlapping, outcome)
-        to_disable = [name for name in leaving if name in other.enabled]
-        to_stop = [name for name in other.active_units() if name in leaving]
-        if to_disable or to_stop:
-            outcome.changed = True
-            if not host.check:
-                with host.journaled("handover", slot=view.slot, revision=view.linked, units=leaving):
-                    stop_units(host, other, to_disable, to_stop, outcome)
-        _start(host, replace(selection, force=True), view, other, exclusive, outcome)
+        with warm.use(host, selection.slot, selection.keep_warm) as keeping:
+            outcome = _outcome(view, keeping.needed, selection.components)
+            overlapping = _overlapping(components)
+            exclusive = [item for item in components if item not in overlapping]
+            _start(host, replace(selection, force=True), view, other, overlapping, outcome)
+            to_disable = [name for name in leaving if name in other.enabled]
+            to_stop = [name for name in other.active_units() if name in leaving]
+            if to_disable or to_stop:
+                outcome.changed = True
+                if not host.check:
+                    with host.journaled("handover", slot=view.slot, revision=view.linked, units=leaving):
+                        _stop_units(host, other, to_disable, to_stop, outcome)
+            _start(host, replace(selection, force=True), view, other, exclusive, outcome)
         outcome.instances = host.instances(view if host.check else host.view(selection.slot))
         return outcome
 
@@ -155,15 +157,6 @@ def _outcome(view: View, changed: bool, components: Sequence[str]) -> Outcome:
     )
 
 
-def _used(host: Host, selection: Selection, outcome: Outcome) -> Outcome:
-    """The outcome, once no keep-warm time ends in the slot any more: whoever starts it relies on it."""
-    keeping = warm.change(host, selection.slot, selection.keep_warm)
-    outcome.changed = keeping.needed
-    if not host.check:
-        warm.apply(host, keeping)
-    return outcome
-
-
 def _installed(view: View, components: Sequence[str]) -> list[str]:
     return sorted(name for name, text in view.installed.items() if not components or _belongs(text, components))
 
@@ -188,7 +181,7 @@ def _refuse_stopping_traffic(host: Host, selection: Selection, view: View, names
         )
 
 
-def stop_units(host: Host, view: View, to_disable: Sequence[str], to_stop: Sequence[str], outcome: Outcome) -> None:
+def _stop_units(host: Host, view: View, to_disable: Sequence[str], to_stop: Sequence[str], outcome: Outcome) -> None:
     """Stop units, runs of schedules after they had time to finish; called with the lock of the host held.
 
     :raises StaleTokenError: a newer deployment is in charge; nothing more was stopped.
@@ -295,7 +288,7 @@ def _start_in_turn(host: Host, view: View, components: Sequence[Mapping[str, Any
         if starting:
             require_ready({name for item in starting.values() for name in after(item)})
             host.fence.check()
-            start(host, list(starting))
+            start(host, list(starting), view.patience)
             require_ready({item["name"] for item in starting.values()} & leading)
 
 

@@ -57,6 +57,11 @@ class UnitState:
         return self.active in ("active", "reloading")
 
     @property
+    def ending(self) -> bool:
+        """Whether it was told to stop, and has not ended yet."""
+        return self.active == "deactivating"
+
+    @property
     def stopped(self) -> bool:
         """Whether nothing of it runs, nor will run by itself."""
         return self.active in ("inactive", "failed")
@@ -148,18 +153,27 @@ class Systemd:
         if units:
             self._change("stop", units, patience + TIMEOUT)
 
-    def start(self, units: Sequence[str]) -> Answer:
-        """Start units, whatever their start limit says; which of them run is for the caller to see."""
-        self._run("reset-failed", units, TIMEOUT)
-        return self._run("start", units, 3 * TIMEOUT)
+    def begin_to_stop(self, units: Sequence[str]) -> None:
+        """Tell units to stop, and wait for none of them."""
+        if units:
+            self._change("stop", units, TIMEOUT, "--no-block")
 
-    def _change(self, verb: str, units: Sequence[str], timeout: int) -> None:
-        answer = self._run(verb, units, timeout)
+    def start(self, units: Sequence[str], patience: int = 0) -> Answer:
+        """Start units, whatever their start limit says; which of them run is for the caller to see.
+
+        :param patience: seconds that those which are still ending may take before.
+        """
+        self._run("reset-failed", units, TIMEOUT)
+        return self._run("start", units, patience + 3 * TIMEOUT)
+
+    def _change(self, verb: str, units: Sequence[str], timeout: int, *options: str) -> None:
+        answer = self._run(verb, units, timeout, *options)
         if answer.status:
             raise _failure(verb, answer)
 
-    def _run(self, verb: str, units: Sequence[str], timeout: int) -> Answer:
-        return self.runner(["systemctl", verb, *(["--", *units] if units else [])], timeout, self._descriptors)
+    def _run(self, verb: str, units: Sequence[str], timeout: int, *options: str) -> Answer:
+        named = ["--", *units] if units else []
+        return self.runner(["systemctl", verb, *options, *named], timeout, self._descriptors)
 
 
 def _lock(descriptor: int, path: Path, timeout: int) -> None:

@@ -10,7 +10,8 @@ the lock of the host held. The record decides, not the timer: without a record t
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -118,6 +119,11 @@ class Change:
         """Whether there is anything to do."""
         return self.before != self.after or self.timer_differs
 
+    def split(self, used: str) -> tuple[Change, Change]:
+        """What comes before ``used`` is used, which is the end of its own time, and what comes after that."""
+        between = None if self.before and self.before.slot == used else self.before
+        return Change(self.before, between), Change(between, self.after, self.timer_differs)
+
 
 def timer_name(app: str) -> str:
     """The timer of an application."""
@@ -150,6 +156,18 @@ def change(host: Host, used: str, request: Request | None) -> Change:
     after = before if before and (wanted is None or wanted.asks_the_same(before)) and before.slot != used else wanted
     lasting = after is not None and after.status != COLD
     return Change(before, after, timer_differs=lasting and not _armed(host.layout, host.systemd))
+
+
+@contextmanager
+def use(host: Host, used: str, request: Request | None) -> Iterator[Change]:
+    """Use a slot: its own time ends before, and that of the other one begins only once nothing has failed."""
+    wanted = change(host, used, request)
+    first, then = wanted.split(used)
+    if not host.check:
+        apply(host, first)
+    yield wanted
+    if not host.check:
+        apply(host, then)
 
 
 def apply(host: Host, wanted: Change) -> None:
@@ -200,19 +218,18 @@ def described(layout: Layout, slot: str, linked: str | None) -> dict[str, Any] |
 
 def _wanted(host: Host, left: View, request: Request) -> Warm | None:
     """The record for the slot that is left; nothing where nothing in it answers requests."""
-    http = http_units(host.layout, left)
-    lives = [name for name in http if name in left.enabled or not left.states[name].stopped]
-    if left.status != "placed" or left.linked is None or not lives:
+    if left.status != "placed" or left.linked is None or not living(host.layout, left):
         return None
     token = host.fence.token or host.fence.seen()
     return Warm(left.slot, left.linked, token, request.seconds, request.balancers)
 
 
-def http_units(layout: Layout, view: View) -> list[str]:
-    """Installed units of a slot that answer requests."""
+def living(layout: Layout, view: View) -> list[str]:
+    """Installed units of a slot that answer requests, and run, are still ending, or would start with a boot."""
     declared = view.document["components"] if view.document else []
     names = [units.unit_name(layout.app, item["name"], view.slot) for item in declared if item["kind"] == "http"]
-    return [name for name in names if name in view.installed]
+    known = [name for name in names if name in view.installed]
+    return [name for name in known if name in view.enabled or not view.states[name].stopped]
 
 
 def _arm(layout: Layout, systemd: Systemd) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from .._agent.report import Report
 from .._release.warm import COLD, WAITING, WARM, Warm
 
-KEEP, STOP, END = "keep", "stop", "end"
+KEEP, STOP, REST, END = "keep", "stop", "rest", "end"
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,12 @@ class Sight:
 
     :param token: the highest that it has seen.
     :param held: the revision that is placed in the slot; ``None`` where none is.
+    :param lives: whether anything in the slot that answers requests runs, is still ending, or would start with a boot.
     """
 
     token: int
     held: str | None
+    lives: bool
     now_ms: int
     boot_id: str
 
@@ -36,7 +38,8 @@ class Sight:
 class Decision:
     """What is to be done.
 
-    :param action: ``keep`` the slot running, ``stop`` it, or ``end`` the keep-warm time and leave the slot alone.
+    :param action: ``keep`` the slot running, ``stop`` it, ``rest`` once all of it has stopped, or ``end`` the keep-warm
+        time and leave the slot alone.
     :param status: of the record from now on.
     :param deadline_ms: when the time ends; 0 while it does not run.
     :param why: what keeps the slot from being stopped; empty where nothing does but the time.
@@ -74,7 +77,7 @@ def decide(warm: Warm, sight: Sight, reports: Mapping[str, Report | None]) -> De
     watching = sorted(address for address, report in reports.items() if report and report.watching)
     if watching:
         return Decision(KEEP, WARM, deadline, f"the balancer at {', '.join(watching)} still watches")
-    return Decision(STOP, COLD, deadline)
+    return Decision(STOP, WARM, deadline) if sight.lives else Decision(REST, COLD, deadline)
 
 
 def _over(warm: Warm, sight: Sight, reports: Mapping[str, Report | None]) -> str:

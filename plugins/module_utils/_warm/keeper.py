@@ -9,6 +9,7 @@ Changes the slot, its record and its timer under the lock of the host; asks the 
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -16,22 +17,24 @@ from .._agent.log import Log
 from .._agent.peers import Peers
 from .._agent.report import Report
 from .._common import clock
-from .._release.host import Host, Outcome
-from .._release.running import stop_units
-from .._release.warm import COLD, Warm, disarm, http_units
-from .decide import END, KEEP, STOP, Decision, Sight, decide
+from .._release import units
+from .._release.host import Host
+from .._release.warm import COLD, Warm, disarm, living
+from .decide import END, KEEP, REST, STOP, Decision, Sight, decide
 
 TOPIC = "keep-warm"
+PAUSE = 1.0
 Asking = Callable[[Sequence[str]], Mapping[str, "Report | None"]]
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a test replaces: the balancers' agents, and the clock of this boot."""
+    """What a test replaces: the balancers' agents, the clock of this boot, and the time that components take to end."""
 
     ask: Asking
     now_ms: Callable[[], int] = lambda: math.ceil(clock.boottime() * 1000)
     boot_id: Callable[[], str] = clock.boot_id
+    pause: Callable[[], None] = lambda: time.sleep(PAUSE)
 
 
 def asking(app: str, log: Log) -> Asking:
@@ -45,15 +48,26 @@ def asking(app: str, log: Log) -> Asking:
     return ask
 
 
+def look(host: Host, log: Log, surroundings: Surroundings) -> str:
+    """Do what is due, and look again until a slot that was told to stop has ended; the action that it came to."""
+    while True:
+        action = step(host, log, surroundings)
+        if action != STOP:
+            return action
+        surroundings.pause()
+
+
 def step(host: Host, log: Log, surroundings: Surroundings) -> str:
     """Do what is due now; the action that it came to.
 
-    Without the lock first, since all but one of these looks change nothing; what changes something is decided again
-    under the lock.
+    Without the lock first, since all but a few of these looks change nothing; what changes something is decided again
+    under the lock. It is never held while a component ends, which may take minutes: that is for the next look to see.
     """
     warm = host.warm.read()
-    if warm is not None and warm.status != COLD and _decided(host, warm, surroundings)[1] == warm:
-        return KEEP
+    if warm is not None and warm.status != COLD:
+        decision, after = _decided(host, warm, surroundings)
+        if decision.action == KEEP and after == warm:
+            return KEEP
     with host.acting():
         warm = host.warm.read()
         if warm is None or warm.status == COLD:
@@ -61,13 +75,13 @@ def step(host: Host, log: Log, surroundings: Surroundings) -> str:
             return END
         decision, after = _decided(host, warm, surroundings)
         if decision.action == STOP:
-            _stop(host, warm)
+            _begin_to_stop(host, warm)
         if decision.action == END:
             log.info(TOPIC, f"slot {warm.slot} is left as it is: {decision.why}")
             host.warm.remove()
-        else:
+        elif after != warm:
             host.warm.write(after)
-        if decision.action != KEEP:
+        if decision.action in (REST, END):
             disarm(host.layout, host.systemd)
         return decision.action
 
@@ -78,6 +92,7 @@ def _decided(host: Host, warm: Warm, surroundings: Surroundings) -> tuple[Decisi
     sight = Sight(
         token=host.fence.seen(),
         held=view.linked if view.status == "placed" else None,
+        lives=bool(living(host.layout, view)),
         now_ms=surroundings.now_ms(),
         boot_id=surroundings.boot_id(),
     )
@@ -91,16 +106,17 @@ def _decided(host: Host, warm: Warm, surroundings: Surroundings) -> tuple[Decisi
     )
 
 
-def _stop(host: Host, warm: Warm) -> None:
-    """Stop what answers requests there, and let no boot start it, unless a newer deployment waits for the lock."""
+def _begin_to_stop(host: Host, warm: Warm) -> None:
+    """Tell what answers requests there to stop, and let no boot start it, unless a newer deployment waits."""
     view = host.view(warm.slot)
-    names = http_units(host.layout, view)
+    names = living(host.layout, view)
+    to_disable = [name for name in names if name in view.enabled]
+    to_stop = [name for name in names if not view.states[name].stopped and not view.states[name].ending]
+    if not to_disable and not to_stop:
+        return
     deployment = Host(host.layout, warm.token, systemd=host.systemd)
     with deployment.journaled("cold", slot=warm.slot, revision=warm.revision, units=names):
-        stop_units(
-            deployment,
-            view,
-            [name for name in names if name in view.enabled],
-            [name for name in view.active_units() if name in names],
-            Outcome(slot=warm.slot),
-        )
+        deployment.fence.check()
+        for name in to_disable:
+            units.disable(host.layout, name)
+        host.systemd.begin_to_stop(to_stop)

@@ -697,6 +697,11 @@ def test_hooks_are_complete_and_of_other_shapes_too(tmp_path: Path) -> None:
     assert (tell["timeout"], tell["command"], tell["user"]) == (60, None, "")
 
 
+def test_a_handover_stops_nothing_that_answers_requests(tmp_path: Path) -> None:
+    components = [{**WEB, "stop_timeout": 200}, MAILER]
+    assert accepted(tmp_path, slipway_components=components, slipway_lease_seconds=201).lease_seconds == 201
+
+
 @pytest.mark.parametrize("verb", ["abort", "rollback"])
 def test_a_way_back_is_not_refused_for_a_handover(tmp_path: Path, verb: str) -> None:
     given = {**good(tmp_path), **worker(stop_timeout=110), "slipway_lease_seconds": 160, "slipway_reason": "errors"}

@@ -153,6 +153,20 @@ def test_an_abort_takes_over_what_is_unfinished_and_shows_the_way_back(variables
     assert planning(verb="abort", live=live, check_mode=True).run(wanted)["token"] == 0
 
 
+@pytest.mark.parametrize("cold", [True, False])
+def test_what_lacks_only_its_end_is_resumed_and_the_roles_are_told(variables: dict[str, Any], cold: bool) -> None:
+    first = planning(check_mode=True).run(variables)
+    live = fleet_of("1.0", "1.1", stable="green")
+    for host in GROUPS["application"]:
+        live[host]["release"]["slots"]["green"]["revision"] = first["plan"]["revision_id"]
+        live[host]["release"]["slots"]["blue"]["running"] = not cold
+    leave_unfinished(live, SimpleNamespace(plan=first["plan"], digest=first["digest"]))
+    stand = planning(live=live)
+    result = stand.run(variables)
+    assert (stand.ran[0][1]["resume"], result["settled"]) == ("d1", cold)
+    assert (result["summary"] == "shop: deployment d1 of 1.1 has settled; only its end is to be recorded") == cold
+
+
 PARKED = {
     "stage": "before_traffic",
     "holder": "ann@pc",

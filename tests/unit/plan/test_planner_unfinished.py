@@ -60,6 +60,55 @@ def test_a_rolling_that_was_left_unfinished_does_not_return_by_itself() -> None:
     assert refused.value.remedy == "run the same deploy again to resume it, or end it with abort.yml"
 
 
+def settled_with_a_cold_slot(rollout: str = "blue_green") -> dict[str, Any]:
+    """All traffic has settled on 1.1 in green, which was not recorded; on a host blue has gone cold since."""
+    live = fleet_of("1.0", "1.1", stable="green")
+    leave_unfinished(live, deploy("1.1", fleet_of("1.0", None), rollout=rollout))
+    blue = slot("blue", "1.0", running=False)
+    blue["instances"]["web"]["enabled"] = False
+    live["app2"]["release"]["slots"]["blue"] = blue
+    return live
+
+
+def test_what_has_settled_and_left_a_slot_that_went_cold_since_is_only_ended() -> None:
+    """Its gates would fail, and hand its workers back to a slot that serves nobody."""
+    again = deploy("1.1", settled_with_a_cold_slot())
+    assert (again.resume, again.settled) == ("d1", True)
+
+
+def test_what_has_settled_and_left_a_slot_that_runs_is_judged_again() -> None:
+    live = fleet_of("1.0", "1.1", stable="green")
+    leave_unfinished(live, deploy("1.1", fleet_of("1.0", None)))
+    again = deploy("1.1", live)
+    assert (again.resume, again.settled) == ("d1", False)
+
+
+def test_workers_that_were_not_handed_over_are_named_and_the_next_run_does_it() -> None:
+    live = settled_with_a_cold_slot()
+    assert deploy("1.1", live).warnings == []
+    live["app1"]["release"]["slots"]["green"]["instances"]["mailer"]["running"] = False
+    again = deploy("1.1", live)
+    assert again.settled and "hands them over" in again.warnings[0]
+    live["db1"]["ledger"]["unfinished"] = None
+    assert "handover" in [stage["name"] for stage in deploy("1.1", live).plan["stages"]]
+
+
+@pytest.mark.parametrize("what", ["undo", "batches", "dead", "leased", "parked"])
+def test_what_goes_back_or_has_not_settled_is_not_ended(what: str) -> None:
+    live = settled_with_a_cold_slot("rolling" if what == "batches" else "blue_green")
+    if what == "undo":
+        live["db1"]["ledger"]["unfinished"]["committed"].append("undo")
+    elif what == "dead":
+        live["app1"]["release"]["slots"]["green"]["running"] = False
+    elif what == "parked":
+        live["db1"]["ledger"]["unfinished"]["parked"] = {"stage": "before_settle", "waits_for": ""}
+        live["db1"]["ledger"]["unfinished"]["plan"]["parks"] = [{"stage": "before_settle", "percents": {"green": 100}}]
+    elif what == "leased":
+        armed(live)
+    again = deploy("1.1", live, **({"rollout": "rolling"} if what == "batches" else {}))
+    assert (again.resume, again.settled) == ("d1", False)
+
+
 def test_other_inputs_close_what_was_left_when_the_traffic_is_settled() -> None:
     live = fleet_of("1.0", None)
     leave_unfinished(live, deploy("1.1", live))

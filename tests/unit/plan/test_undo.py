@@ -22,7 +22,11 @@ DONE_BY = {
     "Undo | Return workers": "hand_back",
     "Undo | Stop the slot": "stop",
 }
-PLAN = {"slot": "green", "stable_slot": "blue"}
+PLAN = {
+    "slot": "green",
+    "stable_slot": "blue",
+    "hosts": {"app1": {"place": True}, "app2": {"place": True}, "app3": {"place": True, "found": "cold"}},
+}
 NOTHING: dict[str, Any] = {
     "result": "failed",
     "unreturned": [],
@@ -95,6 +99,13 @@ def test_nothing_is_left_to_do_where_everything_was_undone() -> None:
 )
 def test_what_is_left_is_said(found: dict[str, Any], sentences: list[str]) -> None:
     assert way_back(PLAN, {**NOTHING, **found})["by_hand"] == sentences
+
+
+def test_what_was_cold_before_is_only_stopped_again() -> None:
+    assert way_back(PLAN, {**NOTHING, "stopped": ["app1", "app3"]})["done"][1:] == [
+        "Slot green is stopped and marked failed on app1.",
+        "Slot green is stopped on app3.",
+    ]
 
 
 def test_what_was_aborted_is_not_marked() -> None:

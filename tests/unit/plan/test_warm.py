@@ -25,6 +25,7 @@ from tests.unit.plan.test_hooks import PLAN_BEFORE, REQUEST_BEFORE
 
 KEPT = 200_000
 ROLLBACK = {"verb": "rollback"}
+COLD = "cold: it is started first"
 
 
 def planned(version: str, live: dict[str, Any], **changes: Any) -> Planned:
@@ -32,12 +33,14 @@ def planned(version: str, live: dict[str, Any], **changes: Any) -> Planned:
     return plan(inputs, document(version) if inputs.verb == "deploy" else None, live)
 
 
-def left(status: str, **held: Any) -> dict[str, Any]:
+def left(status: str, *, enabled: bool = True, **held: Any) -> dict[str, Any]:
     """1.0 in blue is active, 1.1 was active before in green, which is kept warm for a time, or was."""
     live = fleet_of("1.0", "1.1", history=(proven("1.1"), proven("1.0")))
+    warm = {"status": status, "seconds": KEPT, "until": None, "complaint": ""} if status else None
     for host in APPLICATIONS:
         green = live[host]["release"]["slots"]["green"]
-        green.update({"warm": {"status": status, "seconds": KEPT, "until": None, "complaint": ""}, **held})
+        green.update({"warm": warm, **held})
+        green["instances"]["web"]["enabled"] = enabled
     return live
 
 
@@ -69,9 +72,13 @@ def test_nothing_is_left_in_batches_or_where_nothing_changes(live: dict[str, Any
     assert not any("visit" in host for host in made["hosts"].values())
 
 
-@pytest.mark.parametrize("status", ["waiting", "warm"])
-def test_a_rollback_visits_hosts_on_which_a_time_would_end_in_the_slot(status: str) -> None:
-    made = planned("1.0", left(status), **ROLLBACK).plan
+@pytest.mark.parametrize(
+    ("status", "enabled"),
+    [("waiting", True), ("warm", True), ("warm", False), ("cold", True), ("cold", False), ("", False)],
+)
+def test_a_rollback_visits_hosts_on_which_the_slot_runs_but_may_not_stay(status: str, enabled: bool) -> None:
+    """Its time would end, or somebody has started it by hand, so that a boot would not."""
+    made = planned("1.0", left(status, enabled=enabled), **ROLLBACK).plan
     assert made["slot"] == "green"
     assert made["hosts"] == {host: {"place": False, "visit": True} for host in APPLICATIONS}
     assert made["stops_on_failure"] == [], "what it did not start it does not stop"
@@ -91,11 +98,30 @@ def test_a_cold_slot_is_started_first_and_the_plan_says_so() -> None:
     made = planned("1.0", live, **ROLLBACK).plan
     assert (made["slot"], made["to"]["version"]) == ("green", "1.1")
     assert made["hosts"] == {
-        "app1": {"place": True, "found": "cold: it is started first"},
+        "app1": {"place": True, "found": COLD},
         "app2": {"place": False, "visit": True},
     }
     assert made["stages"][0]["name"] == "place"
     assert made["stops_on_failure"] == ["app1"]
+
+
+@pytest.mark.parametrize("status", ["waiting", "warm"])
+def test_a_slot_that_is_being_stopped_is_cold(status: str) -> None:
+    made = planned("1.0", left(status, running=False, enabled=False), **ROLLBACK).plan
+    assert made["hosts"] == {host: {"place": True, "found": COLD} for host in APPLICATIONS}
+
+
+def test_a_slot_that_a_failed_rollback_has_stopped_again_is_as_cold_as_before() -> None:
+    stopped = left("", running=False, enabled=False)
+    assert planned("1.0", stopped, **ROLLBACK, keep_warm=KEPT).plan["hosts"] == {
+        host: {"place": True, "found": COLD} for host in APPLICATIONS
+    }
+    assert planned("1.0", stopped, **ROLLBACK).plan["hosts"] == {host: {"place": True} for host in APPLICATIONS}
+
+
+def test_a_cold_slot_that_another_release_overwrites_is_not_said_to_be_started() -> None:
+    made = planned("1.2", left("cold", running=False), keep_warm=KEPT).plan
+    assert made["hosts"] == {host: {"place": True} for host in APPLICATIONS}
 
 
 def test_a_slot_that_has_died_is_not_called_cold() -> None:
@@ -170,7 +196,6 @@ def fill(tmp_path: Path) -> Callable[..., Asked]:
             "record": str(record),
             "slipway_app": "shop",
             "slipway_ledger_host": "db1",
-            "slipway_agent_port": 8472,
             "__deployment_plan": {
                 "plan": {**PLAN, "hosts": hosts, **more},
                 "token": 7,
@@ -194,6 +219,8 @@ def fill(tmp_path: Path) -> Callable[..., Asked]:
         local = {"ansible_connection": "local", "ansible_become": False}
         addresses = {"lb1": "10.0.0.1", "lb2": "10.0.0.2", "app1": "10.0.0.3", "app2": "10.0.0.4"}
         names = {"all": {"hosts": {host: {**local, "slipway_address": one} for host, one in addresses.items()}}}
+        names["all"]["hosts"]["app1"]["slipway_agent_port"] = 8479
+        names["all"]["hosts"]["lb2"]["slipway_agent_port"] = 8472
         (tmp_path / "hosts.yml").write_text(json.dumps(names), encoding="utf-8")
         done = subprocess.run(
             [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "hosts.yml", "play.yml"],
@@ -212,7 +239,7 @@ def fill(tmp_path: Path) -> Callable[..., Asked]:
 
 def test_hosts_are_asked_to_keep_it_warm_in_the_task_that_fills_the_slot(fill: Callable[..., Asked]) -> None:
     asked = fill({"app1": {"place": True}, "app2": {"place": False, "visit": True}}, keep_warm=KEPT)
-    kept = {"seconds": KEPT, "balancers": ["10.0.0.1:8472", "10.0.0.2:8472"]}
+    kept = {"seconds": KEPT, "balancers": ["10.0.0.1:8470", "10.0.0.2:8472"]}
     assert {host: (args["state"], args["keep_warm"]) for host, args in asked.items()} == {
         "app1": ("present", kept),
         "app2": ("started", kept),

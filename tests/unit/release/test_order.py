@@ -14,7 +14,7 @@ from ansible_collections.slipway.release.plugins.module_utils._release.order imp
     cycle,
     in_turn,
     seconds_to_end,
-    seconds_to_stop,
+    seconds_to_hand_over,
 )
 from ansible_collections.slipway.release.plugins.module_utils._release.record import SlotRecord
 from ansible_collections.slipway.release.plugins.module_utils._release.revision import build, read, revision_id
@@ -59,8 +59,14 @@ def test_circles(before, circle):
 def test_ends_add_up_along_the_order_and_runs_may_finish_before():
     timed = [{**item, "stop_timeout": item.get("stop_timeout", 30)} for item in ALL]
     assert seconds_to_end(timed) == 30 + 30 + 20
-    assert seconds_to_stop(timed) == 30 + 80
-    assert seconds_to_stop([{**INDEXER, "after": ["indexer"]}]) == 0
+    assert seconds_to_hand_over(timed) == 30 + (5 + 30 + 20), "what answers requests runs on"
+    assert seconds_to_hand_over([{**INDEXER, "after": ["indexer"]}]) == 0
+
+
+def test_what_comes_after_an_http_component_alone_waits_for_nobody_in_a_handover():
+    timed = [{**WEB, "stop_timeout": 300}, {**MAILER, "after": ["web"]}, {**INDEXER, "after": []}]
+    assert seconds_to_hand_over(timed) == 20
+    assert seconds_to_hand_over(timed[:1]) == 0
 
 
 def test_a_document_without_an_order_is_what_it_was_and_one_with_it_is_another_revision():

@@ -26,7 +26,7 @@ from ansible_collections.slipway.release.plugins.module_utils._release.running i
 from ansible_collections.slipway.release.plugins.module_utils._release.store import Source
 from ansible_collections.slipway.release.plugins.module_utils._release.systemd import Answer, Systemd
 from ansible_collections.slipway.release.plugins.module_utils._release.warm import TEMPLATE, Request, Warm
-from ansible_collections.slipway.release.plugins.module_utils._warm.keeper import Surroundings, step
+from ansible_collections.slipway.release.plugins.module_utils._warm.keeper import Surroundings, look
 
 APP = "shop"
 TIMER = f"slipway-warm@{APP}.timer"
@@ -40,11 +40,16 @@ Reports = dict[str, "Report | None"]
 
 @dataclass(frozen=True)
 class Marks:
-    """systemd's answers from one file for each unit that runs; ``before_stop`` is called before units stop."""
+    """systemd's answers from one file for each unit that runs; ``before_stop`` is called before units stop.
+
+    What was told to stop by somebody who does not wait is ending, which its file says, until it is stopped or started.
+    Nothing starts where it is ``broken``.
+    """
 
     directory: Path
     units: Path
     before_stop: Callable[[Sequence[str]], None] = lambda _names: None
+    broken: bool = False
 
     def __call__(self, arguments: Sequence[str], timeout: int, descriptors: Sequence[int]) -> Answer:
         names = list(arguments[arguments.index("--") + 1 :]) if "--" in arguments else []
@@ -54,8 +59,12 @@ class Marks:
         if verb == "stop":
             self.before_stop(names)
         for name in names:
-            if verb == "start":
-                (self.directory / name).touch()
+            if verb == "start" and self.broken:
+                (self.directory / name).unlink(missing_ok=True)
+            elif verb == "start":
+                (self.directory / name).write_text("active")
+            elif verb == "stop" and "--no-block" in arguments:
+                (self.directory / name).write_text("deactivating")
             elif verb == "stop":
                 (self.directory / name).unlink(missing_ok=True)
         return Answer(0, "", "")
@@ -63,7 +72,7 @@ class Marks:
     def _shown(self, name: str) -> str:
         stem, _at, rest = name.partition("@")
         known = (self.units / name).exists() or (self.units / f"{stem}@.{rest.rpartition('.')[2]}").exists()
-        active = "active" if (self.directory / name).exists() else "inactive"
+        active = (self.directory / name).read_text() if (self.directory / name).exists() else "inactive"
         return f"Id={name}\nLoadState={'loaded' if known else 'not-found'}\nActiveState={active}\n"
 
 
@@ -78,6 +87,11 @@ class Machine:
     asked: int = 0
     while_asking: Callable[[], None] = lambda: None
     before_stop: Callable[[Sequence[str]], None] = lambda _names: None
+    while_ending: Callable[[], None] = lambda: None
+    broken: bool = False
+
+    def __post_init__(self) -> None:
+        self.while_ending = self.ended
 
     @property
     def layout(self) -> Layout:
@@ -87,7 +101,7 @@ class Machine:
         def before_stop(names: Sequence[str]) -> None:
             self.before_stop(names)
 
-        marks = Marks(self.top / "running", self.layout.units, before_stop)
+        marks = Marks(self.top / "running", self.layout.units, before_stop, self.broken)
         return Host(self.layout, token, check=check, systemd=Systemd(self.layout.state / "children", marks))
 
     def place(self, slot: str, version: str, token: int, *, keep: bool = True, **options: Any) -> Outcome:
@@ -117,7 +131,13 @@ class Machine:
     def look(self, after: float = 0) -> str:
         """What the timer starts, after so many seconds."""
         self.now_ms += int(after * 1000)
-        return step(self.host(), Log(), self.surroundings())
+        return look(self.host(), Log(), self.surroundings())
+
+    def ended(self) -> None:
+        """Everything that was told to stop has ended."""
+        for path in (self.top / "running").iterdir():
+            if path.read_text() == "deactivating":
+                path.unlink()
 
     def surroundings(self) -> Surroundings:
         def ask(addresses: Sequence[str]) -> Mapping[str, Report | None]:
@@ -126,10 +146,11 @@ class Machine:
             self.while_asking()
             return dict(self.reports)
 
-        return Surroundings(ask, lambda: self.now_ms, lambda: self.boot_id)
+        return Surroundings(ask, lambda: self.now_ms, lambda: self.boot_id, lambda: self.while_ending())
 
     def running(self, slot: str, component: str = "web") -> bool:
-        return (self.top / "running" / f"slipway-{APP}-{component}@{slot}.service").exists()
+        path = self.top / "running" / f"slipway-{APP}-{component}@{slot}.service"
+        return path.exists() and path.read_text() == "active"
 
     def enabled(self, slot: str) -> bool:
         return (self.layout.units / "multi-user.target.wants" / f"slipway-{APP}-web@{slot}.service").is_symlink()

@@ -11,7 +11,12 @@ from typing import Any
 
 import pytest
 from ansible_collections.slipway.release.plugins.module_utils._balancer.state import whole
-from ansible_collections.slipway.release.plugins.module_utils._common.errors import StaleTokenError, StateError
+from ansible_collections.slipway.release.plugins.module_utils._common.errors import (
+    SlipwayError,
+    StaleTokenError,
+    StateError,
+    SystemFailure,
+)
 from ansible_collections.slipway.release.plugins.module_utils._release.info import info
 from ansible_collections.slipway.release.plugins.module_utils._release.present import Placing, present
 from ansible_collections.slipway.release.plugins.module_utils._release.warm import TEMPLATE
@@ -39,7 +44,7 @@ def test_it_is_stopped_when_its_time_is_over_and_keeps_its_revision(machine: Mac
     assert machine.look() == "keep"
     assert machine.look(after=SECONDS - 1) == "keep"
     require_running(machine)
-    assert machine.look(after=1) == "stop"
+    assert machine.look(after=1) == "rest"
     assert not machine.running("blue") and not machine.enabled("blue")
     assert machine.running("green") and machine.enabled("green")
     held = info(machine.host())["slots"]["blue"]
@@ -51,9 +56,9 @@ def test_it_is_stopped_when_its_time_is_over_and_keeps_its_revision(machine: Mac
 def test_only_what_answers_requests_is_stopped(machine: Machine) -> None:
     machine.deployed()
     machine.start("green", 2, components=["mailer"])
-    (machine.top / "running" / "slipway-shop-mailer@blue.service").touch()
+    (machine.top / "running" / "slipway-shop-mailer@blue.service").write_text("active")
     machine.look()
-    assert machine.look(after=SECONDS) == "stop"
+    assert machine.look(after=SECONDS) == "rest"
     assert machine.running("blue", "mailer") and machine.running("green", "mailer")
 
 
@@ -79,7 +84,7 @@ def test_the_time_begins_once_every_balancer_has_settled(machine: Machine) -> No
     machine.settle("green", 2)
     assert machine.look(after=SECONDS * 10) == "keep"
     assert machine.status == "warm"
-    assert machine.look(after=SECONDS) == "stop"
+    assert machine.look(after=SECONDS) == "rest"
 
 
 @pytest.mark.parametrize(
@@ -115,7 +120,7 @@ def test_traffic_that_has_returned_and_gone_again_begins_the_time_anew(machine: 
     machine.look()
     machine.look(after=SECONDS - 1)
     require_running(machine)
-    assert machine.look(after=1) == "stop"
+    assert machine.look(after=1) == "rest"
 
 
 def test_a_balancer_that_does_not_answer_keeps_it_and_is_named(machine: Machine) -> None:
@@ -126,7 +131,7 @@ def test_a_balancer_that_does_not_answer_keeps_it_and_is_named(machine: Machine)
     shown = info(machine.host())["slots"]["blue"]["warm"]
     assert shown["complaint"] == f"no answer from the agent at {ADDRESSES[1]}"
     machine.settle("green", 2)
-    assert machine.look() == "stop"
+    assert machine.look() == "rest"
 
 
 def test_a_balancer_that_was_added_and_leads_requests_there_keeps_it(machine: Machine) -> None:
@@ -146,7 +151,7 @@ def test_a_boot_begins_the_time_anew_also_without_the_balancers(machine: Machine
     machine.look()
     machine.look(after=SECONDS - 1)
     require_running(machine)
-    assert machine.look(after=1) == "stop"
+    assert machine.look(after=1) == "rest"
 
 
 def test_the_wall_clock_decides_nothing(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,7 +161,7 @@ def test_the_wall_clock_decides_nothing(machine: Machine, monkeypatch: pytest.Mo
     machine.look(after=SECONDS - 1)
     require_running(machine)
     monkeypatch.setattr("time.time", lambda: 0.0)
-    assert machine.look(after=1) == "stop"
+    assert machine.look(after=1) == "rest"
 
 
 @pytest.mark.parametrize("how", ["another revision", "failed", "token"])
@@ -218,7 +223,7 @@ def test_a_deployment_without_a_time_ends_it(machine: Machine) -> None:
 def test_a_rollback_finds_it_running_or_starts_it_first(machine: Machine, cold: bool) -> None:
     due(machine)
     if cold:
-        assert machine.look() == "stop"
+        assert machine.look() == "rest"
         machine.place("blue", "1.0", 3, active_slot="green")
     else:
         machine.start("blue", 3, keep=True)
@@ -227,7 +232,7 @@ def test_a_rollback_finds_it_running_or_starts_it_first(machine: Machine, cold: 
     assert record is not None and (record.slot, record.token) == ("green", 3)
     machine.settle("blue", 3)
     machine.look()
-    assert machine.look(after=SECONDS) == "stop"
+    assert machine.look(after=SECONDS) == "rest"
     assert machine.running("blue") and not machine.running("green")
 
 
@@ -245,6 +250,25 @@ def test_a_deployment_that_fails_leaves_no_time_behind(machine: Machine) -> None
     machine.stop("green", 2)
     assert machine.record is None and not machine.ticking()
     require_running(machine)
+
+
+def test_a_release_that_cannot_be_fetched_leaves_no_time_behind(machine: Machine) -> None:
+    machine.place("blue", "1.0", 1, keep=False)
+    archive, _document = release(machine.top, "2.0")
+    archive.write_bytes(b"no archive")
+    with pytest.raises(SlipwayError, match="the artifact is refused"):
+        machine.place("green", "2.0", 2)
+    assert machine.record is None and not machine.ticking()
+    require_running(machine)
+
+
+def test_a_slot_that_does_not_start_leaves_no_time_behind_for_the_one_that_serves(machine: Machine) -> None:
+    due(machine)
+    assert machine.look() == "rest"
+    machine.broken = True
+    with pytest.raises(SystemFailure, match="did not start"):
+        machine.start("blue", 3, keep=True)
+    assert machine.record is None and not machine.ticking()
 
 
 def test_the_same_request_again_changes_nothing_and_loses_no_time(machine: Machine) -> None:

@@ -8,8 +8,8 @@ Whoever uses the slot finds it running afterwards, whichever of the two was firs
 
 from __future__ import annotations
 
+import json
 import multiprocessing
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -57,28 +57,63 @@ def test_a_rollback_and_the_end_of_the_time_at_once(machine: Machine, number: in
     assert (machine.top / "running" / TIMER).exists()
 
 
-def test_a_caller_that_comes_while_it_is_stopped_waits_and_starts_it(machine: Machine) -> None:
+def test_the_lock_is_free_while_a_component_takes_its_time_to_end(machine: Machine) -> None:
     due(machine)
-    stopping, go_on = threading.Event(), threading.Event()
+    waited = []
 
-    def slowly(names: Sequence[str]) -> None:
-        if TIMER not in names:
-            stopping.set()
-            go_on.wait(10)
+    def slowly() -> None:
+        waited.append(machine.status)
+        assert not machine.running("blue") and not machine.enabled("blue") and machine.running("green")
+        with machine.host(2).fence.held(timeout=0):
+            pass
+        if len(waited) == 3:
+            machine.ended()
 
-    machine.before_stop = slowly
-    ending = threading.Thread(target=machine.look)
-    ending.start()
-    assert stopping.wait(10)
-    calling = threading.Thread(target=machine.start, args=("blue", 3))
-    calling.start()
-    time.sleep(0.2)
-    assert calling.is_alive(), "it did not wait for the lock"
-    go_on.set()
-    for thread in (ending, calling):
-        thread.join(30)
+    machine.while_ending = slowly
+    assert machine.look() == "rest"
+    assert waited == ["warm"] * 3 and machine.status == "cold"
+    told = [json.loads(line) for line in machine.host().journal.path.read_text(encoding="utf-8").splitlines()]
+    assert [entry["event"] for entry in told if entry["action"] == "cold"] == ["intent", "outcome"], "told once"
+
+
+@pytest.mark.parametrize("placing", [False, True])
+def test_a_caller_that_comes_while_it_ends_starts_it_and_nobody_stops_it_again(machine: Machine, placing: bool) -> None:
+    due(machine)
+
+    def used() -> None:
+        if placing:
+            machine.place("blue", "1.0", 3, active_slot="green")
+        else:
+            machine.start("blue", 3, keep=True)
+
+    machine.while_ending = used
+    assert machine.look() == "keep"
     assert machine.running("blue") and machine.enabled("blue")
-    assert machine.record is None
+    record = machine.record
+    assert record is not None and (record.slot, record.token) == ("green", 3)
+
+
+def test_one_that_is_killed_while_it_ends_leaves_the_rest_to_the_next_look(machine: Machine) -> None:
+    due(machine)
+
+    def killed() -> None:
+        machine.while_ending = lambda: None
+        raise KeyboardInterrupt
+
+    machine.while_ending = killed
+    with pytest.raises(KeyboardInterrupt):
+        machine.look()
+    assert machine.status == "warm" and machine.ticking()
+    machine.ended()
+    assert machine.look() == "rest"
+    assert machine.status == "cold" and not machine.ticking()
+
+
+def test_a_slot_that_has_died_is_not_left_to_a_boot_that_would_start_it(machine: Machine) -> None:
+    due(machine)
+    (machine.top / "running" / "slipway-shop-web@blue.service").unlink()
+    assert machine.look() == "rest"
+    assert not machine.enabled("blue") and machine.status == "cold"
 
 
 @pytest.mark.parametrize("used", [False, True])
@@ -99,7 +134,7 @@ def test_one_that_is_killed_as_it_stops_the_slot_is_completed_or_the_slot_is_sta
         machine.start("blue", 3)
         assert machine.running("blue") and machine.enabled("blue") and machine.record is None
     else:
-        assert machine.look() == "stop"
+        assert machine.look() == "rest"
         assert not machine.running("blue") and machine.status == "cold" and not machine.ticking()
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from ansible_collections.slipway.release.plugins.module_utils._agent.report import Report, own_report
 from ansible_collections.slipway.release.plugins.module_utils._balancer.config import Match
-from ansible_collections.slipway.release.plugins.module_utils._balancer.state import whole
+from ansible_collections.slipway.release.plugins.module_utils._balancer.state import State, whole
 from ansible_collections.slipway.release.plugins.module_utils._balancer.switch import Change, switch
 from ansible_collections.slipway.release.plugins.module_utils._balancer.watch import (
     Watch,
@@ -54,6 +54,54 @@ def test_other_hosts_hear_of_it_as_long_as_it_may_return_the_traffic(balancer: F
     assert Report.from_dict(older, "an older slipway").watching is None
     watch_file(balancer.directory).write_text("{}", encoding="ascii")
     assert own_report(balancer).watching == 0, "nobody can keep it"
+
+
+def said(report: Report) -> tuple[str, int | None]:
+    assert report.state is not None
+    return report.state.stable, report.watching
+
+
+def test_a_return_while_the_report_is_made_is_not_told_as_traffic_that_nobody_watches(
+    balancer: FakeBalancer, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle(balancer, world, request())
+    armed, before = load(balancer.directory), balancer.recorded()
+
+    def returned_meanwhile() -> State | None:
+        monkeypatch.undo()
+        ask(balancer, world, token=0, give_back=armed)
+        watch_file(balancer.directory).unlink()
+        return before
+
+    monkeypatch.setattr(balancer, "recorded", returned_meanwhile)
+    assert said(own_report(balancer)) == ("green", TOKEN)
+    assert said(own_report(balancer)) == ("blue", 0)
+
+
+def test_a_settlement_while_the_report_is_made_is_not_told_as_traffic_that_nobody_watches(
+    balancer: FakeBalancer, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def settled_meanwhile() -> State:
+        monkeypatch.undo()
+        return settle(balancer, world, request())
+
+    monkeypatch.setattr(balancer, "recorded", settled_meanwhile)
+    assert said(own_report(balancer)) == ("green", TOKEN)
+
+
+def test_a_deployment_that_begins_while_the_report_is_made_does_not_hide_the_watch_before(
+    balancer: FakeBalancer, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = settle(balancer, world, request())
+
+    def begun_meanwhile() -> State:
+        monkeypatch.undo()
+        fence = Fence(balancer.directory, TOKEN + 1)
+        with fence.held():
+            return before
+
+    monkeypatch.setattr(balancer, "recorded", begun_meanwhile)
+    assert said(own_report(balancer)) == ("green", TOKEN)
 
 
 def test_it_is_recorded_before_the_lease_is_disarmed(

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..._common.errors import InputError
-from ..._release.order import seconds_to_stop
+from ..._release.order import seconds_to_hand_over
 from .base import A_DAY, BACKWARDS, IN_BATCHES, LONGEST_PAUSE, Context, problem
 
 LONGEST_WARM = 30 * A_DAY
@@ -57,8 +57,7 @@ def lease(values: dict[str, Any], context: Context) -> Iterator[InputError]:
     }
     by_thirds = values["slipway_rollout"] in IN_BATCHES or values["slipway_hooks"]
     needed = {name: (seconds * 3 // 2 if by_thirds else seconds, seconds) for name, seconds in deadlines.items()}
-    handed_over = any(component["kind"] != "http" for component in values["slipway_components"])
-    handover = seconds_to_stop(values["slipway_components"]) if handed_over and context.verb not in BACKWARDS else 0
+    handover = seconds_to_hand_over(values["slipway_components"]) if context.verb not in BACKWARDS else 0
     needed["the handover of slipway_components on a host"] = (handover * 3 // 2, handover)
     name, (least, longest) = max(needed.items(), key=lambda item: item[1])
     if 0 < values["slipway_lease_seconds"] <= least:
