@@ -413,8 +413,10 @@ options:
     description:
       - Where a process must go on listening while metrics are measured, and for O(duration) or O(slice_seconds) when
         there are none. Each address is connected to twice a second, after all checks have passed.
-      - The first connection that is refused is a failure and ends the call. The process has died then, even if systemd
-        has started it again a second later and users have hardly noticed. A slow answer is no death.
+      - The first connection that is refused is a failure and ends the call. The process has died then or closed its
+        listener, even if systemd has started it again a second later and users have hardly noticed. A slow answer is
+        no death; an address that has not accepted any connection in the time is asked for five seconds more.
+      - A connection waits in the queue of the listener until the program accepts it, as those of users do.
       - What was found is part of RV(checks), with C(steady) for its type.
     type: list
     elements: dict

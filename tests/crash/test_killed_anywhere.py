@@ -26,6 +26,8 @@ BALANCERS = ("nginx", "haproxy")
 SAMPLED = 2
 # Fewer than each has, so that a sample needs no undisturbed run to count them; all are taken by the exhaustive test.
 LEAST_WRITES = {"blue_green": 38, "canary": 38, "rolling": 60, "simple": 38}
+# Of so many writes one may depend on how long the run took, such as another renewal of a lease.
+MAY_VARY = 20
 # Kills of one deployment.
 MOST_KILLS = 40
 
@@ -175,5 +177,6 @@ def test_every_write(
         cases = possible(outcomes, rollout)[part - 1 :: parts]
     tally = run_cases(controllers, cases)
     counted.append(tally.line(rollout))
-    print("\n".join(f"not reached: {name}" for name in tally.unreached), flush=True)
     assert tally.failures == []
+    assert len(tally.unreached) <= (0 if named else len(cases) // MAY_VARY), tally.unreached
+    print("\n".join(f"not reached: {name}" for name in tally.unreached), flush=True)

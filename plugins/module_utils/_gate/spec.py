@@ -64,7 +64,7 @@ def unique(options: Options, names: set[str]) -> str:
     """
     name = options.text("name")
     if name in names:
-        raise options.refuse("name", f"'{name}' is the name of an earlier check", "give every check a name of its own")
+        raise options.refuse("name", f"'{name}' is the name of an earlier one", "give each a name of its own")
     return name
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,8 @@ from .tcp import connection_failure
 TYPE = "steady"
 PAUSE = 0.5
 TIMEOUT = 1.0
+# For a listener that had a full queue all the time, which may have been a second.
+GRACE = 5.0
 
 
 @dataclass
@@ -46,6 +49,11 @@ class Listener:
         if self.refused:
             return FAIL
         return PASS if self.accepted else INSUFFICIENT
+
+    @property
+    def unknown(self) -> bool:
+        """Whether nothing was heard of it yet."""
+        return not (self.accepted or self.refused)
 
     def ask(self) -> None:
         """Connect once."""
@@ -106,6 +114,7 @@ class Steady:
     def __init__(self, listeners: list[Listener], alarm: threading.Event) -> None:
         self.alarm = alarm
         self._end = threading.Event()
+        self._last = 0.0
         self._threads = [threading.Thread(target=self._ask, args=(one,), daemon=True) for one in listeners]
 
     def __enter__(self) -> Steady:
@@ -114,14 +123,20 @@ class Steady:
         return self
 
     def __exit__(self, *_error: object) -> None:
+        self._last = time.monotonic() + GRACE
         self._end.set()
         for thread in self._threads:
-            thread.join(TIMEOUT)
+            thread.join(max(0.0, self._last - time.monotonic()) + TIMEOUT)
 
     def _ask(self, listener: Listener) -> None:
-        while not self._end.is_set():
+        while not (self._end.wait(PAUSE) and self._decided(listener)):
             listener.ask()
             if listener.refused:
                 self.alarm.set()
                 return
-            self._end.wait(PAUSE)
+
+    def _decided(self, listener: Listener) -> bool:
+        if listener.unknown and time.monotonic() < self._last:
+            time.sleep(PAUSE)
+            return False
+        return True

@@ -15,7 +15,7 @@ KINDS = ("http", "worker", "singleton", "scheduled")
 SLOTS = ("blue", "green")
 ROLLOUTS = ("blue_green", "canary", "rolling", "simple")
 BALANCERS = ("nginx", "haproxy")
-SKIPPABLE = ("hooks", "smoke")
+SKIPPABLE = ("hooks", "smoke", "steady")
 STICKY = ("cookie", "header", "address", "request")
 RUN_POINTS = ("before_slots", "before_traffic", "after_step", "before_settle", "after_settle", "on_undo")
 HOOK_POINTS = (*RUN_POINTS, "on_return")
@@ -574,7 +574,8 @@ SPEC: dict[str, dict[str, Any]] = {
         "type": "list",
         "elements": "str",
         "default": [],
-        "description": "What to leave out: C(hooks), C(smoke). Recorded with O(slipway_reason).",
+        "description": "What to leave out: C(hooks), C(smoke), or C(steady), which is to look while a step is watched "
+        "whether an instance refuses connections. Recorded with O(slipway_reason).",
     },
     "slipway_reason": {
         "type": "str",

@@ -239,12 +239,13 @@ class Fleet:
         )
 
     def has_left(self, plan: Mapping[str, Any]) -> bool:
-        """Whether all traffic has settled on the slot of ``plan``, and the slot that it left does not run everywhere.
+        """Whether all traffic has settled on the slot of ``plan``, and the slot that it left has gone cold on a host.
 
-        As when that has gone cold since. Where batches leave it, they stop it.
+        Where batches leave it, they stop it; what has died is no reason to do without the gates.
         """
         left = [host.slots[plan["stable_slot"]] for host in self.applications]
-        return self.settled_on(plan) and not plan.get("batches") and not all(slot.running for slot in left)
+        rests = any(slot.cold or (not slot.running and not slot.enabled) for slot in left)
+        return bool(plan.get("from")) and not plan.get("batches") and rests and self.settled_on(plan)
 
     def taken_from(self, plan: Mapping[str, Any]) -> bool:
         """Whether all traffic has settled on the slot that ``plan`` would fill, and nothing of the plan is there yet.

@@ -11,18 +11,20 @@ from __future__ import annotations
 from typing import Any
 
 SLICES_OF_A_LEASE = 3
+# No byte goes over the connection to a host in a slice, and firewalls forget those that are silent for minutes.
+LONGEST = 100
 MOST_GRACE = 30
 
 
 def watch_slices(seconds: int, lease_seconds: int) -> list[dict[str, Any]]:
-    """The slices in order, each at most a third of a lease; none for no time.
+    """The slices in order, each at most a third of a lease, and 100 seconds; none for no time.
 
     The last one has a deadline: what could not be measured may be asked for again, but not for as long as a lease.
 
     :param seconds: how long to watch in all.
     :param lease_seconds: length of the lease.
     """
-    longest = max(1, lease_seconds // SLICES_OF_A_LEASE)
+    longest = max(1, min(lease_seconds // SLICES_OF_A_LEASE, LONGEST))
     lengths = [longest] * (seconds // longest) + [seconds % longest]
     kept = [length for length in lengths if length]
     return [_slice(length, number == 0, number == len(kept) - 1, longest) for number, length in enumerate(kept)]

@@ -50,6 +50,8 @@ def _done(plan: Mapping[str, Any], found: Mapping[str, Any], failed: bool) -> It
         yield f"Slot {plan['slot']} is stopped and marked failed on {_named(marked)}."
     if unmarked:
         yield f"Slot {plan['slot']} is stopped on {_named(unmarked)}."
+    if unmarked and failed:
+        yield "It was cold, and the next rollback chooses it again unless slipway_rollback_to names another one."
 
 
 def _by_hand(plan: Mapping[str, Any], found: Mapping[str, Any], failed: bool) -> Iterable[str]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import subprocess
@@ -28,10 +29,15 @@ def test_each_peer_is_asked_at_its_own_port(tmp_path: Path) -> None:
     task = {"ansible.builtin.copy": {"content": "{{ balancer_agent | to_json }}", "dest": str(found), "mode": "0600"}}
     files = [str(ROLE / "vars" / "main.yml"), str(ROLE / "defaults" / "main" / "main.yml")]
     book = [{"hosts": "lb1", "gather_facts": False, "vars_files": files, "tasks": [task]}]
-    local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    local = {
+        "ansible_connection": "local",
+        "ansible_python_interpreter": sys.executable,
+        "support_ends": datetime.date(2027, 1, 31),
+        "of_no_interest_here": "{{ lookup('ansible.builtin.file', '/nonexistent') }}",
+    }
     inventory = {"all": {"vars": local, "children": {"balancers": {"hosts": HOSTS}}}}
     (tmp_path / "play.yml").write_text(yaml.safe_dump(book, width=1000), encoding="utf-8")
-    (tmp_path / "hosts.yml").write_text(json.dumps(inventory), encoding="utf-8")
+    (tmp_path / "hosts.yml").write_text(yaml.safe_dump(inventory, width=1000), encoding="utf-8")
     done = subprocess.run(
         [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "hosts.yml", "play.yml"],
         cwd=tmp_path,

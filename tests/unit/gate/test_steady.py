@@ -106,6 +106,23 @@ def test_who_answers_with_nothing_is_no_pass_and_no_death(monkeypatch: pytest.Mo
     assert listener.verdict == "pass"
 
 
+def test_who_is_slow_in_a_short_time_is_waited_for(monkeypatch: pytest.MonkeyPatch, server: socket.socket) -> None:
+    """As when its queue is full, and the kernel tries again after a second, which may be all the time there is."""
+    real, slow = socket.create_connection, [True, True]
+
+    def at_last(*arguments: Any) -> socket.socket:
+        if slow:
+            slow.pop()
+            raise TimeoutError("timed out")
+        return real(*arguments)
+
+    monkeypatch.setattr(socket, "create_connection", at_last)
+    (listener,) = parsed(address(server))
+    with steady.Steady([listener], threading.Event()):
+        pass
+    assert (listener.verdict, slow) == ("pass", [])
+
+
 def test_one_death_among_many_is_named_and_ends_the_call(server: socket.socket) -> None:
     with listening() as gone:
         dead = address(gone)

@@ -32,6 +32,8 @@ class ActionModule(ActionBase):
         called = {"what": self._task.action.rpartition(".")[2], "on": self._task.delegate_to, "asked": asked}
         with open(task_vars["record"], "a") as file:
             file.write(json.dumps(called) + "\\n")
+        if called["what"] in task_vars.get("failing", ()):
+            return {"failed": True, "msg": "no space is left there"}
         good = {"deployment": "d1", "verdict": "pass", "verified": True, "slot": "green", "checks": []}
         return {"changed": True, **good}
 """
@@ -97,6 +99,7 @@ def run(tmp_path: Path) -> Callable[..., Calls]:
             text=True,
             check=False,
         )
+        (tmp_path / "output").write_text(done.stdout, encoding="utf-8")
         assert (done.returncode != 0) == fails, done.stdout + done.stderr
         return [json.loads(line) for line in record.read_text(encoding="utf-8").splitlines()]
 
@@ -110,6 +113,13 @@ def test_what_has_settled_before_is_only_ended(run: Callable[..., Calls]) -> Non
     assert (record["asked"]["command"], record["asked"]["result"]) == ("finish", "active")
     assert (hook["what"], hook["on"]) == ("hook_run", "lb1")
     assert hook["asked"]["facts"]["hook"] == "after_settle"
+
+
+def test_an_end_that_cannot_be_recorded_is_told_as_that(run: Callable[..., Calls], tmp_path: Path) -> None:
+    run("traffic", planned={"settled": True}, failing=["ledger"], fails=True)
+    told = " ".join((tmp_path / "output").read_text(encoding="utf-8").split())
+    assert "1.0 is active and serves, and only its end could not be recorded: stage end: fail: db1 failed (no" in told
+    assert "Bring db1 back and run the same once more" in told
 
 
 def test_what_has_not_settled_is_judged_and_goes_back_where_it_fails(run: Callable[..., Calls]) -> None:

@@ -83,6 +83,19 @@ def test_what_has_settled_and_left_a_slot_that_runs_is_judged_again() -> None:
     assert (again.resume, again.settled) == ("d1", False)
 
 
+def test_what_has_settled_and_left_a_slot_that_died_is_judged_again() -> None:
+    live = settled_with_a_cold_slot()
+    live["app2"]["release"]["slots"]["blue"]["instances"]["web"]["enabled"] = True
+    again = deploy("1.1", live)
+    assert (again.resume, again.settled) == ("d1", False)
+
+
+def test_a_first_deployment_that_has_settled_is_judged_again() -> None:
+    live = settled_with_a_cold_slot()
+    live["db1"]["ledger"]["unfinished"]["plan"]["from"] = None
+    assert not deploy("1.1", live).settled
+
+
 def test_workers_that_were_not_handed_over_are_named_and_the_next_run_does_it() -> None:
     live = settled_with_a_cold_slot()
     assert deploy("1.1", live).warnings == []

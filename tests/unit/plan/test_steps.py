@@ -96,10 +96,11 @@ def test_a_rollback_has_no_budget_that_could_undo_it() -> None:
         (1, 300, [1]),
         (100, 300, [100]),
         (250, 300, [100, 100, 50]),
+        (250, 3600, [100, 100, 50]),
         (2, 1, [1, 1]),
     ],
 )
-def test_a_slice_is_at_most_a_third_of_a_lease(seconds: int, lease: int, lengths: list[int]) -> None:
+def test_a_slice_is_at_most_a_third_of_a_lease_and_never_long(seconds: int, lease: int, lengths: list[int]) -> None:
     slices = watch_slices(seconds, lease)
     assert [part["seconds"] for part in slices] == lengths
     assert [part["first"] for part in slices] == [True] * bool(lengths) + [False] * (len(lengths) - 1)

@@ -105,6 +105,7 @@ def test_what_was_cold_before_is_only_stopped_again() -> None:
     assert way_back(PLAN, {**NOTHING, "stopped": ["app1", "app3"]})["done"][1:] == [
         "Slot green is stopped and marked failed on app1.",
         "Slot green is stopped on app3.",
+        "It was cold, and the next rollback chooses it again unless slipway_rollback_to names another one.",
     ]
 
 
