@@ -146,7 +146,10 @@ class Machine:
             self.while_asking()
             return dict(self.reports)
 
-        return Surroundings(ask, lambda: self.now_ms, lambda: self.boot_id, lambda: self.while_ending())
+        def pause() -> None:
+            self.while_ending()
+
+        return Surroundings(ask, lambda: self.now_ms, lambda: self.boot_id, pause)
 
     def running(self, slot: str, component: str = "web") -> bool:
         path = self.top / "running" / f"slipway-{APP}-{component}@{slot}.service"
