@@ -160,6 +160,7 @@ def test_what_lacks_only_its_end_is_resumed_and_the_roles_are_told(variables: di
     for host in GROUPS["application"]:
         live[host]["release"]["slots"]["green"]["revision"] = first["plan"]["revision_id"]
         live[host]["release"]["slots"]["blue"]["running"] = not cold
+        live[host]["release"]["slots"]["blue"]["instances"]["web"]["enabled"] = not cold
     leave_unfinished(live, SimpleNamespace(plan=first["plan"], digest=first["digest"]))
     stand = planning(live=live)
     result = stand.run(variables)
