@@ -6,9 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +13,14 @@ import pytest
 from ansible_collections.slipway.release.plugins.module_utils._verdict.stage import judge
 from ansible_collections.slipway.release.plugins.modules import health_gate
 
-ROOT = str(Path(health_gate.__file__).parents[5])
+from tests.unit.running import module_result
+
 WHY = "it compares with the stable side, which has no traffic at 100 %"
 COMPARED = {"name": "errors", "type": "nginx_log", "failure_condition": "canary.errors > stable.errors", "skip": WHY}
 
 
 def result_of(*metrics: dict[str, Any], **options: Any) -> dict[str, Any]:
-    made = subprocess.run(
-        [sys.executable, health_gate.__file__],
-        input=json.dumps({"ANSIBLE_MODULE_ARGS": {"metrics": metrics, "fail": False, **options}}),
-        env={**os.environ, "PYTHONPATH": ROOT},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    result: dict[str, Any] = json.loads(made.stdout)
-    return result
+    return module_result(health_gate, metrics=metrics, fail=False, **options)
 
 
 @pytest.fixture

@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
-import yaml
-
+from tests.unit.running import play
 from tools.environments import TOP
 
 ROLE = TOP / "roles" / "balancer"
@@ -36,16 +33,7 @@ def test_each_peer_is_asked_at_its_own_port(tmp_path: Path) -> None:
         "of_no_interest_here": "{{ lookup('ansible.builtin.file', '/nonexistent') }}",
     }
     inventory = {"all": {"vars": local, "children": {"balancers": {"hosts": HOSTS}}}}
-    (tmp_path / "play.yml").write_text(yaml.safe_dump(book, width=1000), encoding="utf-8")
-    (tmp_path / "hosts.yml").write_text(yaml.safe_dump(inventory, width=1000), encoding="utf-8")
-    done = subprocess.run(
-        [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "hosts.yml", "play.yml"],
-        cwd=tmp_path,
-        env={**os.environ, "ANSIBLE_NOCOLOR": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = play(tmp_path, book, inventory)
     assert done.returncode == 0, done.stdout + done.stderr
     agent = json.loads(found.read_text(encoding="utf-8"))
     assert (agent["address"], int(agent["port"])) == ("10.0.0.1", 8479)

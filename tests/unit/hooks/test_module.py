@@ -6,9 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,24 +14,16 @@ import pytest
 from ansible_collections.slipway.release.plugins.module_utils._verdict.stage import judge
 from ansible_collections.slipway.release.plugins.modules import hook_run
 
+from tests.unit.running import module_output
+
 from .conftest import Receiver
 
 Receive = Callable[..., Receiver]
-ROOT = str(Path(hook_run.__file__).parents[5])
 
 
 def printed(**options: Any) -> str:
     """Everything that the module writes."""
-    made = subprocess.run(
-        [sys.executable, hook_run.__file__],
-        input=json.dumps({"ANSIBLE_MODULE_ARGS": {"name": "warm", **options}}),
-        env={**os.environ, "PYTHONPATH": ROOT},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    return made.stdout + made.stderr
+    return module_output(hook_run, **{"name": "warm", **options})
 
 
 def result_of(**options: Any) -> dict[str, Any]:

@@ -5,32 +5,17 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import yaml
 from ansible_collections.slipway.release.plugins.module_utils._meter.options import Options
 from ansible_collections.slipway.release.plugins.modules import traffic_meter
 
-ROOT = str(Path(traffic_meter.__file__).parents[5])
+from tests.unit.running import module_result
 
 
 def run(**arguments: Any) -> dict[str, Any]:
-    made = subprocess.run(
-        [sys.executable, traffic_meter.__file__],
-        input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
-        env={**os.environ, "PYTHONPATH": ROOT},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    result: dict[str, Any] = json.loads(made.stdout)
-    return result
+    return module_result(traffic_meter, **arguments)
 
 
 def test_documented_options_are_the_accepted_ones_and_have_the_meters_defaults() -> None:

@@ -6,9 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +14,7 @@ import pytest
 import yaml
 
 from tests.unit.plan.recording import recording_collection
+from tests.unit.running import play
 from tools.environments import TOP
 
 RECORDER = """
@@ -72,7 +70,7 @@ def run(tmp_path: Path) -> Callable[..., Calls]:
     """Run tasks of the rollout role on the balancers in a copy of the collection; what was called, in order."""
     recording_collection(tmp_path / "collections", dict.fromkeys(RECORDED, RECORDER))
 
-    def play(tasks_from: str, *, fails: bool = False, **changes: Any) -> Calls:
+    def tasks(tasks_from: str, *, fails: bool = False, **changes: Any) -> Calls:
         record = tmp_path / "record"
         planned = {"plan": PLAN, "token": 7, "deployment": "d1", "artifact": "", "uuid": "u", "way_back": ""}
         state = {"committed": ["gate"], "resumed": True, "held": False, "carried": 100, "settled": False}
@@ -87,23 +85,14 @@ def run(tmp_path: Path) -> Callable[..., Calls]:
         role = {"name": "slipway.release.rollout", "tasks_from": tasks_from}
         task = {"ansible.builtin.include_role": role}
         book = [{"hosts": "lb1:lb2", "gather_facts": False, "vars": given, "tasks": [task]}]
-        (tmp_path / "play.yml").write_text(yaml.safe_dump(book, width=1000), encoding="utf-8")
         local = {"ansible_connection": "local", "ansible_become": False, "slipway_address": "10.0.0.1"}
         names = {"all": {"hosts": dict.fromkeys(("lb1", "lb2", "app1", "app2", "db1"), local)}}
-        (tmp_path / "hosts.yml").write_text(json.dumps(names), encoding="utf-8")
-        done = subprocess.run(
-            [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "hosts.yml", "play.yml"],
-            cwd=tmp_path,
-            env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(tmp_path / "collections"), "ANSIBLE_NOCOLOR": "1"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = play(tmp_path, book, names, tmp_path / "collections")
         (tmp_path / "output").write_text(done.stdout, encoding="utf-8")
         assert (done.returncode != 0) == fails, done.stdout + done.stderr
         return [json.loads(line) for line in record.read_text(encoding="utf-8").splitlines()]
 
-    return play
+    return tasks
 
 
 def test_what_has_settled_before_is_only_ended(run: Callable[..., Calls]) -> None:

@@ -5,17 +5,13 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from tests.unit import running
 from tests.unit.plan.recording import recording_collection
 
 PLACE = """
@@ -95,18 +91,9 @@ def play(tmp_path: Path) -> Play:
             "vars": {} if judged else {"__rollout_judged": False, "__rollout_armed": False},
         }
         book = [{"hosts": "lb1,lb2", "gather_facts": False, "vars": given, "tasks": [task]}]
-        (tmp_path / "play.yml").write_text(yaml.safe_dump(book), encoding="utf-8")
         local = {"ansible_connection": "local"}
         hosts = {"all": {"hosts": dict.fromkeys(("lb1", "lb2", "db1", "app1", "app2"), local)}}
-        (tmp_path / "hosts.yml").write_text(json.dumps(hosts), encoding="utf-8")
-        done = subprocess.run(
-            [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "hosts.yml", "play.yml"],
-            cwd=tmp_path,
-            env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(tmp_path / "collections"), "ANSIBLE_NOCOLOR": "1"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = running.play(tmp_path, book, hosts, tmp_path / "collections")
         calls = record.read_text(encoding="utf-8").splitlines()
         assert calls, done.stdout + done.stderr
         return done.returncode, calls if lease_seconds == 0 else [call for call in calls if " renews " not in call]

@@ -6,15 +6,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import StateError
 from ansible_collections.slipway.release.plugins.module_utils._plan.foretold import joined
 from ansible_collections.slipway.release.plugins.module_utils._plan.planner import Planned, plan
@@ -22,6 +18,7 @@ from ansible_collections.slipway.release.plugins.module_utils._plan.planner impo
 from tests.unit.plan.made import APPLICATIONS, document, fleet_of, inputs_for, proven
 from tests.unit.plan.recording import recording_collection
 from tests.unit.plan.test_hooks import PLAN_BEFORE, REQUEST_BEFORE
+from tests.unit.running import play
 
 KEPT = 200_000
 ROLLBACK = {"verb": "rollback"}
@@ -215,21 +212,12 @@ def fill(tmp_path: Path) -> Callable[..., Asked]:
                 "tasks": [{"ansible.builtin.include_role": role}],
             }
         ]
-        (tmp_path / "play.yml").write_text(yaml.safe_dump(book, width=1000), encoding="utf-8")
         local = {"ansible_connection": "local", "ansible_become": False}
         addresses = {"lb1": "10.0.0.1", "lb2": "10.0.0.2", "app1": "10.0.0.3", "app2": "10.0.0.4"}
         names = {"all": {"hosts": {host: {**local, "slipway_address": one} for host, one in addresses.items()}}}
         names["all"]["hosts"]["app1"]["slipway_agent_port"] = 8479
         names["all"]["hosts"]["lb2"]["slipway_agent_port"] = 8472
-        (tmp_path / "hosts.yml").write_text(json.dumps(names), encoding="utf-8")
-        done = subprocess.run(
-            [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "hosts.yml", "play.yml"],
-            cwd=tmp_path,
-            env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(tmp_path / "collections"), "ANSIBLE_NOCOLOR": "1"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = play(tmp_path, book, names, tmp_path / "collections")
         assert done.returncode == 0, done.stdout + done.stderr
         calls = [json.loads(line) for line in record.read_text(encoding="utf-8").splitlines()]
         return {host: args for host, action, args in calls if action.endswith("release_place")}
