@@ -31,7 +31,8 @@ GRACE = 5.0
 class Listener:
     """One address at which a process must go on listening, and what was heard of it.
 
-    :ivar accepted: connections that were accepted.
+    :ivar attempts: connections that were tried.
+    :ivar accepted: those that were accepted.
     :ivar refused: why the address has failed; empty while it has not.
     :ivar silent: what the last attempt met that was neither; a slow answer is nobody's death.
     """
@@ -39,6 +40,7 @@ class Listener:
     name: str
     host: str
     port: int
+    attempts: int = 0
     accepted: int = 0
     refused: str = ""
     silent: str = ""
@@ -57,6 +59,7 @@ class Listener:
 
     def ask(self) -> None:
         """Connect once."""
+        self.attempts += 1
         try:
             socket.create_connection((self.host, self.port), TIMEOUT).close()
         except ConnectionRefusedError:
@@ -83,7 +86,7 @@ class Listener:
             "target": f"{self.host}:{self.port}",
             "verdict": INSUFFICIENT if not_asked else self.verdict,
             "reason": reason,
-            "attempts_made": self.accepted + bool(self.refused),
+            "attempts_made": self.attempts,
             "attempts": [],
             "latency_ms": None,
         }
