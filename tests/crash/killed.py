@@ -208,6 +208,8 @@ def killed(controllers: Controllers, rollout: str, module: str, at: Callable[[Se
             if rollout != INTERRUPTING:
                 wait_until(lambda: serving_unready(fleet), SETTLING_SECONDS, "all that takes traffic is ready")
             release_lease(other)
+        else:
+            raise AssertionError(f"none of {most + SPARE_RUNS} runs came to its end")
         require_code(run.finish(), rollout)
     require_traffic(fleet, outcome, rollout)
     if rollout in UNDONE:

@@ -125,7 +125,7 @@ def run_cases(controllers: Callable[[str], Controllers], cases: Iterable[Case]) 
                 tally.add(killed(pair, rollout, module, at, MOST_KILLS))
             except (AssertionError, RuntimeError) as exc:
                 names = [f"--case '{Case(rollout, balancer, module, one)}'" for one in sorted(tried - wanted)]
-                tally.failures.append(f"{' '.join(names)}: {exc}")
+                tally.failures.append(f"{rollout}, {balancer}, its module {module}, {' '.join(names)}: {exc}")
                 print(tally.failures[-1], flush=True)
                 pair.fleet.recover()
                 pair.fleet.deploy(pair.fleet.versions.fresh())
