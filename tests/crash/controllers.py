@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from pathlib import Path
 
 from lab.operator import Operator
 from tests.system.fleet import CACHE, REPOSITORY
+from tools.environments import ready_environments
 
 USER = 65534
 COPIED = ("ansible.cfg", "galaxy.yml", "meta", "playbooks", "plugins", "roles")
@@ -21,7 +21,10 @@ MAY_READ = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
 
 
 def another_controller(lab: str, home: Path) -> Operator:
-    """A controller that shares only the inventory and the releases with the one of this checkout."""
+    """A controller that shares only the inventory and the releases with the one of this checkout.
+
+    It has the oldest ansible-core, so that each of the two goes on with what the other has left.
+    """
     checkout = home / "checkout"
     collections = checkout / ".cache" / "collections" / "ansible_collections" / "slipway"
     collections.mkdir(parents=True)
@@ -35,7 +38,7 @@ def another_controller(lab: str, home: Path) -> Operator:
         checkout,
         lab,
         CACHE / "logs",
-        ansible=Path(sys.executable).parent,
+        ansible=ready_environments()[0].bin,
         become=(*BECOME, *MAY_READ),
         environment={
             "HOME": str(home),

@@ -21,7 +21,7 @@ from lab.plan import Host
 from lab.writes import Write, Writes, kill_sessions
 from tests.crash.conftest import Controllers
 from tests.crash.positions import Position, Seen, task_under_way
-from tests.system.fleet import BALANCERS, OTHER, PORTS, Fleet, Measured, differences, now_us, wait_until
+from tests.system.fleet import BALANCERS, LEDGER, OTHER, Fleet, Measured, differences, now_us, wait_until
 
 # So that a case is short.
 COMMON = {"slipway_ready_successes": 1, "slipway_ready_interval": 1}
@@ -53,7 +53,6 @@ SETTLING_SECONDS = 60
 SPARE_RUNS = 3
 # Of the traffic, above what a deployment with all its kills takes on a busy computer.
 LONGEST = 3000
-STATUS_OF = ("curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}")
 
 
 @dataclass
@@ -227,11 +226,8 @@ def kill(run: Running, fleet: Fleet, module: str) -> None:
 
 
 def release_lease(fleet: Fleet) -> None:
-    """Take the lease from a run, as an operator does who knows that its controller is gone."""
-    lease = fleet.ledger()["lease"]
-    if lease and lease["live"]:
-        released = fleet.run("release_lease", reason=REASON)
-        assert released.code == 0, f"{released.log}: {released.reason()}"
+    """Take the lease from a run whose controller is gone, by the module that release_lease.yml runs."""
+    fleet.act(LEDGER, "ledger", command="release", reason=REASON)
 
 
 def run_again(fleet: Fleet, rollout: str, version: str) -> None:
@@ -261,14 +257,9 @@ def require_traffic(fleet: Fleet, outcome: Outcome, rollout: str) -> None:
 
 
 def serving_unready(fleet: Fleet) -> str:
-    """The first instance that takes traffic from a balancer and is not ready; empty for none."""
-    for host, answer in fleet.ask_all(BALANCERS, "balancer").items():
-        for slot, percent in answer["live"]["percents"].items():
-            for server in answer["live"]["usable"][slot] if percent else ():
-                instance = f"http://{fleet.network}.{20 + int(server[-1])}:{PORTS[fleet.balancer][slot]}/health/ready"
-                if fleet.inside(host, *STATUS_OF, instance) != "200":
-                    return f"{host} uses {server}, which is not ready"
-    return ""
+    """What takes traffic from a balancer and is not ready; empty for nothing."""
+    found = fleet.ask_all(BALANCERS, "unready")
+    return "; ".join(f"{host} uses {', '.join(names)}" for host, names in found.items() if names)
 
 
 def require_finished(controllers: Controllers, rollout: str, version: str) -> None:

@@ -170,16 +170,13 @@ class Fleet:
 
     # What is so
 
-    def ask(self, host: str, question: str) -> dict[str, Any]:
+    def ask(self, host: str, question: str) -> Any:
         """The answer of ``inside.py`` on a machine."""
         program = str(ROOT / "tests" / "system" / "inside.py")
         environment = [f"PYTHONPATH={ROOT / '.cache' / 'collections'}", "PYTHONDONTWRITEBYTECODE=1"]
-        answer: dict[str, Any] = json.loads(
-            self.inside(host, "env", *environment, "python3", program, question, self.app)
-        )
-        return answer
+        return json.loads(self.inside(host, "env", *environment, "python3", program, question, self.app))
 
-    def ask_all(self, hosts: Sequence[str], question: str) -> dict[str, dict[str, Any]]:
+    def ask_all(self, hosts: Sequence[str], question: str) -> dict[str, Any]:
         """The same question to several machines at once."""
         with ThreadPoolExecutor(len(hosts)) as pool:
             return dict(zip(hosts, pool.map(lambda host: self.ask(host, question), hosts)))
@@ -190,7 +187,7 @@ class Fleet:
 
     def ledger(self) -> dict[str, Any]:
         """What the ledger says."""
-        return self.ask(LEDGER, "ledger")
+        return dict(self.ask(LEDGER, "ledger"))
 
     def percents(self, host: str) -> dict[str, int]:
         """Percents that the running balancer really applies."""

@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, The slipway.release developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs inside a lab machine and prints what it finds as JSON: ``inside.py snapshot|ledger|balancer|release APP``.
+"""Runs inside a lab machine and prints what it finds as JSON: ``inside.py QUESTION APP``.
 
-Reads; touches nothing.
+Reads; touches nothing but the readiness of instances, which it asks.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import json
 import os
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,13 @@ WITH_WORKERS = ("nginx.service", "haproxy.service")
 def main() -> None:
     """Print the answer."""
     question, app = sys.argv[1:]
-    answers = {"snapshot": snapshot, "ledger": ledger, "balancer": of_balancer, "release": release}
+    answers = {
+        "snapshot": snapshot,
+        "ledger": ledger,
+        "balancer": of_balancer,
+        "unready": unready,
+        "release": release,
+    }
     json.dump(answers[question](app), sys.stdout, sort_keys=True)
 
 
@@ -66,6 +73,23 @@ def ledger(app: str) -> dict[str, Any]:
 def of_balancer(app: str) -> dict[str, Any]:
     """What ``lb_info`` returns."""
     return balancer_info(balancer(BalancerConfig.load(app)))
+
+
+def unready(app: str) -> list[str]:
+    """What this balancer uses and does not find ready."""
+    config = BalancerConfig.load(app)
+    live = balancer(config).live()
+    used = [name for slot, names in live.usable.items() if live.percents[slot] for name in names]
+    return [name for name in used if not ready(f"http://{config.address(name)}{config.health.path}")]
+
+
+def ready(address: str) -> bool:
+    """An instance says so."""
+    try:
+        with urllib.request.urlopen(address, timeout=10) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
 
 
 def release(app: str) -> dict[str, Any]:

@@ -15,7 +15,6 @@ from lab.operator import PlaybookRun, Running
 from tests.system.fleet import (
     AFTER_SWITCH,
     DRAINING,
-    LEDGER,
     RELEASES,
     Fleet,
     Measured,
@@ -119,7 +118,7 @@ class Mall:
     def ledger(self, region: str) -> dict[str, Any]:
         """What the ledger of a region says."""
         self.fleet.app = f"{self.variables['slipway_app']}@{region}"
-        return self.fleet.ask(LEDGER, "ledger")
+        return self.fleet.ledger()
 
     def active(self, region: str) -> str:
         """The version that is active in a region."""
