@@ -22,3 +22,13 @@ def machine():
     tiny.wipe()
     yield
     tiny.wipe()
+
+
+@pytest.fixture
+def one(tmp_path):
+    return tiny.Release(tmp_path, "1.0")
+
+
+@pytest.fixture
+def two(tmp_path):
+    return tiny.Release(tmp_path, "2.0")

@@ -13,9 +13,8 @@ from pathlib import Path
 import pytest
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import StaleTokenError
 from ansible_collections.slipway.release.plugins.module_utils._release.host import Host
-from ansible_collections.slipway.release.plugins.module_utils._release.info import info
 from ansible_collections.slipway.release.plugins.module_utils._release.running import Selection, started, stopped
-from tiny import APP, LAYOUT, REPORT, WEB, Release, running, systemctl
+from tiny import APP, LAYOUT, REPORT, WEB, Release, read, running, systemctl
 
 SERVICE = f"slipway-{APP}-report@blue.service"
 DONE = Path(f"/var/lib/slipway-{APP}/done")
@@ -33,7 +32,7 @@ def placed(directory, seconds, *, schedule=NEVER, stop_timeout=30):
 
 
 def known(slot="blue"):
-    return info(Host(LAYOUT))["slots"][slot]["instances"]["report"]
+    return read()["slots"][slot]["instances"]["report"]
 
 
 def test_a_run_under_way_finishes_and_only_then_the_other_slot_has_the_schedule(tmp_path):

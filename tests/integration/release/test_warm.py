@@ -20,10 +20,9 @@ from ansible_collections.slipway.release.plugins.module_utils._agent.report impo
 from ansible_collections.slipway.release.plugins.module_utils._agent.server import StateServer
 from ansible_collections.slipway.release.plugins.module_utils._balancer.state import State, whole
 from ansible_collections.slipway.release.plugins.module_utils._release.host import Host
-from ansible_collections.slipway.release.plugins.module_utils._release.info import info
 from ansible_collections.slipway.release.plugins.module_utils._release.running import Selection, started
 from ansible_collections.slipway.release.plugins.module_utils._release.warm import Request
-from tiny import APP, LAYOUT, MAILER, WEB, Release, answer, pid, running, systemctl
+from tiny import APP, LAYOUT, MAILER, WEB, Release, answer, pid, read, running, systemctl
 
 TIMER, SERVICE = f"slipway-warm@{APP}.timer", f"slipway-warm@{APP}.service"
 LINK = Path("/etc/systemd/system/timers.target.wants") / TIMER
@@ -91,7 +90,7 @@ def look():
 
 
 def warm():
-    shown = info(Host(LAYOUT))["slots"]["blue"]["warm"]
+    shown = read()["slots"]["blue"]["warm"]
     return shown["status"] if shown else "none"
 
 
@@ -121,7 +120,7 @@ def test_the_slot_is_stopped_when_its_time_is_over_and_started_by_whoever_uses_i
     assert systemctl("is-enabled", f"slipway-{APP}-web@blue.service") != "enabled"
     assert systemctl("is-active", TIMER) == "inactive" and not LINK.is_symlink()
     assert (answer("green")["code"], pid("green")) == ("2.0", before)
-    assert info(Host(LAYOUT))["slots"]["blue"]["drift"] == []
+    assert read()["slots"]["blue"]["drift"] == []
     deployed.place("blue", token=3, active_slot="green")
     assert answer("blue")["code"] == "1.0"
     assert systemctl("is-enabled", f"slipway-{APP}-web@blue.service") == "enabled"
@@ -132,7 +131,7 @@ def test_the_timer_comes_round_by_itself(deployed, agents):
     settle(agents)
     give_up = time.monotonic() + 120
     while warm() != "cold":
-        assert time.monotonic() < give_up, json.dumps(info(Host(LAYOUT))["slots"]["blue"]["warm"])
+        assert time.monotonic() < give_up, json.dumps(read()["slots"]["blue"]["warm"])
         time.sleep(0.5)
     assert not running("blue", "web") and running("green", "web")
 

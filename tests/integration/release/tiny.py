@@ -18,6 +18,7 @@ import urllib.request
 from pathlib import Path
 
 from ansible_collections.slipway.release.plugins.module_utils._release.host import Host
+from ansible_collections.slipway.release.plugins.module_utils._release.info import info
 from ansible_collections.slipway.release.plugins.module_utils._release.layout import Layout
 from ansible_collections.slipway.release.plugins.module_utils._release.present import Placing, present
 from ansible_collections.slipway.release.plugins.module_utils._release.revision import build, revision_id
@@ -117,6 +118,11 @@ def answer(slot, deadline=10.0):
 def systemctl(*arguments):
     """Standard output of systemctl."""
     return subprocess.run(["systemctl", *arguments], capture_output=True, text=True, check=False).stdout.strip()
+
+
+def read(ports=()):
+    """What release_info returns."""
+    return info(Host(LAYOUT), ports)
 
 
 def pid(slot, component="web"):
