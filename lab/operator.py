@@ -186,7 +186,7 @@ class Operator:
         :raises RuntimeError: it failed.
         """
         machines = str(inventory or self.repository / "inventories" / "lab")
-        command = [str(self.ansible / "ansible"), host, "-i", machines, "--become"]
+        command = [*self.become, str(self.ansible / "ansible"), host, "-i", machines, "--become"]
         command += ["-m", module, "-a", json.dumps(dict(arguments))]
         done = subprocess.run(
             command, cwd=self.repository, env=self._environment(), capture_output=True, text=True, check=False
