@@ -23,17 +23,8 @@ from ansible_collections.slipway.release.plugins.module_utils._agent.place impor
 from ansible_collections.slipway.release.plugins.module_utils._agent.report import Report
 from ansible_collections.slipway.release.plugins.module_utils._agent.server import StateServer
 
-from tests.integration.nginx.conftest import (
-    IN_LAB,
-    SHOP,
-    Host,
-    get,
-    host,
-    instances,
-    machine,
-    run,
-    wait_until,
-)
+from tests.integration.machine import get, run, wait_until
+from tests.integration.nginx.conftest import IN_LAB, SHOP, Host, host, instances, machine
 
 __all__ = ["host", "instances", "machine"]
 

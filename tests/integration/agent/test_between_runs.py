@@ -15,7 +15,8 @@ from ansible_collections.slipway.release.plugins.module_utils._agent.place impor
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import StaleTokenError
 
 from tests.integration.load import Load
-from tests.integration.nginx.conftest import GREEN, Instance, get, run, wait_until
+from tests.integration.machine import Instance, get, run, wait_until
+from tests.integration.nginx.conftest import GREEN
 
 from .conftest import PLACES, UNIT, Machine
 

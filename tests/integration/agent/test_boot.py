@@ -10,7 +10,7 @@ from functools import partial
 from ansible_collections.slipway.release.plugins.module_utils._agent.report import Report
 from ansible_collections.slipway.release.plugins.module_utils._balancer.state import State, whole
 
-from tests.integration.nginx.conftest import get, run, wait_until
+from tests.integration.machine import get, run, wait_until
 
 from .conftest import UNIT, Machine, answers_until
 

@@ -24,7 +24,8 @@ from ansible_collections.slipway.release.plugins.module_utils._balancer.watch im
     load_outcome,
 )
 
-from tests.integration.nginx.conftest import BLUE, GREEN, Instance, get, run, wait_until
+from tests.integration.machine import Instance, get, run, wait_until
+from tests.integration.nginx.conftest import BLUE, GREEN
 
 from .conftest import Machine
 from .test_between_runs import percents

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.nginx.conftest import wait_until
+from tests.integration.machine import wait_until
 
 from .scene import AS_WANTED, NO_ANSWER, Prometheus, gate, judged, outcomes, serving, unused_port
 

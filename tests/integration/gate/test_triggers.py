@@ -28,8 +28,9 @@ from ansible_collections.slipway.release.plugins.module_utils._balancer.state im
 from ansible_collections.slipway.release.plugins.module_utils._checks.build import smoke_checks
 
 from tests.integration.haproxy import conftest as with_haproxy
+from tests.integration.machine import wait_until
 from tests.integration.nginx import conftest as with_nginx
-from tests.integration.nginx.conftest import machine, wait_until
+from tests.integration.nginx.conftest import machine
 
 from .conftest import run, sql
 from .scene import (

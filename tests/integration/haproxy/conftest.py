@@ -12,10 +12,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -38,6 +36,8 @@ from ansible_collections.slipway.release.plugins.module_utils._balancer.structur
 from ansible_collections.slipway.release.plugins.module_utils._balancer.switch import Change, Outcome, switch
 from ansible_collections.slipway.release.plugins.module_utils._common.fence import Fence
 
+from tests.integration.machine import PORTS, Instance, get, listens, run, wait_until
+
 REPOSITORY = Path(__file__).resolve().parents[3]
 ROLE = REPOSITORY / "roles/balancer"
 SITE_PACKAGES = REPOSITORY / ".cache/venv-oldest/lib/python3.11/site-packages"
@@ -45,7 +45,6 @@ MAIN = Path("/etc/haproxy/haproxy.cfg")
 LIBRARY = Path("/usr/local/lib/slipway")
 PORT = 8080
 PREVIEW_PORT = 8480
-PORTS = {"blue-app1": 9081, "blue-app2": 9082, "green-app1": 9083, "green-app2": 9084}
 CONFIG = BalancerConfig(
     app="shop",
     kind="haproxy",
@@ -57,55 +56,6 @@ CONFIG = BalancerConfig(
 )
 IN_LAB = Path("/run/host/container-manager").exists() or Path("/mnt/slipway").exists()
 collect_ignore_glob = [] if IN_LAB else ["test_*.py"]
-
-
-def wait_until(holds: Callable[[], bool], seconds: float, what: str) -> None:
-    """Wait for a condition, bounded."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.02)
-
-
-def run(*argv: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run a command of the machine."""
-    return subprocess.run(argv, check=check, capture_output=True, text=True)
-
-
-def listens(port: int) -> bool:
-    """Whether something accepts connections on a loopback port."""
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-class Instance:
-    """One process of the sample application."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start it and wait until it listens."""
-        slot, host = self.name.split("-")
-        environment = {
-            **os.environ,
-            "PYTHONPATH": str(REPOSITORY / "sample"),
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "SLOT": slot,
-            "SHOP_HOST": host,
-            "SHOP_BIND": "127.0.0.1",
-            "PORT": str(PORTS[self.name]),
-        }
-        self.process = subprocess.Popen(["python3", "-m", "shop"], env=environment)
-        wait_until(lambda: listens(PORTS[self.name]), 10, f"{self.name} listens")
-
-    def kill(self, number: int = signal.SIGKILL) -> None:
-        """End it."""
-        if self.process is not None:
-            self.process.send_signal(number)
-            self.process.wait(30)
-            self.process = None
 
 
 class Host:
@@ -222,7 +172,7 @@ def instances() -> Iterator[dict[str, Instance]]:
         yield found
     finally:
         for instance in found.values():
-            instance.kill()
+            instance.end()
 
 
 @pytest.fixture(scope="session")
@@ -241,8 +191,7 @@ def installed() -> Iterator[Host]:
 def host(installed: Host, instances: dict[str, Instance]) -> Host:
     """HAProxy with all traffic on blue, all instances running and checked."""
     for instance in instances.values():
-        if instance.process is None or instance.process.poll() is not None:
-            instance.start()
+        instance.start()
     installed.reset()
     wait_until(lambda: up(installed) == set(PORTS), 10, "all servers are up")
     return installed
@@ -281,17 +230,8 @@ def runtime(path: str, command: str) -> str:
 def ask(path: str = "/plain", port: int = PORT, cookie: str = "", header: str = "") -> tuple[int, str, dict[str, str]]:
     """One request on a new connection: status, body and headers (names in small letters)."""
     lines = [f"Cookie: {cookie}"] if cookie else []
-    lines += [header] if header else []
-    request = "".join(f"{line}\r\n" for line in [f"GET {path} HTTP/1.1", "Host: shop", *lines, "Connection: close", ""])
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
-        connection.sendall(request.encode())
-        received = b""
-        while piece := connection.recv(65536):
-            received += piece
-    head, _gap, body = received.partition(b"\r\n\r\n")
-    first, *lines = head.decode("latin-1").split("\r\n")
-    headers = {name.lower(): value.strip() for name, _colon, value in (line.partition(":") for line in lines)}
-    return int(first.split()[1]), body.decode("latin-1"), headers
+    status, headers, body = get(path, port, [*lines, header] if header else lines)
+    return status, body, headers
 
 
 def slot_of(answer: tuple[int, str, dict[str, str]]) -> str:

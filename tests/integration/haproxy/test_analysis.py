@@ -15,7 +15,9 @@ from ansible_collections.slipway.release.plugins.module_utils._analysis.run impo
 from ansible_collections.slipway.release.plugins.module_utils._analysis.sides import Sides
 from ansible_collections.slipway.release.plugins.module_utils._analysis.spec import parse
 
-from .conftest import PREVIEW_PORT, Host, Instance, ask, runtime, wait_until
+from tests.integration.machine import Instance, wait_until
+
+from .conftest import PREVIEW_PORT, Host, ask, runtime
 
 BOTH = Sides({"stable": "blue", "canary": "green"})
 
@@ -72,7 +74,7 @@ def test_a_slot_that_fails_is_found_and_the_other_is_not_blamed(host: Host, inst
         "failure_condition": "canary.error_rate > stable.error_rate + 5",
     }
     for name in ("green-app1", "green-app2"):
-        instances[name].kill()
+        instances[name].end()
 
     def traffic() -> None:
         time.sleep(0.5)
@@ -127,7 +129,7 @@ def test_the_judge_passes_what_is_alike_and_fails_what_breaks(host: Host, instan
         assert abs(look["stable_requests"] - look["canary_requests"]) <= 1 < look["canary_requests"]
         assert (look["stable_errors"], look["canary_errors"]) == (0, 0)
     for name in ("green-app1", "green-app2"):
-        instances[name].kill()
+        instances[name].end()
     broken = judged(6)
     assert (broken["verdict"], len(broken["measurements"])) == ("fail", 1)
     assert "errors: the canary is worse than the margin" in broken["reason"]

@@ -12,8 +12,9 @@ from ansible_collections.slipway.release.plugins.module_utils._balancer.connecti
 from ansible_collections.slipway.release.plugins.module_utils._balancer.drain import Drain, wait_drained
 
 from tests.integration.load import Load
+from tests.integration.machine import Instance, wait_until
 
-from .conftest import CONFIG, PORT, Host, Instance, ask, runtime, wait_until
+from .conftest import CONFIG, PORT, Host, ask, runtime
 
 CLIENTS = 20
 
@@ -68,7 +69,7 @@ def test_ending_a_drained_slot_with_connections_kept_for_later_loses_nothing(
             assert wait_drained(host.balancer, Drain((old,), 10, "fail"))[old]["drained"]
             ended += kept_connections(old)
             for name in CONFIG.instances(old):
-                instances[name].kill()
+                instances[name].end()
                 instances[name].start()
             host.switch(percents={old: 100, new: 0})
             host.switch(percents={old: 0, new: 100})

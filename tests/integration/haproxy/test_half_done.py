@@ -19,7 +19,9 @@ from ansible_collections.slipway.release.plugins.module_utils._balancer.haproxy 
 from ansible_collections.slipway.release.plugins.module_utils._balancer.haproxy_service import OWN_DIRECTORY
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SystemFailure
 
-from .conftest import CONFIG, Host, ask, listens, run, runtime, wait_until
+from tests.integration.machine import listens, run, wait_until
+
+from .conftest import CONFIG, Host, ask, runtime
 
 INSTALLER = str(Path(__file__).with_name("installer.py"))
 CALLS = "rename,renameat,renameat2,fsync,fchmod,unlink,write,flock,vfork,clone,clone3,connect"

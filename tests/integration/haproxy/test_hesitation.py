@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+from tests.integration.machine import Instance, wait_until
 from tests.integration.volume import UNDER_WAY, full_load, hesitate
 
-from .conftest import PORT, Host, Instance, wait_until
+from .conftest import PORT, Host
 
 
 def test_a_hesitation_loses_nothing(host: Host, instances: dict[str, Instance]) -> None:

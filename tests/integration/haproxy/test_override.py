@@ -22,9 +22,10 @@ from ansible_collections.slipway.release.plugins.module_utils._balancer.drain im
 from ansible_collections.slipway.release.plugins.module_utils._balancer.info import info
 from ansible_collections.slipway.release.plugins.module_utils._balancer.state import whole
 
+from tests.integration.machine import Instance, wait_until
 from tests.integration.testers import MATCH, MATCHED, UNMATCHED, mixed_load, require_told_apart, toggle_often
 
-from .conftest import CONFIG, PORT, Host, Instance, ask, runtime, slot_of, up, wait_until
+from .conftest import CONFIG, PORT, Host, ask, runtime, slot_of, up
 from .test_killed import CALLS, CHILD, counted
 
 OPEN: dict[str, Any] = {"percents": whole("blue"), "override": True, "lease_seconds": 600}
@@ -93,7 +94,7 @@ def test_what_is_drained_or_in_quarantine_is_passed_by(tested: Host) -> None:
 def test_a_dead_canary_loses_its_testers_to_the_stable_slot(tested: Host, instances: dict[str, Instance]) -> None:
     tested.switch(**OPEN)
     for name in GREEN:
-        instances[name].kill()
+        instances[name].end()
     wait_until(lambda: not up(tested) & {*GREEN}, 10, "the canary is found dead")
     assert {slot(header) for header in MATCHED} == {"blue"}
     assert info(tested.balancer)["consistent"]
@@ -117,7 +118,7 @@ def test_toggled_under_load_nothing_is_lost_and_nobody_else_is_moved(
         tested.switch(**OPEN)
         time.sleep(0.5)
         for name in GREEN:
-            instances[name].kill()
+            instances[name].end()
         time.sleep(1)
     assert control.lost > 0, "negative control"
     print(f"negative control, the canary killed while testers reach it: {control.lost} lost")

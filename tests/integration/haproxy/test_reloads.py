@@ -27,8 +27,9 @@ from ansible_collections.slipway.release.plugins.module_utils._balancer.haproxy_
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SystemFailure
 
 from tests.integration.load import Load, reached
+from tests.integration.machine import run, wait_until
 
-from .conftest import CONFIG, PORT, Host, ask, run, runtime, slot_of, wait_until
+from .conftest import CONFIG, PORT, Host, ask, runtime, slot_of
 
 SIGNALS = 20
 RELOADS = 6

@@ -19,8 +19,9 @@ from ansible_collections.slipway.release.plugins.module_utils._balancer.haproxy_
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import StateError, SystemFailure
 
 from tests.integration.load import Load
+from tests.integration.machine import Instance, wait_until
 
-from .conftest import CONFIG, Host, Instance, ask, runtime, up, wait_until
+from .conftest import CONFIG, Host, ask, runtime, up
 
 FORCED_MAINTENANCE, CONFIGURED_MAINTENANCE, FORCED_DRAIN = 0x01, 0x04, 0x08
 HEALTH_SECONDS = CONFIG.health.fall * (CONFIG.health.interval + CONFIG.health.timeout)
@@ -61,7 +62,7 @@ def test_a_long_request_is_not_drained_until_it_ends(host: Host) -> None:
 def test_a_killed_instance_leaves_rotation_in_the_stated_time(host: Host, instances: dict[str, Instance]) -> None:
     with Load(seconds=HEALTH_SECONDS + 4, slow=0, long=0, rate=100) as load:
         time.sleep(1)
-        instances["blue-app1"].kill()
+        instances["blue-app1"].end()
         wait_until(lambda: "blue-app1" not in up(host), HEALTH_SECONDS, "the dead instance is out")
     assert load.lost <= 2, f"only what was in flight in the dead instance is lost: {load.report}"
     assert host.balancer.live().usable["blue"] == ("blue-app1", "blue-app2"), "health is not part of what was asked"
@@ -72,7 +73,7 @@ def test_a_killed_instance_leaves_rotation_in_the_stated_time(host: Host, instan
 def test_users_of_a_dead_canary_go_to_the_other_slot(host: Host, instances: dict[str, Instance]) -> None:
     host.switch(percents={"blue": 50, "green": 50})
     for name in ("green-app1", "green-app2"):
-        instances[name].kill()
+        instances[name].end()
     wait_until(lambda: up(host) == {"blue-app1", "blue-app2"}, HEALTH_SECONDS, "green is out")
     assert {ask()[0] for _round in range(60)} == {200}
     host.switch(percents={"blue": 0, "green": 100}, force=True)
@@ -87,7 +88,7 @@ def test_the_last_server_of_a_slot_with_traffic_is_not_taken_out(host: Host) -> 
 
 
 def test_the_last_ready_server_is_not_taken_out(host: Host, instances: dict[str, Instance]) -> None:
-    instances["blue-app2"].kill()
+    instances["blue-app2"].end()
     with pytest.raises(StateError, match="blue-app1 would leave slot blue with traffic and nobody ready"):
         host.switch(servers={"blue-app1": "drain"})
     assert ask()[0] == 200

@@ -19,8 +19,9 @@ from typing import Any
 import pytest
 
 from tests.integration.load import Load
+from tests.integration.machine import PORTS, Instance, wait_until
 
-from .conftest import CONFIG, PORT, PORTS, Host, Instance, up, wait_until
+from .conftest import CONFIG, PORT, Host, up
 
 
 class DiesOnReuse(BaseHTTPRequestHandler):
@@ -47,7 +48,7 @@ def dying(host: Host, instances: dict[str, Instance]) -> Iterator[Host]:
     """HAProxy with a blue slot that dies on reused connections."""
     with ExitStack() as servers:
         for name in CONFIG.instances("blue"):
-            instances[name].kill()
+            instances[name].end()
             server = servers.enter_context(ThreadingHTTPServer(("127.0.0.1", PORTS[name]), DiesOnReuse))
             server.daemon_threads = True
             thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})

@@ -15,8 +15,9 @@ from ansible_collections.slipway.release.plugins.module_utils._balancer.config i
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SystemFailure
 
 from tests.integration.load import Load
+from tests.integration.machine import run, wait_until
 
-from .conftest import CONFIG, MAIN, PORT, Host, ask, run, runtime, wait_until, with_servers
+from .conftest import CONFIG, MAIN, PORT, Host, ask, runtime, with_servers
 
 FREE_PORT = 8099
 

@@ -17,7 +17,9 @@ import pytest
 from ansible_collections.slipway.release.plugins.module_utils._balancer.haproxy import MASTER_SOCKET
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SystemFailure
 
-from .conftest import CONFIG, PORT, PREVIEW_PORT, Host, Instance, ask, run, runtime, slot_of, up, wait_until
+from tests.integration.machine import Instance, run, wait_until
+
+from .conftest import CONFIG, PORT, PREVIEW_PORT, Host, ask, runtime, slot_of, up
 
 Renewal = Callable[[Host], None]
 
@@ -67,11 +69,11 @@ def test_state_survives(host: Host, renew: Renewal) -> None:
 
 @pytest.mark.parametrize("renew", [reload_service, restart_service])
 def test_health_is_never_stale_after_a_start(host: Host, instances: dict[str, Instance], renew: Renewal) -> None:
-    instances["green-app1"].kill()
+    instances["green-app1"].end()
     wait_until(lambda: "green-app1" not in up(host), 5, "green-app1 is found dead")
     host.switch(servers={"green-app1": "drain", "green-app2": "drain"})
     instances["green-app1"].start()
-    instances["green-app2"].kill()
+    instances["green-app2"].end()
     renew(host)
     wait_until(lambda: "green-app2" not in up(host) and "green-app1" in up(host), 5, "the checks see what is true now")
     assert host.balancer.live().usable["green"] == ()
@@ -83,7 +85,7 @@ def test_health_is_never_stale_after_a_start(host: Host, instances: dict[str, In
 
 def test_a_returned_instance_gets_nothing_before_its_checks_pass(host: Host, instances: dict[str, Instance]) -> None:
     host.switch(servers={"blue-app2": "quarantine"})
-    instances["blue-app2"].kill()
+    instances["blue-app2"].end()
     wait_until(lambda: "blue-app2" not in up(host), 5, "blue-app2 is found dead")
     host.switch(servers={"blue-app2": "ready"}, force=True)
     assert "blue-app2" not in up(host)

@@ -13,9 +13,10 @@ from ansible_collections.slipway.release.plugins.module_utils._balancer.drain im
 from ansible_collections.slipway.release.plugins.module_utils._balancer.state import whole
 
 from tests.integration.load import Load, reached
+from tests.integration.machine import Instance, run, wait_until
 from tests.integration.volume import UNDER_WAY, Proof, full_load, require_losses, switch_often
 
-from .conftest import CONFIG, PORT, Host, Instance, run, runtime, wait_until
+from .conftest import CONFIG, PORT, Host, runtime
 
 
 @pytest.mark.parametrize(
@@ -38,7 +39,7 @@ def test_a_hundred_switches_lose_nothing(host: Host, instances: dict[str, Instan
         with full_load(port) as control:
             wait_until(lambda: host.balancer.connections("blue") >= UNDER_WAY, 30, "the load is under way")
             for name in CONFIG.instances("blue"):
-                instances[name].kill()
+                instances[name].end()
             time.sleep(0.5)
             host.switch(percents=whole("green"))
             time.sleep(1)
@@ -88,7 +89,7 @@ def test_stopping_a_drained_slot_loses_nothing(host: Host, instances: dict[str, 
             drained = wait_drained(host.balancer, Drain((old,), 10, "fail"))
             assert drained[old]["drained"], drained
             for name in CONFIG.instances(old):
-                instances[name].kill()
+                instances[name].end()
                 instances[name].start()
             time.sleep(2.5)
     assert load.lost == 0, load.report

@@ -15,7 +15,9 @@ from ansible_collections.slipway.release.plugins.module_utils._agent.log import 
 from ansible_collections.slipway.release.plugins.module_utils._balancer.watch import WatchRequest, load_outcome
 from ansible_collections.slipway.release.plugins.module_utils._watch.service import Keeper
 
-from .conftest import PORT, Host, Instance, ask
+from tests.integration.machine import Instance
+
+from .conftest import PORT, Host, ask
 
 BLUE, GREEN = {"blue": 100, "green": 0}, {"blue": 0, "green": 100}
 ERRORS = {
@@ -53,7 +55,7 @@ def turn(instances: dict[str, Instance], monkeypatch: pytest.MonkeyPatch) -> Ite
     def restart(**behaviour: Any) -> None:
         monkeypatch.setenv("SHOP_BEHAVIOUR", json.dumps(behaviour))
         for name in ("green-app1", "green-app2"):
-            instances[name].kill()
+            instances[name].end()
             instances[name].start()
 
     yield restart

@@ -13,13 +13,10 @@ import json
 import os
 import re
 import shutil
-import signal
-import socket
 import subprocess
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +30,8 @@ from ansible_collections.slipway.release.plugins.module_utils._balancer.structur
 from ansible_collections.slipway.release.plugins.module_utils._balancer.switch import Change, Outcome, switch
 from ansible_collections.slipway.release.plugins.module_utils._common.fence import Fence
 
+from tests.integration.machine import PORTS, Instance, run
+
 REPOSITORY = Path(__file__).resolve().parents[3]
 TEMPLATES = REPOSITORY / "roles/balancer/templates"
 SITE_PACKAGES = REPOSITORY / ".cache/venv-oldest/lib/python3.11/site-packages"
@@ -40,7 +39,6 @@ PROCESS_FILE = Path("/etc/nginx/modules-enabled/slipway.conf")
 MAIN_FILE = Path("/etc/nginx/nginx.conf")
 WORKER_CONNECTIONS = 8192
 DEFAULT_SITE = Path("/etc/nginx/sites-enabled/default")
-PORTS = {"blue-app1": 9081, "blue-app2": 9082, "green-app1": 9083, "green-app2": 9084}
 SHOP = BalancerConfig(
     app="shop",
     kind="nginx",
@@ -52,57 +50,6 @@ SHOP = BalancerConfig(
 BLUE, GREEN = {"blue": 100, "green": 0}, {"blue": 0, "green": 100}
 IN_LAB = Path("/run/host/container-manager").exists()
 collect_ignore_glob = [] if IN_LAB else ["test_*.py"]
-
-
-def wait_until(holds: Callable[[], bool], seconds: float, what: str) -> None:
-    """Wait for a condition, bounded."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.02)
-
-
-def run(*argv: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run a command of the machine."""
-    return subprocess.run(argv, check=check, capture_output=True, text=True)
-
-
-def listens(port: int) -> bool:
-    """Whether something accepts connections on a loopback port."""
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-class Instance:
-    """One process of the sample application."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start it unless it runs, and wait until it listens."""
-        if self.process is not None and self.process.poll() is None:
-            return
-        slot, host = self.name.split("-")
-        environment = {
-            **os.environ,
-            "PYTHONPATH": str(REPOSITORY / "sample"),
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "SLOT": slot,
-            "SHOP_HOST": host,
-            "SHOP_BIND": "127.0.0.1",
-            "PORT": str(PORTS[self.name]),
-        }
-        self.process = subprocess.Popen([sys.executable, "-m", "shop"], env=environment)
-        wait_until(lambda: listens(PORTS[self.name]), 10, f"{self.name} listens")
-
-    def end(self, number: int = signal.SIGKILL) -> None:
-        """End it."""
-        if self.process is not None:
-            self.process.send_signal(number)
-            self.process.wait(30)
-            self.process = None
 
 
 class Host:
@@ -191,20 +138,6 @@ class Host:
         answers = ask(self.config.status_port, [f"/bucket/b{bucket:03d}" for bucket in range(1000)])
         prefix = f"slipway_{self.config.app}_"
         return Counter(answer.text.strip()[len(prefix) :] for answer in answers)
-
-
-def get(path: str = "/", port: int = 8080, headers: Sequence[str] = ()) -> tuple[int, dict[str, str], str]:
-    """One request on a new connection: status, headers with names in small letters, body."""
-    lines = [f"GET {path} HTTP/1.1", "Host: shop", "Connection: close", *headers]
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
-        connection.sendall("".join(f"{line}\r\n" for line in [*lines, ""]).encode())
-        received = b""
-        while piece := connection.recv(65536):
-            received += piece
-    head, _gap, body = received.decode("latin-1").partition("\r\n\r\n")
-    first, *fields = head.split("\r\n")
-    found = {name.lower(): value.strip() for name, _colon, value in (field.partition(":") for field in fields)}
-    return int(first.split()[1]), found, body
 
 
 def with_sticky(config: BalancerConfig, by: str, name: str = "") -> BalancerConfig:

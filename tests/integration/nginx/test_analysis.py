@@ -23,8 +23,9 @@ from ansible_collections.slipway.release.plugins.module_utils._analysis.sides im
 from ansible_collections.slipway.release.plugins.module_utils._analysis.spec import parse
 
 from tests.integration.load import Load
+from tests.integration.machine import Instance, get, wait_until
 
-from .conftest import Host, Instance, get, wait_until
+from .conftest import Host
 
 PATH = Path(LOG.format(app="shop"))
 USUAL_LOG = Path("/var/log/nginx/access.log")

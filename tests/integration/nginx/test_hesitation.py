@@ -10,9 +10,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.integration.load import Load
+from tests.integration.machine import Instance, run, wait_until
 from tests.integration.volume import UNDER_WAY, full_load, hesitate
 
-from .conftest import MAIN_FILE, Host, Instance, allow_connections, run, wait_until
+from .conftest import MAIN_FILE, Host, allow_connections
 
 
 @pytest.fixture

@@ -20,7 +20,9 @@ from ansible_collections.slipway.release.plugins.module_utils._balancer.info imp
 from ansible_collections.slipway.release.plugins.module_utils._balancer.nginx import IN_FLIGHT, SPARES
 from ansible_collections.slipway.release.plugins.module_utils._common.fence import Fence
 
-from .conftest import Host, get
+from tests.integration.machine import get
+
+from .conftest import Host
 
 CALLS = (
     "mkdir,mkdirat,symlink,symlinkat,link,linkat,rename,renameat,renameat2,unlink,unlinkat,rmdir,"

@@ -23,9 +23,10 @@ from ansible_collections.slipway.release.plugins.module_utils._balancer.ask impo
 from ansible_collections.slipway.release.plugins.module_utils._balancer.drain import Drain, wait_drained
 from ansible_collections.slipway.release.plugins.module_utils._balancer.info import info
 
+from tests.integration.machine import Instance, get, run, wait_until
 from tests.integration.testers import MATCH, MATCHED, UNMATCHED, mixed_load, require_told_apart, toggle_often
 
-from .conftest import BLUE, SHOP, Host, Instance, get, run, wait_until
+from .conftest import BLUE, SHOP, Host
 from .test_kill import CALLS, DRIVER, chosen, leftovers
 
 OPEN: dict[str, Any] = {"percents": BLUE, "override": True, "lease_seconds": 600, "token": 1}

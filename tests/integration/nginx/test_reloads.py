@@ -21,7 +21,9 @@ from ansible_collections.slipway.release.plugins.module_utils._balancer.drain im
 )
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import StateError, SystemFailure
 
-from .conftest import GREEN, PROCESS_FILE, Host, get, run, wait_until
+from tests.integration.machine import get, run, wait_until
+
+from .conftest import GREEN, PROCESS_FILE, Host
 
 RELOADS = 12
 NEW_WEBSOCKETS = 5

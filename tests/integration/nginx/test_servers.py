@@ -13,8 +13,9 @@ from ansible_collections.slipway.release.plugins.module_utils._balancer.drain im
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import StateError
 
 from tests.integration.load import Load
+from tests.integration.machine import Instance, get
 
-from .conftest import Host, Instance, get
+from .conftest import Host
 
 
 @pytest.mark.parametrize("asked", ["drain", "quarantine"])

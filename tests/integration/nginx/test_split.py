@@ -18,7 +18,9 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import BLUE, SHOP, Host, get, wait_until, with_sticky
+from tests.integration.machine import get, wait_until
+
+from .conftest import BLUE, SHOP, Host, with_sticky
 
 PERCENTS = (1, 5, 10, 25, 50)
 USERS = 60_000

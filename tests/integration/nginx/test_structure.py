@@ -19,8 +19,9 @@ from ansible_collections.slipway.release.plugins.module_utils._balancer.structur
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SystemFailure
 
 from tests.integration.load import Load
+from tests.integration.machine import get, listens, run, wait_until
 
-from .conftest import DEFAULT_SITE, Host, get, listens, run, wait_until
+from .conftest import DEFAULT_SITE, Host
 
 OTHER_SITE = Path("/etc/nginx/conf.d/other.conf")
 

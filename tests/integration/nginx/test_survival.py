@@ -16,7 +16,9 @@ from ansible_collections.slipway.release.plugins.module_utils._common.errors imp
     SystemFailure,
 )
 
-from .conftest import BLUE, GREEN, Host, get, run, wait_until
+from tests.integration.machine import get, run, wait_until
+
+from .conftest import BLUE, GREEN, Host
 
 
 def slot_served() -> str:

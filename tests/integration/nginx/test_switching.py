@@ -13,9 +13,10 @@ from ansible_collections.slipway.release.plugins.module_utils._balancer.drain im
 from ansible_collections.slipway.release.plugins.module_utils._balancer.state import whole
 
 from tests.integration.load import Load, reached
+from tests.integration.machine import Instance, get, wait_until
 from tests.integration.volume import UNDER_WAY, Proof, full_load, require_losses, switch_often
 
-from .conftest import BLUE, GREEN, Host, Instance, get, wait_until
+from .conftest import BLUE, GREEN, Host
 
 ACCESS_LOG = Path("/var/log/nginx/access.log")
 
