@@ -122,16 +122,17 @@ class Interruption:
             self._see(write, process_us)
 
     def _see(self, write: Write, process_us: int) -> None:
-        if self.run is None or self.stopped is not None or process_us < self.began_us:
+        run = self.run
+        if run is None or run.process.poll() is not None or self.stopped is not None or process_us < self.began_us:
             self.outcome.seen.append(Seen(now_us(), write))
             return
-        place = task_under_way(self.run.log), write.host, write.file
+        place = task_under_way(run.log), write.host, write.file
         self.here[place] += 1
         position = Position(place[0], Write(write.host, write.file, self.here[place]))
         seen = Seen(now_us(), write, position, sum(self.here.values()), exact=not self.before[place])
         self.outcome.seen.append(seen)
         if self.at(seen):
-            self.do(self.run)
+            self.do(run)
             self.outcome.kills.append(position)
             self.stopped = position
 

@@ -132,6 +132,7 @@ def run_cases(controllers: Callable[[str], Controllers], cases: Iterable[Case]) 
             if wanted == tried:
                 tally.unreached += [str(Case(rollout, balancer, module, one)) for one in sorted(wanted)]
                 break
+        print(tally.line(f"{rollout} until behind {balancer}, its module {module}"), flush=True)
     return tally
 
 
