@@ -183,7 +183,7 @@ class Operator:
         """Run one module on a machine as root.
 
         :param inventory: another one than the lab's, for a machine that is not in that.
-        :raises RuntimeError: it failed.
+        :raises RuntimeError: it failed, or there is no such machine.
         """
         machines = str(inventory or self.repository / "inventories" / "lab")
         command = [*self.become, str(self.ansible / "ansible"), host, "-i", machines, "--become"]
@@ -191,7 +191,7 @@ class Operator:
         done = subprocess.run(
             command, cwd=self.repository, env=self._environment(), capture_output=True, text=True, check=False
         )
-        if done.returncode != 0:
+        if done.returncode != 0 or not done.stdout.startswith(f"{host} | "):
             raise RuntimeError(f"{host}: {module}: {done.stdout.strip() or done.stderr.strip()}")
 
     def _environment(self) -> dict[str, str]:

@@ -21,7 +21,7 @@ from lab.plan import Host
 from lab.writes import Write, Writes, kill_sessions
 from tests.crash.conftest import Controllers
 from tests.crash.positions import Position, Seen, task_under_way
-from tests.system.fleet import BALANCERS, LEDGER, OTHER, Fleet, Measured, differences, now_us, wait_until
+from tests.system.fleet import BALANCERS, LAB_INVENTORY, LEDGER, OTHER, Fleet, Measured, differences, now_us, wait_until
 
 # So that a case is short.
 COMMON = {"slipway_ready_successes": 1, "slipway_ready_interval": 1}
@@ -228,7 +228,7 @@ def kill(run: Running, fleet: Fleet, module: str) -> None:
 
 def release_lease(fleet: Fleet) -> None:
     """Take the lease from a run whose controller is gone, by the module that release_lease.yml runs."""
-    fleet.act(LEDGER, "ledger", command="release", reason=REASON)
+    fleet.act(LEDGER, "ledger", LAB_INVENTORY, command="release", reason=REASON)
 
 
 def run_again(fleet: Fleet, rollout: str, version: str) -> None:
