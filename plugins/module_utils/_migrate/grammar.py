@@ -39,7 +39,7 @@ class SqlSyntaxError(InputError):
         self.column = column
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _parser() -> Any:
     try:
         return importlib.import_module("pglast.parser")

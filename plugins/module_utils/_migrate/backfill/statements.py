@@ -88,6 +88,12 @@ class Statements:
         )
         return Query(text, values)
 
+    def count(self, after: Key | None, last: Key | None) -> Query:
+        """The rows of a range, and those that are still to be done."""
+        condition, values = self._range(after, last)
+        text = f"SELECT count(*), count(*) FILTER (WHERE {self._where}) FROM {self._table} WHERE {condition}"
+        return Query(text, values)
+
     def change_one(self, key: Key) -> Query:
         """Change one row, if it still is to be done."""
         condition = f"({self._columns}) = ({self._placeholders})"
