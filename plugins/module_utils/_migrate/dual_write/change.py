@@ -23,7 +23,8 @@ class Change:
     :param new_type: of the new column; empty for that of the old one.
     :param forward: SQL expression of the new value, with ``{value}`` for the old one; empty for a cast.
     :param backward: the way back; empty for a cast.
-    :param same: SQL condition that is true when ``{old}`` and ``{new}`` agree; empty for "one is what the other becomes".
+    :param same: SQL condition that is true when ``{old}`` and ``{new}`` agree; empty for one being what the
+        other becomes.
     :param handled: indexes and constraints of the old column that the operator takes care of.
     """
 
@@ -44,7 +45,7 @@ class Change:
 
     @property
     def insert_trigger(self) -> str:
-        """Its name comes after those of other triggers, since PostgreSQL fires them by name and this one is the last."""
+        """Its name comes after those of others: PostgreSQL fires triggers by name, and this one must be the last."""
         return f"zzz_slipway_{self._mark}_insert"
 
     @property

@@ -25,12 +25,30 @@ from .steps import Step
 from .surroundings import Surroundings, look_around, refuse
 
 DDL_TIMEOUT_MS = 2000
-NO_TIMEOUT_MS = 0
+QUERY_TIMEOUT_MS = 10000
+
+
+def settings(change: Change, limits: Limits) -> dict[str, str]:
+    """Of the session. Nothing is found without its schema but what PostgreSQL itself has, as in the trigger function."""
+    return {
+        "application_name": f"slipway dual write {change.table}"[:63],
+        "search_path": "",
+        "lock_timeout": f"{limits.lock_timeout_ms}ms",
+        "statement_timeout": f"{QUERY_TIMEOUT_MS}ms",
+        "idle_in_transaction_session_timeout": "10s",
+        "client_connection_check_interval": "1s",
+        "datestyle": "ISO",
+        "row_security": "off",
+        "enable_seqscan": "off",
+        "jit": "off",
+    }
 
 
 @dataclass
 class Phases:
     """The phases of one change.
+
+    :param session: with ``settings``.
 
     :param key: columns of a unique key of the table; empty for the primary key.
     """
@@ -141,11 +159,10 @@ class Phases:
                 self._drop_invalid(step.index)
             self.session.run(step.sql)
 
-        self.session.run(f"SET statement_timeout = {NO_TIMEOUT_MS}")
-        try:
-            self._retried(attempt)
-        finally:
-            self.session.run("RESET statement_timeout")
+        lock_timeout_ms = self.limits.retry_seconds * 1000 if step.patient else self.limits.lock_timeout_ms
+        self.session.run(f"SET statement_timeout = 0; SET lock_timeout = {lock_timeout_ms}")
+        self._retried(attempt)
+        self.session.run(f"SET statement_timeout = {QUERY_TIMEOUT_MS}; SET lock_timeout = {self.limits.lock_timeout_ms}")
         return True
 
     def _drop_invalid(self, index: str) -> None:

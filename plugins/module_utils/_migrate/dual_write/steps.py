@@ -27,11 +27,13 @@ class Step:
 
     :param done: a query that gives true once its effect is there; empty where the phase is one transaction.
     :param index: that an attempt may leave invalid; empty for none.
+    :param patient: nobody who reads or writes queues behind it while it waits for its lock.
     """
 
     sql: str
     done: str = ""
     index: str = ""
+    patient: bool = False
 
 
 def expand(change: Change, around: Surroundings) -> list[Step]:
@@ -121,7 +123,7 @@ def _index(change: Change, index: Index) -> list[Step]:
         "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_index i WHERE i.indisvalid "
         f"AND i.indexrelid = to_regclass({literal(qualified(change.schema, name))}))"
     )
-    steps = [Step(sql, valid, name)]
+    steps = [Step(sql, valid, name, patient=True)]
     if index.constraint:
         steps.append(
             Step(
@@ -155,6 +157,7 @@ def _not_null(change: Change) -> list[Step]:
         Step(
             f"{alter} VALIDATE CONSTRAINT {quoted(name)}",
             f"{_constraint_is(change, name, 'convalidated')} OR {is_set}",
+            patient=True,
         ),
         Step(f"{alter} ALTER COLUMN {new} SET NOT NULL", f"SELECT {is_set}"),
         Step(
@@ -177,7 +180,7 @@ def _foreign_key(change: Change, key: ForeignKey) -> list[Step]:
     )
     return [
         Step(sql, _constraint_is(change, name, "true")),
-        Step(f"{alter} VALIDATE CONSTRAINT {quoted(name)}", _constraint_is(change, name, "convalidated")),
+        Step(f"{alter} VALIDATE CONSTRAINT {quoted(name)}", _constraint_is(change, name, "convalidated"), patient=True),
     ]
 
 

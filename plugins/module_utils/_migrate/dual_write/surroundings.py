@@ -58,8 +58,8 @@ ORDER BY 1
 """
 _INDEXES = """
 SELECT i.indexrelid::int8, c.relname::text, i.indisunique, i.indexprs IS NULL AND i.indpred IS NULL, m.amname::text,
-       (SELECT bool_and(o.opcdefault AND k.collation = a.attcollation)
-        FROM unnest(i.indclass::oid[], i.indcollation::oid[], i.indkey::int2[]) k(class, collation, number)
+       (SELECT bool_and(o.opcdefault AND k.coll = a.attcollation)
+        FROM unnest(i.indclass::oid[], i.indcollation::oid[], i.indkey::int2[]) k(class, coll, number)
         JOIN pg_catalog.pg_opclass o ON o.oid = k.class
         JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number),
        ARRAY(SELECT a.attname::text FROM unnest(i.indkey::int2[]) WITH ORDINALITY k(number, place)
@@ -193,7 +193,7 @@ def look_around(session: Session, change: Change) -> Surroundings | None:
     ]
     if partitioned:
         reason = "the table is partitioned; make the same for the new column, partition by partition"
-        problems += [(one.name, reason) for one in (*indexes, *keys)]
+        problems += [(index.name, reason) for index in indexes] + [(key.name, reason) for key in keys]
         indexes, keys = [], []
     return Surroundings(
         table=table,
