@@ -22,7 +22,7 @@ description:
     inserted meanwhile are kept right by a trigger, see M(slipway.release.pg_dual_write).
   - One run at a time works on a table. A finished backfill is not run again, one whose definition has changed is
     refused.
-  - Each backfill has a row in the table C(backfills) of O(record_schema), with its state, its rows, its rate in rows
+  - Each backfill has a row in the table O(record_table), with its state, its rows, its rate in rows
     per second, its estimate of the seconds left, and what it waits for.
 requirements:
   - psycopg2 on the host that runs the task
@@ -107,11 +107,11 @@ options:
       - Seconds after which the run ends with RV(state) V(to_be_continued), which is no failure. V(0) is no limit.
     type: int
     default: 0
-  retry_seconds:
+  retry_deadline:
     description: Seconds for which one obstacle, such as a table that is locked, is tried again.
     type: int
     default: 300
-  throttle_seconds:
+  throttle_deadline:
     description: Seconds for which replicas, WAL or a vacuum may hold one run up before it fails.
     type: int
     default: 3600
@@ -119,10 +119,10 @@ options:
     description: Seconds to wait for another run on the same table.
     type: int
     default: 10
-  record_schema:
-    description: Schema of the table C(backfills) that keeps the progress. It is made when it is missing.
+  record_table:
+    description: Table in O(schema) that keeps the progress. It is made when it is missing.
     type: str
-    default: slipway
+    default: slipway_backfills
   dsn:
     description:
       - Connection string of libpq. What it leaves out comes from libpq's environment and C(.pgpass).
@@ -130,6 +130,18 @@ options:
         are replicas or WAL is archived.
     type: str
     default: ''
+  role:
+    description: Role to act as, which the user of the connection must be a member of. That user itself when empty.
+    type: str
+    default: ''
+  connect_timeout:
+    description: Seconds within which the server must have accepted the connection.
+    type: int
+    default: 10
+  session_pooler:
+    description: A pooler that gives a session one backend until its end is between. Any other pooler is refused.
+    type: bool
+    default: false
 attributes:
   check_mode:
     description: Can run in check mode and say what would be done.
@@ -278,10 +290,13 @@ from ansible_collections.slipway.release.plugins.module_utils._migrate.backfill.
     parse_definition,
     parse_limits,
 )
-from ansible_collections.slipway.release.plugins.module_utils._migrate.backfill.progress import FINISHED
+from ansible_collections.slipway.release.plugins.module_utils._migrate.backfill.progress import FINISHED, TABLE
 from ansible_collections.slipway.release.plugins.module_utils._migrate.backfill.run import Backfill, Outcome, as_result
 from ansible_collections.slipway.release.plugins.module_utils._migrate.backfill.session import Session
+from ansible_collections.slipway.release.plugins.module_utils._migrate.options import SHARED
+from ansible_collections.slipway.release.plugins.module_utils._migrate.session import Access
 
+ACCESS = {name: SHARED[name] for name in ("dsn", "role", "connect_timeout", "session_pooler")}
 ARGUMENTS = {
     "name": {"type": "str", "required": True},
     "schema": {"type": "str", "default": "public"},
@@ -300,11 +315,11 @@ ARGUMENTS = {
     "max_replica_lag_mb": {"type": "int", "default": 256},
     "max_wal_backlog_mb": {"type": "int", "default": 4096},
     "time_limit": {"type": "int", "default": 0},
-    "retry_seconds": {"type": "int", "default": 300},
-    "throttle_seconds": {"type": "int", "default": 3600},
+    "retry_deadline": {"type": "int", "default": 300},
+    "throttle_deadline": {"type": "int", "default": 3600},
     "lock_deadline": {"type": "int", "default": 10},
-    "record_schema": {"type": "str", "default": "slipway"},
-    "dsn": {"type": "str", "default": "", "no_log": True},
+    "record_table": {"type": "str", "default": TABLE},
+    **ACCESS,
 }
 WOULD_RUN = "would_run"
 
@@ -312,12 +327,16 @@ WOULD_RUN = "would_run"
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Do it, or look at what would be done."""
     began = time.monotonic()
+    access = Access(module.params["dsn"], module.params["role"], module.params["connect_timeout"])
+    module.no_log_values.update(access.secrets())
     backfill = Backfill(
-        connect=lambda settings: Session(module.params["dsn"], settings),
+        connect=lambda settings: Session(
+            access, f"backfill {module.params['name']}", settings, session_pooler=module.params["session_pooler"]
+        ),
         definition=parse_definition(module.params),
         limits=parse_limits(module.params),
-        record_schema=identifier("record_schema", module.params["record_schema"]),
-        lock_seconds=module.params["lock_deadline"],
+        record_table=identifier("record_table", module.params["record_table"]),
+        lock_deadline=module.params["lock_deadline"],
     )
     outcome = backfill.preview() if module.check_mode else backfill.run()
     result = as_result(outcome)

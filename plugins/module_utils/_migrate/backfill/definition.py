@@ -65,8 +65,8 @@ class Limits:
     :param max_replica_lag_mb: of any streaming replica, in MiB of WAL not yet replayed.
     :param max_wal_backlog_mb: MiB of WAL that the archive has not got, or that a replication slot retains.
     :param time_limit: seconds after which the run ends, to be continued.
-    :param retry_seconds: how long one obstacle, such as a locked table, is retried.
-    :param throttle_seconds: how long one reason may hold the work up before that is an error.
+    :param retry_deadline: how long one obstacle, such as a locked table, is retried.
+    :param throttle_deadline: how long one reason may hold the work up before that is an error.
     """
 
     batch_size: int = 10000
@@ -80,8 +80,8 @@ class Limits:
     max_replica_lag_mb: int = 256
     max_wal_backlog_mb: int = 4096
     time_limit: int = 0
-    retry_seconds: int = 300
-    throttle_seconds: int = 3600
+    retry_deadline: int = 300
+    throttle_deadline: int = 3600
 
 
 AT_LEAST = {"batch_size": 1, "batch_min": 1, "batch_max": 1, "target_ms": 1, "lock_timeout_ms": 1}

@@ -1,14 +1,12 @@
 # Copyright: (c) 2026, The slipway.release developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How large the next batch is, and how long to wait before the next attempt. Pure."""
+"""How large the next batch is. Pure."""
 
 from __future__ import annotations
 
 from .definition import Limits
 
-FIRST_WAIT = 0.1
-LONGEST_WAIT = 5.0
 LARGEST_STEP = 2.0
 SMALLEST_STEP = 0.5
 DATA_ERROR_STEP = 8
@@ -45,31 +43,3 @@ class Pace:
 
     def _bounded(self, size: int) -> int:
         return max(self._limits.batch_min, min(self._limits.batch_max, size))
-
-
-class BackOff:
-    """Waits that double, for as long as one obstacle may be retried.
-
-    :param allowed: seconds that it may last.
-    """
-
-    def __init__(self, allowed: float) -> None:
-        self._allowed = allowed
-        self._attempt = 0
-        self._began: float | None = None
-
-    def wait(self, now: float) -> float | None:
-        """Seconds until the next attempt; ``None`` when there is to be none.
-
-        :param now: seconds of a monotonic clock.
-        """
-        self._began = now if self._began is None else self._began
-        if now - self._began >= self._allowed:
-            return None
-        self._attempt += 1
-        return float(min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(self._attempt - 1, 10)))
-
-    def over(self) -> None:
-        """The obstacle is gone."""
-        self._attempt = 0
-        self._began = None

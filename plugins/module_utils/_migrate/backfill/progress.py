@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How far backfills have come: one row each in a table of their own, changed in the transaction of each batch.
 
-Touches the table ``backfills`` in the schema it is given, which it makes.
+Touches the table ``slipway_backfills``, or another one, in the schema of the tables, which it makes.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..._common.errors import StateError
-from .quoting import literal, qualified, quoted
+from .quoting import literal, qualified
 from .session import Session
 from .target import Target
 
 SCHEMA = 1
-TABLE = "backfills"
+TABLE = "slipway_backfills"
 RUNNING, FINISHED = "running", "finished"
 
 
@@ -73,21 +73,20 @@ _COLUMNS = (
 class Record:
     """The row of one backfill.
 
-    :param schema: that holds the table.
+    :param schema: that holds the record's table.
     """
 
-    def __init__(self, session: Session, schema: str) -> None:
+    def __init__(self, session: Session, schema: str, table: str) -> None:
         self._session = session
-        self._schema = schema
-        self._table = qualified(schema, TABLE).replace("%", "%%")
+        self._place = (schema, table)
+        self._table = qualified(schema, table).replace("%", "%%")
 
     def make_table(self) -> None:
         """Make the table where it is missing."""
         if self.table_exists():
             return
-        table = qualified(self._schema, TABLE)
+        table = qualified(*self._place)
         self._session.run(
-            f"CREATE SCHEMA IF NOT EXISTS {quoted(self._schema)}; "
             f"CREATE TABLE IF NOT EXISTS {table} ("
             "name text PRIMARY KEY, schema_version integer NOT NULL, digest text NOT NULL, definition jsonb NOT NULL, "
             "batch_size integer NOT NULL, state text NOT NULL, sweep integer NOT NULL, after jsonb, left_out jsonb, "
@@ -104,7 +103,7 @@ class Record:
         found = self._session.rows(
             "SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
             "WHERE n.nspname = %s AND c.relname = %s",
-            (self._schema, TABLE),
+            self._place,
         )
         return bool(found)
 

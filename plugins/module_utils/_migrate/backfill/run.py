@@ -8,33 +8,24 @@ Touches what ``worker`` touches. A connection that is lost is made again.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..._common.errors import StateError
+from ..errors import DatabaseError
+from ..retry import BackOff
 from .definition import Definition, Limits
-from .pace import BackOff
-from .progress import FINISHED, Progress, Record, continued
+from .progress import FINISHED, TABLE, Progress, Record, continued
 from .quoting import quoted
-from .session import LOST, Session, SqlError
+from .session import QUERY_TIMEOUT_MS, Session, is_lost
 from .statements import Statements
 from .target import Target, find_target
 from .throttle import Throttle
 from .worker import Clock, Tally, Worker
 
 RECONNECT_SECONDS = 30
-POLL_SECONDS = 0.2
 TO_BE_CONTINUED = "to_be_continued"
-_HOLDER = """
-SELECT a.pid, a.application_name, a.backend_start::text FROM pg_catalog.pg_locks l
-JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
-WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
-  AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
-  AND (l.classid::int8 << 32 | l.objid::int8) = %s
-"""
 
 
 @dataclass(frozen=True)
@@ -59,15 +50,15 @@ class Backfill:
     """A backfill and where to do it.
 
     :param connect: opens a session with these settings.
-    :param record_schema: of the table that holds the progress.
-    :param lock_seconds: how long to wait for another run on the same table.
+    :param record_table: holds the progress, in the schema of the table.
+    :param lock_deadline: seconds to wait for another run on the same table.
     """
 
     connect: Callable[[dict[str, str]], Session]
     definition: Definition
     limits: Limits
-    record_schema: str
-    lock_seconds: float = 10
+    record_table: str = TABLE
+    lock_deadline: float = 10
     clock: Clock = field(default_factory=Clock)
     tally: Tally = field(default_factory=Tally)
 
@@ -75,27 +66,27 @@ class Backfill:
         """Work until it is finished or the time is over.
 
         :raises InputError: the table or its key will not do.
-        :raises StateError: another run is at it, the definition has changed, or something holds it up.
-        :raises SqlError: the server refused something, or is not there.
+        :raises StateError: the definition has changed, or something holds it up.
+        :raises LeaseError: another run is at it.
+        :raises DatabaseError: the server refused something, or is not there.
         """
         began = self.clock.now()
         deadline = began + self.limits.time_limit if self.limits.time_limit else None
         found: list[Progress | None] = []
-        again = BackOff(RECONNECT_SECONDS)
+        again: BackOff | None = None
         while True:
             try:
                 with self._session() as session:
                     worker = self._worker(session, found, deadline)
-                    again.over()
+                    again = None
                     if worker.progress.state != FINISHED:
                         worker.work()
                     return Outcome(found[0], worker.progress, self.tally)
-            except SqlError as exc:
-                seconds = again.wait(self.clock.now()) if exc.sqlstate == LOST and found else None
-                if seconds is None:
+            except DatabaseError as exc:
+                again = again or BackOff(RECONNECT_SECONDS, clock=self.clock.now, sleep=self.clock.sleep)
+                if not is_lost(exc) or not found or not again.pause():
                     raise
                 self.tally.retries += 1
-                self.clock.sleep(seconds)
 
     def preview(self) -> Outcome:
         """What a run would begin with; changes nothing.
@@ -104,14 +95,14 @@ class Backfill:
         """
         with self._session() as session:
             target = self._checked(session)
-            found = Record(session, self.record_schema).load(self.definition.name)
+            found = self._record(session).load(self.definition.name)
             Throttle(session, self.limits, target.oid).require_rights()
             return Outcome(found, continued(found, target, self.limits.batch_size), self.tally)
 
     def _worker(self, session: Session, found: list[Progress | None], deadline: float | None) -> Worker:
         target = self._checked(session)
-        self._lock(session)
-        record = Record(session, self.record_schema)
+        session.lock(self.lock_deadline, self.definition.schema, self.definition.table, "backfill")
+        record = self._record(session)
         progress = record.load(self.definition.name)
         if not found:
             found.append(progress)
@@ -120,6 +111,9 @@ class Backfill:
             record.make_table()
             record.begin(begun)
         return Worker(session, target, self.limits, begun, record, self.tally, self.clock, deadline)
+
+    def _record(self, session: Session) -> Record:
+        return Record(session, self.definition.schema, self.record_table)
 
     def _checked(self, session: Session) -> Target:
         """The table, when the server can read the definition."""
@@ -138,42 +132,10 @@ class Backfill:
 
     def _settings(self) -> dict[str, str]:
         return {
-            "application_name": f"slipway backfill {self.definition.name}"[:63],
             "search_path": f"{quoted(self.definition.schema)}, public",
             "lock_timeout": f"{self.limits.lock_timeout_ms}ms",
-            "statement_timeout": "10s",
-            "idle_in_transaction_session_timeout": "10s",
-            "client_connection_check_interval": "1s",
-            "datestyle": "ISO",
-            "row_security": "off",
-            "enable_seqscan": "off",
-            "jit": "off",
+            "statement_timeout": f"{QUERY_TIMEOUT_MS}ms",
         }
-
-    def _lock(self, session: Session) -> None:
-        """Hold the table's lock for as long as the session lasts; asked for, never waited for inside the server."""
-        key = lock_key(self.definition.schema, self.definition.table)
-        until = self.clock.now() + self.lock_seconds
-        while not session.rows("SELECT pg_catalog.pg_try_advisory_lock(%s)", (key,))[0][0]:
-            if self.clock.now() >= until:
-                raise _locked(session, self.definition, key)
-            self.clock.sleep(POLL_SECONDS)
-
-
-def lock_key(schema: str, table: str) -> int:
-    """The advisory lock of the backfills of a table, in their database."""
-    words = hashlib.sha256(f"slipway backfill\0{schema}\0{table}".encode()).digest()
-    return int.from_bytes(words[:8], "big", signed=True)
-
-
-def _locked(session: Session, definition: Definition, key: int) -> StateError:
-    found = session.rows(_HOLDER, (key,))
-    by = "; ".join(f"process {pid}, '{name}', connected {since}" for pid, name, since in found) or "it has just ended"
-    return StateError(
-        f"another backfill of this table is running ({by})",
-        where=f"{definition.schema}.{definition.table}",
-        remedy="let it end; nothing was changed by this one",
-    )
 
 
 def as_result(outcome: Outcome) -> dict[str, Any]:

@@ -18,15 +18,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from ..._common.errors import StateError
+from ..errors import DEADLOCK, LOCK_NOT_AVAILABLE
+from ..retry import BackOff
 from .definition import Limits
-from .pace import BackOff, Pace
+from .pace import Pace
 from .progress import FINISHED, Progress, Record
 from .session import Session, SqlError
 from .statements import LEFT_OUT_LIMIT, Key, Statements
 from .target import Target
 from .throttle import Reason, Throttle
 
-LOCKED, DEADLOCK, NOT_SERIALIZABLE, CANCELLED = "55P03", "40P01", "40001", "57014"
+NOT_SERIALIZABLE, CANCELLED = "40001", "57014"
+TRANSIENT = (LOCK_NOT_AVAILABLE, DEADLOCK, NOT_SERIALIZABLE)
 MOST_SWEEPS = 5
 LOOK_INTERVAL = 1.0
 ALMOST = 0.8
@@ -91,7 +94,7 @@ class Worker:
         self._statements = Statements(target.definition, target.key)
         self._throttle = Throttle(session, limits, target.oid)
         self._pace = Pace(limits, progress.batch_size)
-        self._obstacle = BackOff(limits.retry_seconds)
+        self._obstacle: BackOff | None = None
         self._unlocked = False
         self._closing_in = False
         self._left_out_due = False
@@ -141,7 +144,7 @@ class Worker:
         self._tally.changed += after.changed - before.changed
         self._tally.longest_batch = max(self._tally.longest_batch, took)
         self._left_out_due = bool(after.left_out) and last is None
-        self._obstacle.over()
+        self._obstacle = None
         self._unlocked = False
         if last is not None and not self._closing_in:
             self._pace.took(took)
@@ -198,13 +201,13 @@ class Worker:
             try:
                 self._change_one(key)
             except SqlError as exc:
-                if exc.sqlstate not in (LOCKED, DEADLOCK, NOT_SERIALIZABLE):
+                if exc.sqlstate not in TRANSIENT:
                     raise self._naming(exc, key) from None
         if self.progress.left_out:
             self._wait_out(f"{len(self.progress.left_out)} rows are locked by others")
             return
         self._left_out_due = False
-        self._obstacle.over()
+        self._obstacle = None
 
     def _change_one(self, key: list[str]) -> None:
         before = self.progress
@@ -226,9 +229,9 @@ class Worker:
 
     def _after(self, exc: SqlError, took: float) -> None:
         """Get ready to try again; raise what cannot be tried again."""
-        if exc.sqlstate == LOCKED and not self._unlocked:
+        if exc.sqlstate == LOCK_NOT_AVAILABLE and not self._unlocked:
             self._unlocked = True
-        elif exc.sqlstate in (LOCKED, DEADLOCK, NOT_SERIALIZABLE):
+        elif exc.sqlstate in TRANSIENT:
             self._wait_out(exc.what)
         elif exc.sqlstate == CANCELLED and took * 1000 >= self._limits.statement_timeout_ms * ALMOST:
             if not self._pace.too_slow():
@@ -274,15 +277,19 @@ class Worker:
 
         :raises StateError: it has lasted too long.
         """
-        seconds = self._obstacle.wait(self._clock.now())
-        if seconds is None:
+        self._tell(what)
+        if self._obstacle is None:
+            self._obstacle = BackOff(
+                self._limits.retry_deadline,
+                clock=self._clock.now,
+                sleep=lambda seconds: self._held_up("locks", seconds),
+            )
+        if not self._obstacle.pause():
             raise StateError(
-                f"for {self._limits.retry_seconds} s: {what}",
+                f"for {self._limits.retry_deadline} s: {what}",
                 where=self._where,
                 remedy="see in pg_stat_activity who holds the lock, then run again; it goes on where it was",
             )
-        self._tell(what)
-        self._held_up("locks", seconds)
 
     def _reason(self) -> Reason | None:
         now = self._clock.now()
@@ -298,9 +305,9 @@ class Worker:
         """
         self._tell(reason.what)
         self._held_up(reason.kind, LOOK_INTERVAL)
-        if self._tally.held_up[reason.kind] > self._limits.throttle_seconds:
+        if self._tally.held_up[reason.kind] > self._limits.throttle_deadline:
             raise StateError(
-                f"held up for {self._limits.throttle_seconds} s: {reason.what}",
+                f"held up for {self._limits.throttle_deadline} s: {reason.what}",
                 where=self._where,
                 remedy=f"{reason.remedy}; then run again, it goes on where it was",
             )

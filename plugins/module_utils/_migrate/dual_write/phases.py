@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 
 from ..._common.errors import StateError
 from ..backfill.definition import Limits
-from ..backfill.pace import BackOff
 from ..backfill.quoting import qualified
-from ..backfill.session import Session, SqlError
-from ..backfill.worker import DEADLOCK, LOCKED, Clock
+from ..backfill.session import QUERY_TIMEOUT_MS, Session, SqlError
+from ..backfill.worker import TRANSIENT, Clock
+from ..retry import BackOff
 from . import steps, triggers
 from .change import Change
 from .check import Consistency, check
@@ -25,22 +25,14 @@ from .steps import Step
 from .surroundings import Surroundings, look_around, refuse
 
 DDL_TIMEOUT_MS = 2000
-QUERY_TIMEOUT_MS = 10000
 
 
-def settings(change: Change, limits: Limits) -> dict[str, str]:
+def settings(limits: Limits) -> dict[str, str]:
     """Of the session. Nothing is found without its schema but what PostgreSQL itself has, as in the trigger function."""
     return {
-        "application_name": f"slipway dual write {change.table}"[:63],
         "search_path": "",
         "lock_timeout": f"{limits.lock_timeout_ms}ms",
         "statement_timeout": f"{QUERY_TIMEOUT_MS}ms",
-        "idle_in_transaction_session_timeout": "10s",
-        "client_connection_check_interval": "1s",
-        "datestyle": "ISO",
-        "row_security": "off",
-        "enable_seqscan": "off",
-        "jit": "off",
     }
 
 
@@ -59,9 +51,10 @@ class Phases:
     key: tuple[str, ...] = ()
     clock: Clock = field(default_factory=Clock)
 
-    def expand(self) -> list[Step]:
+    def expand(self, *, dry: bool = False) -> list[Step]:
         """Add the column and the triggers; the steps that were taken.
 
+        :param dry: only find out which would be.
         :raises StateError: something of the old column can neither be copied nor left.
         """
         around = self._around()
@@ -69,21 +62,26 @@ class Phases:
             return []
         self.require(around)
         todo = steps.expand(self.change, around)
-        self._together(todo)
+        if not dry:
+            self._together(todo)
         return todo
 
-    def migrate(self) -> list[Step]:
+    def migrate(self, *, dry: bool = False) -> list[Step]:
         """Copy indexes and constraints, once the backfill is done; the steps that were taken.
 
+        :param dry: only find out which would be.
         :raises StateError: rows disagree, or the phase before has not been run.
         """
         around = self._expanded()
         self._require_agreement(around)
+        if dry:
+            return [step for step in steps.migrate(self.change, around) if not self._is_done(step)]
         return [step for step in steps.migrate(self.change, around) if self._one_by_one(step)]
 
-    def contract(self) -> list[Step]:
+    def contract(self, *, dry: bool = False) -> list[Step]:
         """Drop the old column and the triggers; the steps that were taken.
 
+        :param dry: only find out which would be.
         :raises StateError: rows disagree, a phase before is not complete, or something still uses the old column.
         """
         if look_around(self.session, self.change) is None:
@@ -99,7 +97,8 @@ class Phases:
             raise self._refusal(f"what follows the backfill is not complete: {missing[0]}", "run phase migrate first")
         self._require_agreement(around)
         todo = steps.contract(self.change, around)
-        self._together(todo)
+        if not dry:
+            self._together(todo)
         return todo
 
     def consistency(self) -> Consistency:
@@ -159,10 +158,12 @@ class Phases:
                 self._drop_invalid(step.index)
             self.session.run(step.sql)
 
-        lock_timeout_ms = self.limits.retry_seconds * 1000 if step.patient else self.limits.lock_timeout_ms
+        lock_timeout_ms = self.limits.retry_deadline * 1000 if step.patient else self.limits.lock_timeout_ms
         self.session.run(f"SET statement_timeout = 0; SET lock_timeout = {lock_timeout_ms}")
         self._retried(attempt)
-        self.session.run(f"SET statement_timeout = {QUERY_TIMEOUT_MS}; SET lock_timeout = {self.limits.lock_timeout_ms}")
+        self.session.run(
+            f"SET statement_timeout = {QUERY_TIMEOUT_MS}; SET lock_timeout = {self.limits.lock_timeout_ms}"
+        )
         return True
 
     def _drop_invalid(self, index: str) -> None:
@@ -175,16 +176,14 @@ class Phases:
         return bool(self.session.rows(step.done.replace("%", "%%"))[0][0])
 
     def _retried(self, attempt: Callable[[], None]) -> None:
-        again = BackOff(self.limits.retry_seconds)
+        again = BackOff(self.limits.retry_deadline, clock=self.clock.now, sleep=self.clock.sleep)
         while True:
             try:
                 attempt()
                 return
             except SqlError as exc:
-                seconds = again.wait(self.clock.now()) if exc.sqlstate in (LOCKED, DEADLOCK) else None
-                if seconds is None:
+                if exc.sqlstate not in TRANSIENT or not again.pause():
                     raise
-                self.clock.sleep(seconds)
 
     def _refusal(self, what: str, remedy: str) -> StateError:
         return StateError(what, where=qualified(self.change.schema, self.change.table), remedy=remedy)
