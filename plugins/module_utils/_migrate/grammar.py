@@ -39,7 +39,7 @@ class SqlSyntaxError(InputError):
         self.column = column
 
 
-@functools.cache
+@functools.lru_cache(maxsize=None)
 def _parser() -> Any:
     try:
         return importlib.import_module("pglast.parser")

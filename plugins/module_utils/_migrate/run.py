@@ -15,8 +15,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from .._common.errors import StaleTokenError, StateError
-from . import check, foreign
-from . import options as asked
+from . import check, foreign, options as asked
 from .engine import Done, Engine, Settings
 from .errors import explained
 from .files import Migration, discover
