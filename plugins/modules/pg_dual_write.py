@@ -11,8 +11,8 @@ module: pg_dual_write
 short_description: Rename a column or change its type while old and new releases write to it
 version_added: 0.1.0
 description:
-  - A column is replaced by a new one in phases. V(expand) adds the new column, and triggers by which each column follows
-    the other. The backfill that RV(backfill) describes then fills the rows that nobody writes, by
+  - A column is replaced by a new one in phases. V(expand) adds the new column, and triggers by which each column
+    follows the other. The backfill that RV(backfill) describes then fills the rows that nobody writes, by
     M(slipway.release.pg_backfill). V(migrate) gives the new column the indexes, C(NOT NULL) and foreign keys of the old
     one. V(contract) drops the old column and the triggers, once no release writes or reads it any more.
   - Old releases write the old column, new ones the new column. Whichever was changed wins; when one statement changes
@@ -35,7 +35,7 @@ requirements:
   - PostgreSQL 13 or newer, reached directly and not through a pooler
 options:
   phase:
-    description: What to do. V(plan) and V(check) change nothing; V(check) counts the rows in which both columns disagree.
+    description: What to do. V(plan) and V(check) change nothing. V(check) counts the rows in which both disagree.
     type: str
     choices: [plan, expand, check, migrate, contract]
     default: plan

@@ -131,7 +131,7 @@ class Record:
         self._session.rows(
             f"INSERT INTO {self._table} (name, {_COLUMNS}, updated_at) VALUES "
             "(%s, %s, %s, %s::jsonb, %s, %s, %s, %s::jsonb, %s::jsonb, %s, %s, %s, %s, %s, %s, %s, clock_timestamp()) "
-            "ON CONFLICT (name) DO NOTHING",
+            "ON CONFLICT (name) DO NOTHING RETURNING 1",
             (progress.name, SCHEMA, progress.digest, json.dumps(progress.definition), *_values(progress)),
         )
 

@@ -27,6 +27,7 @@ SETTINGS = {
     "jit": "off",
 }
 QUERY_TIMEOUT_MS = 10000
+INTERNAL = "XX000"
 _OTHER = "correct what the server complains about, then run again; it goes on where it was"
 _REMEDIES = {
     "42703": "correct the name of the column",
@@ -126,4 +127,5 @@ class Session:
         found = explained(exc, self._plain.access.shown(), self._plain.parsed)
         usual = _OTHER if found.remedy.startswith(_OF_THE_MIGRATION) else found.remedy
         remedy = _REMEDIES.get(found.sqlstate, usual)
-        return SqlError(found.what, where=found.where, remedy=remedy, sqlstate=found.sqlstate)
+        state = found.sqlstate or ("" if self._plain.lost else INTERNAL)
+        return SqlError(found.what, where=found.where, remedy=remedy, sqlstate=state)

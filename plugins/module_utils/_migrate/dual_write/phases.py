@@ -28,7 +28,7 @@ DDL_TIMEOUT_MS = 2000
 
 
 def settings(limits: Limits) -> dict[str, str]:
-    """Of the session. Nothing is found without its schema but what PostgreSQL itself has, as in the trigger function."""
+    """Of the session. Nothing but PostgreSQL's own is found without its schema, as in the trigger function."""
     return {
         "search_path": "",
         "lock_timeout": f"{limits.lock_timeout_ms}ms",
@@ -41,7 +41,6 @@ class Phases:
     """The phases of one change.
 
     :param session: with ``settings``.
-
     :param key: columns of a unique key of the table; empty for the primary key.
     """
 
@@ -161,9 +160,8 @@ class Phases:
         lock_timeout_ms = self.limits.retry_deadline * 1000 if step.patient else self.limits.lock_timeout_ms
         self.session.run(f"SET statement_timeout = 0; SET lock_timeout = {lock_timeout_ms}")
         self._retried(attempt)
-        self.session.run(
-            f"SET statement_timeout = {QUERY_TIMEOUT_MS}; SET lock_timeout = {self.limits.lock_timeout_ms}"
-        )
+        usual_ms = self.limits.lock_timeout_ms
+        self.session.run(f"SET statement_timeout = {QUERY_TIMEOUT_MS}; SET lock_timeout = {usual_ms}")
         return True
 
     def _drop_invalid(self, index: str) -> None:
