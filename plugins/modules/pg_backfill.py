@@ -64,7 +64,7 @@ options:
     type: int
     default: 10000
   batch_min:
-    description: Rows below which a batch is not tuned. After one that took longer than O(statement_timeout_ms) it may be.
+    description: Rows below which a batch is not tuned. One that was given up may be smaller.
     type: int
     default: 100
   batch_max:

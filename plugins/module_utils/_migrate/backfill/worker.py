@@ -124,8 +124,8 @@ class Worker:
             else:
                 self._batch(began)
         except SqlError as exc:
-            self._tally.retries += 1
             self._after(exc, self._clock.now() - began)
+            self._tally.retries += 1
         except TooManyLeftOut:
             self._left_out_due = bool(self.progress.left_out)
             if not self._left_out_due:
