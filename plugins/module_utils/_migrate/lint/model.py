@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The slipway.release developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What lint says and what it is told: rules, findings, waivers, and the facts of a live database. Touches nothing."""
+"""What lint says and what it is told: rules, findings, and the facts of a live database. Touches nothing."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ..directives import EXPAND
+
 ERROR = "error"
 WARNING = "warning"
 OFF = "off"
 SEVERITIES = (ERROR, WARNING, OFF)
-EXPAND = "expand"
-MIGRATE = "migrate"
-CONTRACT = "contract"
 SMALL = 1024 * 1024
 
 
@@ -50,9 +49,9 @@ class Step:
     phase: str = EXPAND
 
     def shown(self, number: int) -> str:
-        """The file with a first line that says how it runs."""
-        mode = "in a transaction" if self.transactional else "without a transaction"
-        return f"-- file {number}: phase {self.phase}, {mode}\n{self.sql}"
+        """The file with its directives."""
+        mode = "" if self.transactional else "-- slipway:transaction off\n"
+        return f"-- file {number}\n-- slipway:phase {self.phase}\n{mode}{self.sql}"
 
 
 @dataclass(frozen=True)
@@ -76,19 +75,6 @@ class Finding:
     def remedy(self) -> str:
         """The safe rewrite as SQL; empty where none can be written."""
         return "\n".join(step.shown(number) for number, step in enumerate(self.steps, 1))
-
-
-@dataclass(frozen=True)
-class Waiver:
-    """A rule that a file may break.
-
-    :param reason: for the reader and for the record; a waiver without one does not count.
-    :param line: where it stands in the file.
-    """
-
-    rule: str
-    reason: str
-    line: int
 
 
 @dataclass(frozen=True)
