@@ -50,8 +50,8 @@ class Seen:
         self.schemas: set[str] = set()
         self.indexes: dict[Key, Key] = {}
         self.index_columns: dict[Key, list[tuple[str, ...]]] = {}
-        self.never_null: set[tuple[Key, str]] = set()
-        self.promised: dict[tuple[Key, str], str] = {}
+        self.never_null: dict[tuple[Key, str], str] = {}
+        self.promised: dict[tuple[Key, str], set[str]] = {}
         self.file = FileSeen()
 
     def begin_file(self) -> None:
