@@ -24,16 +24,19 @@ class FileSeen:
     """What one file has done so far.
 
     :ivar holder: table and line of the first ACCESS EXCLUSIVE lock on a table that existed before.
-    :ivar altered: lines of the last ALTER by table.
+    :ivar altered: line and actions of the last ALTER by table.
     :ivar not_valid: constraints added without being checked, by table and name.
+    :ivar timeouts: what the file itself has set, and whether that is a limit.
+    :ivar ddl: whether it stops anybody.
     """
 
     holder: tuple[Name, int] | None = None
-    altered: dict[Key, int] = field(default_factory=dict)
+    altered: dict[Key, tuple[int, str]] = field(default_factory=dict)
     not_valid: set[tuple[Key, str]] = field(default_factory=set)
     views: set[Key] = field(default_factory=set)
-    timeouts: set[str] = field(default_factory=set)
+    timeouts: dict[str, bool] = field(default_factory=dict)
     timeouts_reported: bool = False
+    ddl: bool = False
 
 
 class Seen:

@@ -40,6 +40,7 @@ class Hit:
     :param what: what is there; the rule's ``why`` follows.
     :param table: whose size counts.
     :param unless_view: no finding when the file makes this view.
+    :param beside_ddl: no finding when the file stops nobody.
     """
 
     rule: str
@@ -48,7 +49,7 @@ class Hit:
     steps: tuple[Step, ...] = ()
     table: Name | None = None
     unless_view: tuple[str, str] | None = None
-    lowered: bool = False
+    beside_ddl: bool = False
 
 
 class Subject:
