@@ -74,3 +74,8 @@ def tree(text: str) -> Any:
 def major_version() -> int:
     """The major version of the PostgreSQL that the grammar is from."""
     return int(_parser().get_postgresql_version()[0])
+
+
+def tokens(text: str) -> list[Any]:
+    """The tokens of a text that the grammar has accepted, without comments; ``start`` and ``end`` count characters."""
+    return [token for token in _parser().scan(text) if token.name not in ("SQL_COMMENT", "C_COMMENT")]
