@@ -29,9 +29,7 @@ _COPIES = (
     " LEFT JOIN pg_index AS i ON i.indexrelid = c.oid WHERE c.oid = to_regclass(%(table)s)))"
     " AND (%(schema)s IS NULL OR relnamespace = to_regnamespace(%(schema)s))"
 )
-_PARTITION = (
-    "SELECT inhdetachpending FROM pg_inherits WHERE inhparent = to_regclass(%(parent)s) AND inhrelid = to_regclass(%(part)s)"
-)
+_PARTITION = "SELECT inhdetachpending FROM pg_inherits WHERE inhparent = to_regclass(%(parent)s) AND inhrelid = to_regclass(%(part)s)"
 
 
 def needs_name(statement: Statement) -> bool:
@@ -96,7 +94,9 @@ def _detach(session: Session, statement: Statement, begun: bool) -> str | None:
     return f"ALTER TABLE {parent} DETACH PARTITION {part} FINALIZE" if rows[0][0] else statement.text
 
 
-def _exists(catalog: str, column: str, attribute: str, wanted: bool) -> Callable[[Session, Statement, bool], str | None]:
+def _exists(
+    catalog: str, column: str, attribute: str, wanted: bool
+) -> Callable[[Session, Statement, bool], str | None]:
     def settled(session: Session, statement: Statement, begun: bool) -> str | None:
         name = getattr(statement.tree, attribute)
         there = session.one(f"SELECT EXISTS (SELECT FROM {catalog} WHERE {column} = %s)", (name,))

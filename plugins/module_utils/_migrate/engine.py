@@ -269,9 +269,7 @@ class Engine:
         """SQL that writes several rows; empty without any."""
         return f"{self._upsert(job, rows)}; " if rows else ""
 
-    def _row(
-        self, job: _Job, index: int, statement: Statement, state: str, began: float, error: str = ""
-    ) -> Row:
+    def _row(self, job: _Job, index: int, statement: Statement, state: str, began: float, error: str = "") -> Row:
         duration = _ms(began) if state == APPLIED else None
         return Row(job.number(index), digest(statement), state, statement.line, _ms(began), duration, error)
 

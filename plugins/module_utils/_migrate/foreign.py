@@ -38,7 +38,12 @@ class Import:
         found = self._flyway(migrations) if self._source == FLYWAY else self._golang(migrations)
         taken = [one for one in found if one.key not in known]
         return [
-            (one.key, history.upsert(one.key, one.name, one.path.name, one.phase, [Row(0, one.checksum, APPLIED)], self._source))
+            (
+                one.key,
+                history.upsert(
+                    one.key, one.name, one.path.name, one.phase, [Row(0, one.checksum, APPLIED)], self._source
+                ),
+            )
             for one in taken
         ] + self._flyway_baseline(known, history)
 
@@ -55,7 +60,9 @@ class Import:
             key = str(version_of(version, self.where)) if version else f"R__{description.replace(' ', '_')}"
             one = by_key.get(key)
             if not one:
-                raise StateError(f"{script} has no file here", where=self.where, remedy="copy all files, or import a baseline")
+                raise StateError(
+                    f"{script} has no file here", where=self.where, remedy="copy all files, or import a baseline"
+                )
             if checksum is not None and checksum != one.crc32 and one.version:
                 raise StateError(
                     f"was applied by Flyway with another content (checksum {checksum}, now {one.crc32})",
@@ -76,7 +83,9 @@ class Import:
     def _golang(self, migrations: list[Migration]) -> list[Migration]:
         rows = self._session.ask(f"SELECT version, dirty FROM {self._table}")
         if len(rows) != 1:
-            raise StateError(f"has {len(rows)} rows and not one", where=self.where, remedy="name golang-migrate's table")
+            raise StateError(
+                f"has {len(rows)} rows and not one", where=self.where, remedy="name golang-migrate's table"
+            )
         version, dirty = rows[0]
         if dirty:
             raise StateError(f"version {version} is dirty", where=self.where, remedy=CLEAN)

@@ -171,7 +171,9 @@ class History:
     def set_checksum(self, key: str, checksum: str) -> str:
         """SQL that gives a migration another checksum."""
         literal = self.session.literal
-        return f"UPDATE {self.name} SET checksum = {literal(checksum)} WHERE migration = {literal(key)} AND statement = 0"
+        return (
+            f"UPDATE {self.name} SET checksum = {literal(checksum)} WHERE migration = {literal(key)} AND statement = 0"
+        )
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:

@@ -61,7 +61,9 @@ class Lock:
         :raises StateError: it is not.
         """
         if not self._held():
-            raise StateError("the lock was lost on the way", where=self._what, remedy="run it again; it goes on where it stopped")
+            raise StateError(
+                "the lock was lost on the way", where=self._what, remedy="run it again; it goes on where it stopped"
+            )
 
     def give_back(self) -> None:
         """Release it.

@@ -102,7 +102,9 @@ def from_params(params: dict[str, Any]) -> Options:
     target = version_of(values["target"], "target") if values["target"] else None
     action = values.get("action", MIGRATE)
     if action in (UNDO, BASELINE) and target is None:
-        raise InputError(f"is needed to {action}", where="target", remedy="name the version that is the last one afterwards")
+        raise InputError(
+            f"is needed to {action}", where="target", remedy="name the version that is the last one afterwards"
+        )
     if action == IMPORT and not values["import_from"]:
         raise InputError("is needed to import", where="import_from", remedy=f"write {FLYWAY} or {GOLANG}")
     values.update(
@@ -123,7 +125,11 @@ def _require_least(values: dict[str, Any], name: str, least: int) -> None:
 def _placeholders(given: dict[str, Any]) -> dict[str, str]:
     for name, value in given.items():
         if name == "schema":
-            raise InputError("'schema' is the name of the schema itself", where="placeholders", remedy="choose another name")
+            raise InputError(
+                "'schema' is the name of the schema itself", where="placeholders", remedy="choose another name"
+            )
         if isinstance(value, (dict, list)) or value is None or "\n" in str(value):
-            raise InputError(f"'{name}' is not one line of text", where="placeholders", remedy="give a text or a number")
+            raise InputError(
+                f"'{name}' is not one line of text", where="placeholders", remedy="give a text or a number"
+            )
     return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in given.items()}

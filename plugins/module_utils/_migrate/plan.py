@@ -115,11 +115,15 @@ def require_fit(found: Standing, history: Mapping[str, Entry], where: str) -> No
         )
     for entry in found.missing:
         raise StateError(
-            f"was applied to {where} and its file is missing", where=entry.file, remedy="restore the file, or raise the baseline"
+            f"was applied to {where} and its file is missing",
+            where=entry.file,
+            remedy="restore the file, or raise the baseline",
         )
     for entry in history.values():
         if entry.state == UNDOING:
-            raise StateError(f"its undo in {where} was interrupted", where=entry.file, remedy="run the undo again to its end")
+            raise StateError(
+                f"its undo in {where} was interrupted", where=entry.file, remedy="run the undo again to its end"
+            )
 
 
 def _is_due(one: Migration, policy: Policy) -> bool:
@@ -166,7 +170,9 @@ def _require_earlier_phases(due: list[Migration], pending: list[Migration]) -> N
                 )
 
 
-def plan_undo(migrations: list[Migration], history: Mapping[str, Entry], target: Version, where: str) -> list[Migration]:
+def plan_undo(
+    migrations: list[Migration], history: Mapping[str, Entry], target: Version, where: str
+) -> list[Migration]:
     """The migrations to undo, the newest first, so that ``target`` is the highest that stays.
 
     :raises StateError: one of them has no way back, or files and history do not fit.
@@ -176,11 +182,15 @@ def plan_undo(migrations: list[Migration], history: Mapping[str, Entry], target:
     for entry in found.future + found.missing:
         if version_of(entry.key, "history") > target:
             raise StateError(
-                f"was applied to {where} and its file is missing", where=entry.file, remedy="add the file with its way back"
+                f"was applied to {where} and its file is missing",
+                where=entry.file,
+                remedy="add the file with its way back",
             )
     for one in found.pending:
         if one not in undoing and _has_begun(one, history.get(one.key)):
-            raise StateError(f"has begun in {where} and not ended", where=str(one.path), remedy="run it to its end first")
+            raise StateError(
+                f"has begun in {where} and not ended", where=str(one.path), remedy="run it to its end first"
+            )
     steps = [one for one in found.applied + undoing if one.version and one.version > target]
     for one in steps:
         _require_way_back(one, found, where)
@@ -190,7 +200,9 @@ def plan_undo(migrations: list[Migration], history: Mapping[str, Entry], target:
 def _require_way_back(one: Migration, found: Standing, where: str) -> None:
     if found.baseline and one.version and one.version <= found.baseline:
         raise InputError(
-            f"is part of the baseline {found.baseline} of {where}", where=str(one.path), remedy="undo to the baseline at most"
+            f"is part of the baseline {found.baseline} of {where}",
+            where=str(one.path),
+            remedy="undo to the baseline at most",
         )
     if not one.undo:
         raise StateError(

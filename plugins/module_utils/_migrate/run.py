@@ -15,7 +15,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from .._common.errors import StaleTokenError, StateError
-from . import check, foreign, options as asked
+from . import check, foreign
+from . import options as asked
 from .engine import Done, Engine, Settings
 from .errors import explained
 from .files import Migration, discover
@@ -29,6 +30,7 @@ from .structure import structure
 from .text import Section
 
 TOOL = "slipway.release 0.1.0"
+MOST_SHOWN = 100_000
 
 
 @dataclass
@@ -64,6 +66,10 @@ class Outcome:
     done: list[dict[str, Any]] = field(default_factory=list)
     before: str = ""
     after: str = ""
+
+    def as_result(self) -> dict[str, Any]:
+        """For the module's result."""
+        return {"plan": [step.as_result() for step in self.plan], "findings": self.findings, "done": self.done}
 
 
 class Run:
@@ -109,6 +115,23 @@ class Run:
             self.outcome.after = self._structure(session)
         return self.outcome
 
+    def sql(self) -> str:
+        """The SQL of the plan, as far as it is not too much to look at."""
+        shown = ""
+        for step in self.outcome.plan:
+            shown += f"-- {step.schema}: {step.what} {step.migration or step.key}\n"
+            section = step.migration and (step.migration.undo if step.what == asked.UNDO else step.migration.forward)
+            pieces = iter([step.sql + "\n"]) if step.sql or not section else self._pieces(section, step.schema)
+            for piece in pieces:
+                shown += piece
+                if len(shown) > MOST_SHOWN:
+                    return shown + "\n-- ... and more\n"
+            shown += "\n"
+        return shown
+
+    def _pieces(self, section: Section, schema: str) -> Iterator[str]:
+        return section.pieces(self._options.placeholders_of(schema))
+
     @contextmanager
     def _session(self, purpose: str) -> Iterator[Session]:
         with Session(self._options.access, purpose) as session:
@@ -136,9 +159,7 @@ class Run:
 
         :raises StateError: it is so.
         """
-        rows = session.ask(
-            "SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = %s", (schema,)
-        )
+        rows = session.ask("SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = %s", (schema,))
         where = f"schema {schema}"
         if not rows:
             if self._options.create_schemas:
@@ -318,4 +339,3 @@ def _require_token(known: dict[str, Entry], token: int | None, where: str) -> No
             where=where,
             remedy="start a new deployment",
         )
-

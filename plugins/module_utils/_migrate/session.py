@@ -48,7 +48,9 @@ class Access:
             return dict(driver.extensions.parse_dsn(self.dsn)) if self.dsn else {}
         except driver.Error:
             raise InputError(
-                "is no connection string", where="dsn", remedy="write 'host=... dbname=... user=...' or postgresql://..."
+                "is no connection string",
+                where="dsn",
+                remedy="write 'host=... dbname=... user=...' or postgresql://...",
             ) from None
 
     def shown(self) -> str:
