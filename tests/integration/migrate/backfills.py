@@ -18,7 +18,7 @@ from ansible_collections.slipway.release.plugins.module_utils._migrate.backfill.
 from ansible_collections.slipway.release.plugins.module_utils._migrate.backfill.session import Session
 from ansible_collections.slipway.release.plugins.module_utils._migrate.session import Access
 
-from tests.integration.migrate.servers import Cluster
+from tests.integration.migrate.clusters import Cluster
 
 COUNTED = {"set": {"done": "true", "times": "times + 1"}, "where": "done IS NOT TRUE"}
 

@@ -17,9 +17,9 @@ from ansible_collections.slipway.release.plugins.module_utils._common.errors imp
 from ansible_collections.slipway.release.plugins.module_utils._migrate.backfill.session import SqlError
 from ansible_collections.slipway.release.plugins.module_utils._migrate.errors import DatabaseError
 
-from tests.integration.migrate import servers
+from tests.integration.migrate import clusters
 from tests.integration.migrate.backfills import backfill, definition, fill, run, wait_for
-from tests.integration.migrate.servers import Cluster, Writers
+from tests.integration.migrate.clusters import Cluster, Writers
 
 ROWS = 50_000
 MANY_ROWS = 1_000_000
@@ -29,11 +29,11 @@ LONGEST_WAIT = 2.0
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     """A running server."""
-    with servers.cluster() as running:
+    with clusters.cluster() as running:
         yield running
 
 
-def shop(rows: int) -> list[servers.Transaction]:
+def shop(rows: int) -> list[clusters.Transaction]:
     """Clients of the table ``item``: inserts, updates of one row, of two rows in either order, and reads."""
 
     def insert(cursor: Any, chance: random.Random) -> None:
@@ -257,13 +257,13 @@ def test_a_backend_that_is_ended_is_replaced(cluster: Cluster) -> None:
 
 
 REFUSED = {
-    "no table": (dict(table="nothing"), InputError, "there is no such table"),
-    "no column": (dict(set={"nothing": "1"}), DatabaseError, "nothing"),
-    "no SQL": (dict(where="done IS"), DatabaseError, "syntax error"),
-    "no such key": (dict(key=["note"]), InputError, "has no unique index"),
-    "view": (dict(table="item_view"), InputError, "is no table"),
-    "nullable key": (dict(table="nullable", key=["k"]), InputError, "NULL allowed"),
-    "descending": (dict(table="backwards", key=["k"]), InputError, "not in the columns' own order"),
+    "no table": ({"table": "nothing"}, InputError, "there is no such table"),
+    "no column": ({"set": {"nothing": "1"}}, DatabaseError, "nothing"),
+    "no SQL": ({"where": "done IS"}, DatabaseError, "syntax error"),
+    "no such key": ({"key": ["note"]}, InputError, "has no unique index"),
+    "view": ({"table": "item_view"}, InputError, "is no table"),
+    "nullable key": ({"table": "nullable", key=["k"]}, InputError, "NULL allowed"),
+    "descending": ({"table": "backwards", key=["k"]}, InputError, "not in the columns' own order"),
 }
 
 
@@ -307,10 +307,8 @@ def test_partitions_are_one_table(cluster: Cluster) -> None:
     cluster.sql(
         "CREATE TABLE item (id int PRIMARY KEY, done boolean, times int NOT NULL DEFAULT 0) PARTITION BY RANGE (id)"
     )
-    for number in range(3):
-        cluster.sql(
-            f"CREATE TABLE item_{number} PARTITION OF item FOR VALUES FROM ({number * 1000}) TO ({number * 1000 + 1000})"
-        )
+    for first in (0, 1000, 2000):
+        cluster.sql(f"CREATE TABLE item_{first} PARTITION OF item FOR VALUES FROM ({first}) TO ({first + 1000})")
     cluster.sql("INSERT INTO item SELECT generate_series(0, 2999)")
     run(cluster, batch_size=700)
     assert cluster.sql("SELECT count(*), max(times) FROM item WHERE done") == [(3000, 1)]

@@ -32,6 +32,7 @@ NOT_SERIALIZABLE, CANCELLED = "40001", "57014"
 TRANSIENT = (LOCK_NOT_AVAILABLE, DEADLOCK, NOT_SERIALIZABLE)
 MOST_SWEEPS = 5
 LOOK_INTERVAL = 1.0
+TELL_INTERVAL = 10.0
 ALMOST = 0.8
 
 
@@ -99,6 +100,7 @@ class Worker:
         self._closing_in = False
         self._left_out_due = False
         self._looked_at = float("-inf")
+        self._told_at = float("-inf")
         self._accounted = clock.now()
 
     def work(self) -> None:
@@ -303,7 +305,8 @@ class Worker:
 
         :raises StateError: this reason has lasted too long.
         """
-        self._tell(reason.what)
+        if self._clock.now() - self._told_at >= TELL_INTERVAL or not self.progress.waiting:
+            self._tell(reason.what)
         self._held_up(reason.kind, LOOK_INTERVAL)
         if self._tally.held_up[reason.kind] > self._limits.throttle_deadline:
             raise StateError(
@@ -319,6 +322,7 @@ class Worker:
     def _tell(self, waiting: str) -> None:
         self.progress = replace(self.progress, waiting=waiting, seconds=self.progress.seconds + self._elapsed())
         self._record.save(self.progress)
+        self._told_at = self._clock.now()
 
     def _elapsed(self) -> float:
         """Seconds since this was asked before."""

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """PostgreSQL clusters of the tests' own, and clients that write to them all the while.
 
-Touches directories below /tmp that it makes and removes, and processes that it starts. ``SLIPWAY_TEST_POSTGRESQL``
+Touches directories below /tmp that it makes and removes, and processes that it starts. ``SLIPWAY_POSTGRESQL``
 names another directory of PostgreSQL's programs than that of the newest Debian package.
 """
 
@@ -33,7 +33,7 @@ SETTINGS = {"fsync": "off", "max_wal_size": "'2GB'", "autovacuum_naptime": "'5s'
 def programs() -> Path:
     """The directory of PostgreSQL's programs."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
-    return Path(os.environ.get("SLIPWAY_TEST_POSTGRESQL") or found[-1])
+    return Path(os.environ.get("SLIPWAY_POSTGRESQL") or found[-1])
 
 
 def free_port() -> int:
