@@ -262,8 +262,8 @@ REFUSED = {
     "no SQL": ({"where": "done IS"}, DatabaseError, "syntax error"),
     "no such key": ({"key": ["note"]}, InputError, "has no unique index"),
     "view": ({"table": "item_view"}, InputError, "is no table"),
-    "nullable key": ({"table": "nullable", key=["k"]}, InputError, "NULL allowed"),
-    "descending": ({"table": "backwards", key=["k"]}, InputError, "not in the columns' own order"),
+    "nullable key": ({"table": "nullable", "key": ["k"]}, InputError, "NULL allowed"),
+    "descending": ({"table": "backwards", "key": ["k"]}, InputError, "not in the columns' own order"),
 }
 
 
