@@ -14,10 +14,11 @@ from typing import Any
 
 from ..._common.errors import StateError
 from .quoting import literal, qualified
-from .session import Session
+from .session import Session, SqlError
 from .target import Target
 
 SCHEMA = 1
+MADE_MEANWHILE = ("23505", "42P07")
 TABLE = "slipway_backfills"
 RUNNING, FINISHED = "running", "finished"
 
@@ -85,8 +86,15 @@ class Record:
         """Make the table where it is missing."""
         if self.table_exists():
             return
+        try:
+            self._session.run(self._creation())
+        except SqlError as exc:
+            if exc.sqlstate not in MADE_MEANWHILE or not self.table_exists():
+                raise
+
+    def _creation(self) -> str:
         table = qualified(*self._place)
-        self._session.run(
+        return (
             f"CREATE TABLE IF NOT EXISTS {table} ("
             "name text PRIMARY KEY, schema_version integer NOT NULL, digest text NOT NULL, definition jsonb NOT NULL, "
             "batch_size integer NOT NULL, state text NOT NULL, sweep integer NOT NULL, after jsonb, left_out jsonb, "
@@ -126,14 +134,15 @@ class Record:
             )
         return Progress(name, *values)
 
-    def begin(self, progress: Progress) -> None:
-        """Write the first row of a backfill; nothing when there is one already."""
-        self._session.rows(
+    def begin(self, progress: Progress) -> bool:
+        """Write the first row of a backfill; false when somebody else just has."""
+        written = self._session.rows(
             f"INSERT INTO {self._table} (name, {_COLUMNS}, updated_at) VALUES "
             "(%s, %s, %s, %s::jsonb, %s, %s, %s, %s::jsonb, %s::jsonb, %s, %s, %s, %s, %s, %s, %s, clock_timestamp()) "
             "ON CONFLICT (name) DO NOTHING RETURNING 1",
             (progress.name, SCHEMA, progress.digest, json.dumps(progress.definition), *_values(progress)),
         )
+        return bool(written)
 
     def save(self, progress: Progress) -> None:
         """Write how far it has come; the caller's transaction makes that true together with the work.

@@ -109,7 +109,8 @@ class Backfill:
         begun = continued(progress, target, self.limits.batch_size)
         if progress is None:
             record.make_table()
-            record.begin(begun)
+            if not record.begin(begun):
+                begun = continued(record.load(self.definition.name), target, self.limits.batch_size)
         return Worker(session, target, self.limits, begun, record, self.tally, self.clock, deadline)
 
     def _record(self, session: Session) -> Record:
