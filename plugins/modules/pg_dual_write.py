@@ -135,7 +135,7 @@ seealso:
 
 EXAMPLES = r"""
 - name: Add the column that will replace another, with both following each other
-  slipway.release.pg_dual_write: &amount
+  slipway.release.pg_dual_write:
     phase: expand
     table: orders
     column: amount
@@ -143,7 +143,7 @@ EXAMPLES = r"""
     new_type: bigint
     forward: ({value} * 100)::bigint
     backward: "{value} / 100.0"
-    dsn: "{{ shop_migration_dsn }}"
+    dsn: host=/var/run/postgresql dbname=shop
   register: amount
 
 - name: Fill it
@@ -152,17 +152,32 @@ EXAMPLES = r"""
     table: orders
     set: "{{ amount.backfill.set }}"
     where: "{{ amount.backfill.where }}"
-    dsn: "{{ shop_migration_dsn }}"
+    dsn: host=/var/run/postgresql dbname=shop
 
 - name: Give it the indexes and constraints of the other
   slipway.release.pg_dual_write:
-    <<: *amount
     phase: migrate
+    table: orders
+    column: amount
+    new_column: amount_cents
+    new_type: bigint
+    forward: ({value} * 100)::bigint
+    backward: "{value} / 100.0"
+    dsn: host=/var/run/postgresql dbname=shop
 
-- name: Weeks later, drop the other
+- name: Write the statements to files of migrations instead
   slipway.release.pg_dual_write:
-    <<: *amount
-    phase: contract
+    table: customers
+    column: mail
+    new_column: email
+    dsn: host=/var/run/postgresql dbname=shop
+  register: email
+
+- name: One of them
+  ansible.builtin.copy:
+    content: "{{ email.files.expand }}"
+    dest: /srv/shop/migrations/042_email_expand.sql
+    mode: "0644"
 """
 
 RETURN = r"""
