@@ -29,7 +29,10 @@ _COPIES = (
     " LEFT JOIN pg_index AS i ON i.indexrelid = c.oid WHERE c.oid = to_regclass(%(table)s)))"
     " AND (%(schema)s IS NULL OR relnamespace = to_regnamespace(%(schema)s))"
 )
-_PARTITION = "SELECT inhdetachpending FROM pg_inherits WHERE inhparent = to_regclass(%(parent)s) AND inhrelid = to_regclass(%(part)s)"
+_PARTITION = (
+    "SELECT inhdetachpending FROM pg_inherits"
+    " WHERE inhparent = to_regclass(%(parent)s) AND inhrelid = to_regclass(%(part)s)"
+)
 
 
 def needs_name(statement: Statement) -> bool:

@@ -218,7 +218,8 @@ class Engine:
         quoted = ", ".join(map(self._session.quoted, self._settings.search_path))
         return (
             f"RESET ALL; {self.identity()}; SET search_path = {quoted}; SET standard_conforming_strings = on;"
-            f" SET client_min_messages = warning; SET idle_in_transaction_session_timeout = 0; {self.limits(directives)}"
+            " SET client_min_messages = warning; SET idle_in_transaction_session_timeout = 0;"
+            f" {self.limits(directives)}"
         )
 
     def identity(self) -> str:

@@ -21,6 +21,7 @@ from .engine import Done, Engine, Settings
 from .errors import explained
 from .files import Migration, discover
 from .history import APPLIED, BASELINE, FAILED, UNDONE, Entry, History, Writer
+from .linting import Lint
 from .lock import Lock
 from .options import Options
 from .plan import Policy, plan, plan_undo, require_fit, standing
@@ -75,15 +76,16 @@ class Outcome:
 class Run:
     """One run of a module.
 
-    :param lint: makes the findings of one way of a migration; ``None`` for none.
+    :param lint: makes the findings; ``None`` for none.
     :param compares: the structure before and after is wanted.
     """
 
-    def __init__(self, options: Options, lint: check.Linter | None = None, *, compares: bool = False) -> None:
+    def __init__(self, options: Options, lint: Lint | None = None, *, compares: bool = False) -> None:
         self._options = options
         self._lint = lint
         self._compares = compares
         self._examined: set[tuple[str, str]] = set()
+        self._server_version = 0
         self.outcome = Outcome()
 
     def plan(self) -> Outcome:
@@ -93,6 +95,7 @@ class Run:
         """
         migrations = discover(self._options.path, gaps=self._options.gaps)
         with self._session("plan") as session:
+            self._server_version = session.connection.server_version // 10_000
             for schema in self._options.schemas:
                 self.outcome.plan += self._plan_schema(session, schema, migrations)
         check.refuse_errors(self.outcome.findings)
@@ -170,7 +173,8 @@ class Run:
             raise StateError(
                 f"the user {user} may create nothing in it",
                 where=where,
-                remedy=f"GRANT USAGE, CREATE ON SCHEMA {session.quoted(schema)} TO {session.quoted(user)}, or name the owner in 'role'",
+                remedy=f"GRANT USAGE, CREATE ON SCHEMA {session.quoted(schema)} TO {session.quoted(user)}, or name the"
+                " owner in 'role'",
             )
 
     def _steps(
@@ -216,7 +220,9 @@ class Run:
             return
         self._examined.add(key)
         placeholders = self._options.placeholders_of(schema)
-        self.outcome.findings += check.examine(section, placeholders, self._lint if lint else None)
+        self.outcome.findings += check.examine(
+            section, placeholders, self._lint if lint else None, self._server_version
+        )
 
     def _baseline(self, schema: str, known: dict[str, Entry], history: History, where: str) -> list[Step]:
         target = self._options.target

@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, The slipway.release developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs that are killed: the module, its backends, the server, at each step. Running again ends where an undisturbed run does."""
+"""Runs that are killed: the module, its backends, the server, at each step.
+
+Running again ends where an undisturbed run does: the same structure, the same data, the same history.
+"""
 
 from __future__ import annotations
 
@@ -118,7 +121,7 @@ def crash_server(server: Server, _session: Session) -> None:
     server.crash()
 
 
-STRIKES = {
+STRIKES: dict[str, tuple[Callable[[Server], Strike], int]] = {
     "module": (lambda server: kill_module, 24),
     "backend terminated": (lambda server: functools.partial(terminate_worker, server), 10),
     "lock terminated": (lambda server: functools.partial(terminate_lock, server), 6),
@@ -167,7 +170,8 @@ def test_a_backend_that_outlives_its_runner_is_waited_for(database: Database, wr
     directory = write(
         {
             "001_a.sql": "CREATE TABLE a (id int); CREATE TABLE b ();",
-            "002_b.sql": "-- slipway:transaction off\nCREATE INDEX CONCURRENTLY a_id ON a (id);\nINSERT INTO a VALUES (0);",
+            "002_b.sql": "-- slipway:transaction off\nCREATE INDEX CONCURRENTLY a_id ON a (id);\n"
+            "INSERT INTO a VALUES (0);",
         }
     )
     migrate(directory, database, target=version_of("1", ""))

@@ -226,7 +226,8 @@ def pooler(server: Server, mode: str) -> Iterator[int]:
     port = server.port + 1
     settings = server.directory / "pgbouncer.ini"
     settings.write_text(
-        f"[databases]\n* = user={USER} host={server.directory} port={server.port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n"
+        f"[databases]\n* = user={USER} host={server.directory} port={server.port}\n"
+        "[pgbouncer]\nlisten_addr = 127.0.0.1\n"
         f"listen_port = {port}\nunix_socket_dir =\nauth_type = any\npool_mode = {mode}\ndefault_pool_size = 5\n"
         "ignore_startup_parameters = extra_float_digits\n"
     )

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The slipway.release developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a run does on a real server: once, together with others, again, back, and from the histories of other runners."""
+"""What a run does on a real server: once, beside others, again, back, and from the histories of other runners."""
 
 from __future__ import annotations
 
