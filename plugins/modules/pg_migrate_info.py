@@ -77,7 +77,8 @@ schemas:
       sample: 1.4.2
     counts:
       description:
-        - Number of migrations by state, that is C(applied), C(pending), C(failed), C(drifted), C(missing) and C(future).
+        - Number of migrations by state, that is C(applied), C(pending), C(failed), C(drifted), C(missing), or
+          C(future).
       type: dict
       sample: {applied: 41, pending: 2, failed: 0, drifted: 0, missing: 0, future: 0}
     expected_ms:

@@ -123,7 +123,7 @@ class History:
 
     def create(self) -> None:
         """Make the table, in a transaction of its own."""
-        self.session.run(_CREATE.format(table=self.name, comment=self.session.literal(f"{COMMENT}{FORM}")))
+        self.session.order(_CREATE.format(table=self.name, comment=self.session.literal(f"{COMMENT}{FORM}")))
 
     def read(self) -> dict[str, Entry]:
         """All entries by migration."""

@@ -10,8 +10,8 @@ from .session import Session
 _QUERIES = (
     """
     SELECT format('%%s %%I.%%I', CASE relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned table'
-        WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'S' THEN 'sequence' WHEN 'f' THEN 'foreign table' ELSE 'type' END,
-        nspname, relname)
+        WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'S' THEN 'sequence'
+        WHEN 'f' THEN 'foreign table' ELSE 'type' END, nspname, relname)
       || CASE WHEN relkind IN ('v', 'm') THEN E'\n  ' || pg_get_viewdef(c.oid) ELSE '' END
       || coalesce(E'\n  partition of ' || (SELECT string_agg(inhparent::regclass::text, ', ' ORDER BY inhseqno)
            FROM pg_inherits WHERE inhrelid = c.oid) || ' ' || coalesce(pg_get_expr(relpartbound, c.oid), ''), '')

@@ -78,6 +78,8 @@ class Course:
         """A run that is struck at a step, and the one after it."""
         database = self.server.create(name)
         struck = in_child(options(self.directory, database, retry_deadline=20), at, strike)
+        told = os.WIFSIGNALED(struck.status) or os.waitstatus_to_exitcode(struck.status) in (0, 1)
+        assert told, f"struck at step {at}: no error of ours: {struck}"
         self.server.wait()
         self.require_end(database, struck, f"struck at step {at} of {self.steps}")
 

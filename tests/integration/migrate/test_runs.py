@@ -144,6 +144,17 @@ def test_an_invalid_index_is_dropped_and_built_again(database: Database, write: 
     assert database.sql("SELECT indisvalid FROM pg_index WHERE indexrelid = 'a_id'::regclass") == [(True,)]
 
 
+def test_an_index_of_somebody_else_is_not_taken_for_ours(database: Database, write: Writer) -> None:
+    directory = write({"001_t.sql": TABLES + "CREATE INDEX a_id ON a ((id + 1));"})
+    migrate(directory, database)
+    write({"002_i.sql": "-- slipway:transaction off\nCREATE INDEX CONCURRENTLY a_id ON a (id);"})
+    for _attempt in range(2):
+        assert "42P07" in refusal(directory, database).what
+    database.sql("DROP INDEX a_id")
+    migrate(directory, database)
+    assert database.one("SELECT pg_get_indexdef('a_id'::regclass)").endswith("(id)")
+
+
 def test_a_file_goes_on_at_the_statement_that_failed(database: Database, write: Writer) -> None:
     head = "-- slipway:transaction off\nCREATE TABLE t (x int);\nINSERT INTO t VALUES (1);\n"
     directory = write({"001_t.sql": head + "INSERT INTO none VALUES (1);\nINSERT INTO t VALUES (3);"})
