@@ -124,8 +124,8 @@ def crash_server(server: Server, _session: Session) -> None:
 
 
 STRIKES: dict[str, tuple[Callable[[Server], Strike], int]] = {
-    "module": (lambda server: kill_module, 24),
-    "backend terminated": (lambda server: functools.partial(terminate_worker, server), 10),
+    "module": (lambda server: kill_module, 16),
+    "backend terminated": (lambda server: functools.partial(terminate_worker, server), 8),
     "lock terminated": (lambda server: functools.partial(terminate_lock, server), 6),
     "backend killed": (lambda server: functools.partial(kill_worker, server), 5),
     "server": (lambda server: functools.partial(crash_server, server), 5),
