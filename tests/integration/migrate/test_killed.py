@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, The slipway.release developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs that are killed: the module, its backends, the server, at each step. Running again ends where an undisturbed run does."""
+"""Runs that are killed: the module, its backends, the server, at each step.
+
+Running again ends where an undisturbed run does: the same structure, the same data, the same history.
+"""
 
 from __future__ import annotations
 
@@ -75,6 +78,8 @@ class Course:
         """A run that is struck at a step, and the one after it."""
         database = self.server.create(name)
         struck = in_child(options(self.directory, database, retry_deadline=20), at, strike)
+        told = os.WIFSIGNALED(struck.status) or os.waitstatus_to_exitcode(struck.status) in (0, 1)
+        assert told, f"struck at step {at}: no error of ours: {struck}"
         self.server.wait()
         self.require_end(database, struck, f"struck at step {at} of {self.steps}")
 
@@ -118,9 +123,9 @@ def crash_server(server: Server, _session: Session) -> None:
     server.crash()
 
 
-STRIKES = {
-    "module": (lambda server: kill_module, 24),
-    "backend terminated": (lambda server: functools.partial(terminate_worker, server), 10),
+STRIKES: dict[str, tuple[Callable[[Server], Strike], int]] = {
+    "module": (lambda server: kill_module, 16),
+    "backend terminated": (lambda server: functools.partial(terminate_worker, server), 8),
     "lock terminated": (lambda server: functools.partial(terminate_lock, server), 6),
     "backend killed": (lambda server: functools.partial(kill_worker, server), 5),
     "server": (lambda server: functools.partial(crash_server, server), 5),
@@ -167,7 +172,8 @@ def test_a_backend_that_outlives_its_runner_is_waited_for(database: Database, wr
     directory = write(
         {
             "001_a.sql": "CREATE TABLE a (id int); CREATE TABLE b ();",
-            "002_b.sql": "-- slipway:transaction off\nCREATE INDEX CONCURRENTLY a_id ON a (id);\nINSERT INTO a VALUES (0);",
+            "002_b.sql": "-- slipway:transaction off\nCREATE INDEX CONCURRENTLY a_id ON a (id);\n"
+            "INSERT INTO a VALUES (0);",
         }
     )
     migrate(directory, database, target=version_of("1", ""))
