@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.slipway.release.plugins.modules import pg_backfill, pg_dual_write
+from ansible_collections.slipway.release.plugins.modules import pg_backfill, pg_dual_write, pg_migrate
 
 from tests.integration.migrate import clusters
 from tests.integration.migrate.backfills import fill
@@ -112,3 +113,20 @@ def test_the_phases_of_a_dual_write(cluster: Cluster) -> None:
     assert phase("contract", check=True)["standing"] == "contracted"
     assert (phase("contract")["changed"], phase("contract")["changed"]) == (True, False)
     assert cluster.sql("SELECT count(*), sum(cents) FROM orders") == [(100, 5050)]
+
+
+def test_the_files_run_as_migrations_and_the_lint_has_nothing_against_them(cluster: Cluster, tmp_path: Path) -> None:
+    cluster.sql("DROP TABLE IF EXISTS orders, customers, slipway_backfills CASCADE")
+    cluster.sql("CREATE TABLE customers (id int PRIMARY KEY); INSERT INTO customers SELECT generate_series(1, 50)")
+    cluster.sql("CREATE TABLE orders (id serial PRIMARY KEY, total int NOT NULL DEFAULT 4 UNIQUE REFERENCES customers)")
+    cluster.sql("INSERT INTO orders (total) SELECT generate_series(1, 50)")
+    planned = module_result(pg_dual_write, **DUAL, dsn=cluster.dsn)
+    phases = ["expand", "migrate", "contract"]
+    for number, phase in enumerate(phases):
+        (tmp_path / f"00{number}_{phase}.sql").write_text(planned["files"][phase], encoding="utf-8")
+        done = module_result(pg_migrate, path=str(tmp_path), dsn=cluster.dsn, phases=phases[: number + 1])
+        assert (done.get("msg"), done["changed"], done["findings"]) == (None, True, [])
+        if phase == "expand":
+            module_result(pg_backfill, **planned["backfill"], table="orders", dsn=cluster.dsn)
+    assert cluster.sql("SELECT count(*), sum(cents) FROM orders") == [(50, 1275)]
+    cluster.sql("DROP TABLE orders, customers CASCADE")

@@ -19,6 +19,8 @@ from .surroundings import ForeignKey, Index, Surroundings
 ACTIONS = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
 FULL_MATCH = "f"
 DESCENDING, NULLS_FIRST = 1, 2
+MANY_ALTERS = "allow multi-alter: each step must be a transaction of its own, so that no lock is held for long"
+GUARDED = "allow opaque: the block fails while a row disagrees, and changes nothing"
 
 
 @dataclass(frozen=True)
@@ -73,21 +75,21 @@ def contract(change: Change, around: Surroundings) -> list[Step]:
         f"DROP TRIGGER {quoted(change.update_trigger)} ON {table}",
         f"DROP FUNCTION {qualified(change.schema, change.function)}()",
     ]
+    statements += [f"ALTER SEQUENCE {sequence} OWNED BY {table}.{new}" for sequence in around.sequences]
+    actions = [f"DROP COLUMN {quoted(change.old)}"]
     if around.default is not None:
         default = triggers.Conversion(change, around).forward(around.default)
-        statements.append(f"ALTER TABLE {table} ALTER COLUMN {new} SET DEFAULT {default}")
-    statements += [f"ALTER SEQUENCE {sequence} OWNED BY {table}.{new}" for sequence in around.sequences]
-    statements.append(f"ALTER TABLE {table} DROP COLUMN {quoted(change.old)}")
+        actions.insert(0, f"ALTER COLUMN {new} SET DEFAULT {default}")
+    statements.append(f"ALTER TABLE {table} {', '.join(actions)}")
     return [Step(statement) for statement in statements]
 
 
-def as_file(phase: str, steps: Iterable[Step], *, transaction: bool) -> str:
-    """The text of a migration file."""
-    head = [
-        f"-- slipway:phase {phase}",
-        "-- slipway:placeholders off",
-        *([] if transaction else ["-- slipway:transaction off"]),
-    ]
+def as_file(phase: str, steps: Iterable[Step], *more: str) -> str:
+    """The text of a migration file.
+
+    :param more: directives.
+    """
+    head = [f"-- slipway:{directive}" for directive in (f"phase {phase}", "placeholders off", *more)]
     return "\n".join([*head, "", *(f"{step.sql};" for step in steps)]) + "\n"
 
 
@@ -95,9 +97,9 @@ def files(change: Change, around: Surroundings) -> dict[str, str]:
     """Phase to the text of its file; the backfill belongs before that of ``migrate``."""
     guarded = [Step(triggers.guard(change, around)), *contract(change, around)]
     return {
-        "expand": as_file("expand", expand(change, around), transaction=True),
-        "migrate": as_file("migrate", migrate(change, around), transaction=False),
-        "contract": as_file("contract", guarded, transaction=True),
+        "expand": as_file("expand", expand(change, around)),
+        "migrate": as_file("migrate", migrate(change, around), "transaction off", MANY_ALTERS),
+        "contract": as_file("contract", guarded, GUARDED),
     }
 
 
@@ -113,7 +115,7 @@ def _index(change: Change, index: Index) -> list[Step]:
     keys = ", ".join(map(_ordered, columns[: index.key_columns], index.options))
     included = listed(columns[index.key_columns :])
     sql = (
-        f"CREATE {'UNIQUE ' if index.unique else ''}INDEX CONCURRENTLY {quoted(name)} ON {table} "
+        f"CREATE {'UNIQUE ' if index.unique else ''}INDEX CONCURRENTLY IF NOT EXISTS {quoted(name)} ON {table} "
         f"USING {quoted(index.method)} ({keys})"
         + (f" INCLUDE ({included})" if included else "")
         + (" NULLS NOT DISTINCT" if index.nulls_not_distinct else "")
@@ -161,7 +163,7 @@ def _not_null(change: Change) -> list[Step]:
         ),
         Step(f"{alter} ALTER COLUMN {new} SET NOT NULL", f"SELECT {is_set}"),
         Step(
-            f"{alter} DROP CONSTRAINT {quoted(name)}",
+            f"{alter} DROP CONSTRAINT IF EXISTS {quoted(name)}",
             f"SELECT {is_set} AND NOT ({_constraint_is(change, name, 'true')})",
         ),
     ]
