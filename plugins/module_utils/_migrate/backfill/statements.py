@@ -49,10 +49,11 @@ class Statements:
     def bound(self, after: Key | None, size: int) -> Query:
         """The key of the last row of a batch; no row when fewer are left."""
         condition, values = self._range(after, None)
-        text = (
-            f"SELECT {self._key_as_text} FROM {self._table} WHERE {condition} "
+        last = (
+            f"SELECT {self._columns} FROM {self._table} WHERE {condition} "
             f"ORDER BY {self._columns} OFFSET {int(size) - 1} LIMIT 1"
         )
+        text = f"SELECT {self._key_as_text} FROM ({last}) AS slipway_last"
         return Query(text, values)
 
     def change(self, after: Key | None, last: Key | None) -> Query:
