@@ -82,6 +82,8 @@ def _waiver(value: str, where: str) -> dict[str, str]:
     rule, _colon, reason = value.partition(":")
     if not re.fullmatch(r"[a-z0-9-]+", rule.strip()) or not reason.strip():
         raise InputError(
-            "a waiver needs a rule and a reason", where=where, remedy="write '-- slipway:allow RULE: why it is safe here'"
+            "a waiver needs a rule and a reason",
+            where=where,
+            remedy="write '-- slipway:allow RULE: why it is safe here'",
         )
     return {rule.strip(): reason.strip()}

@@ -56,7 +56,9 @@ def discover(directory: Path, *, gaps: bool = True) -> list[Migration]:
         earlier = undo.get(named.key) if named.undo else forward.get(named.key, (None, None))[0]
         if earlier:
             raise InputError(
-                f"version {named.key} is also that of {earlier.name}", where=str(path), remedy="give one of them a new number"
+                f"version {named.key} is also that of {earlier.name}",
+                where=str(path),
+                remedy="give one of them a new number",
             )
         if named.undo:
             undo[named.key] = path
@@ -73,10 +75,14 @@ def discover(directory: Path, *, gaps: bool = True) -> list[Migration]:
 
 def _sql_files(directory: Path) -> list[Path]:
     try:
-        return sorted(path for path in directory.iterdir() if path.name.endswith(".sql") and not path.name.startswith("."))
+        return sorted(
+            path for path in directory.iterdir() if path.name.endswith(".sql") and not path.name.startswith(".")
+        )
     except OSError as exc:
         raise InputError(
-            f"the directory cannot be read ({exc.strerror})", where=str(directory), remedy="name the migrations' directory"
+            f"the directory cannot be read ({exc.strerror})",
+            where=str(directory),
+            remedy="name the migrations' directory",
         ) from exc
 
 

@@ -17,11 +17,11 @@ AT_END = "syntax error at end of input"
 class Complaint(NamedTuple):
     """Why a text is no SQL.
 
-    :param index: of the character in the text, from 0; ``None`` when the text ends too early.
+    :param place: index of the character in the text, from 0; ``None`` when the text ends too early.
     """
 
     message: str
-    index: int | None
+    place: int | None
 
 
 class SqlSyntaxError(InputError):
@@ -39,7 +39,7 @@ class SqlSyntaxError(InputError):
         self.column = column
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _parser() -> Any:
     try:
         return importlib.import_module("pglast.parser")

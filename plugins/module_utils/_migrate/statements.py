@@ -126,7 +126,7 @@ class _Splitter:
 
     def _refused(self, found: Complaint, offered: str, too_short: bool) -> SqlSyntaxError:
         """The error of what cannot be a statement, at the first place where that is certain."""
-        index = len(offered.rstrip()) if found.index is None else found.index
+        index = len(offered.rstrip()) if found.place is None else found.place
         message = found.message
         if too_short and offered[index : index + 1] == ";":
             message = "the statement ends too early, at this semicolon"

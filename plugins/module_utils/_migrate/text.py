@@ -93,7 +93,9 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
                 number += line.endswith("\n")
     except OSError as exc:
         raise InputError(
-            f"the file cannot be read ({exc.strerror})", where=str(path), remedy="make it a file that the task's user reads"
+            f"the file cannot be read ({exc.strerror})",
+            where=str(path),
+            remedy="make it a file that the task's user reads",
         ) from exc
     except UnicodeDecodeError as exc:
         raise InputError(
@@ -144,7 +146,9 @@ class _Look:
         where = f"{self._path}:{number}"
         if name == "undo":
             if self._undo_from or value:
-                raise InputError("a second way back, or one with a value", where=where, remedy="write '-- slipway:undo' once")
+                raise InputError(
+                    "a second way back, or one with a value", where=where, remedy="write '-- slipway:undo' once"
+                )
             self._forward = Section(self._path, self._known, 1, number - 1)
             self._undo_from, self._top, self._in_comment = number + 1, True, False
             self._known = Directives(phase=self._known.phase, placeholders=self._known.placeholders)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, Protocol
 
 _ALWAYS = frozenset(
@@ -59,7 +60,7 @@ def _refuses_transaction(tree: Any) -> bool:
     name = node(tree)
     if name in _ALWAYS:
         return True
-    refuses = {
+    refuses: dict[str, Callable[[], Any]] = {
         "IndexStmt": lambda: tree.concurrent,
         "DropStmt": lambda: tree.concurrent,
         "ReindexStmt": lambda: _reindexes_outside(tree),
@@ -69,8 +70,8 @@ def _refuses_transaction(tree: Any) -> bool:
         "VacuumStmt": lambda: tree.is_vacuumcmd,
         "ClusterStmt": lambda: tree.relation is None,
         "DiscardStmt": lambda: tree.target.name == "DISCARD_ALL",
-    }.get(name)
-    return bool(refuses and refuses())
+    }
+    return name in refuses and bool(refuses[name]())
 
 
 def _reindexes_outside(tree: Any) -> bool:

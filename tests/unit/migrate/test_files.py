@@ -37,7 +37,7 @@ def refusal(directory: Path, **options: bool) -> str:
 
 def test_the_order_is_that_of_versions_then_of_names(write: Writer) -> None:
     names = ["V10__a.sql", "V2.1__b.sql", "V2__c.sql", "003_d.sql", "R__b.sql", "R__a.sql", "V2.0.1__e.sql"]
-    directory = write({**{name: "SELECT 1" for name in names}, "notes.md": "", ".hidden.sql": ""})
+    directory = write({**dict.fromkeys(names, "SELECT 1"), "notes.md": "", ".hidden.sql": ""})
     wanted = ["V2__c.sql", "V2.0.1__e.sql", "V2.1__b.sql", "003_d.sql", "V10__a.sql", "R__a.sql", "R__b.sql"]
     assert [str(one) for one in discover(directory)] == wanted
     assert [one.key for one in discover(directory)] == ["2", "2.0.1", "2.1", "3", "10", "R__a", "R__b"]
@@ -48,7 +48,9 @@ def test_versions_that_are_the_same(one: str, other: str) -> None:
     assert version_of(one, "") == version_of(other, "")
 
 
-@pytest.mark.parametrize("name", ["001.sql", "001_.sql", "V1_a.sql", "V__a.sql", "V1__.sql", "R_a.sql", "a.sql", "1__a.sql"])
+@pytest.mark.parametrize(
+    "name", ["001.sql", "001_.sql", "V1_a.sql", "V__a.sql", "V1__.sql", "R_a.sql", "a.sql", "1__a.sql"]
+)
 def test_a_name_with_a_part_missing_is_refused(write: Writer, name: str) -> None:
     assert f"{name}: the name is not that of a migration" in refusal(write({name: "SELECT 1"}))
 
@@ -66,7 +68,7 @@ def test_a_gap_is_refused_where_none_may_be(write: Writer) -> None:
 
 def test_line_ends_and_marks_make_no_difference(write: Writer) -> None:
     text = "-- slipway:transaction off\nSELECT 'é';\nSELECT 2;\n"
-    forms = {
+    forms: dict[str, str | bytes] = {
         "1_a.sql": text,
         "2_a.sql": text.replace("\n", "\r\n"),
         "3_a.sql": b"\xef\xbb\xbf" + text.encode(),

@@ -52,7 +52,6 @@ def one(text: str) -> Statement:
     return found
 
 
-
 @pytest.mark.parametrize("sql", PIECES)
 def test_a_statement_between_others_is_found_whole(sql: str) -> None:
     assert texts(f"SELECT 0;{sql}\n;SELECT 9;") == ["SELECT 0", sql.rstrip(), "SELECT 9"]
