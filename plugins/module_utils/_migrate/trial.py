@@ -115,28 +115,30 @@ class _Run:
     def run(self, statements: Iterable[Statement], *, transactional: bool) -> Trial:
         began = time.monotonic()
         if transactional:
-            self._session.ask("BEGIN; SELECT 1")
+            self._session.run("BEGIN")
+        line = 1
         for statement in statements:
+            line = statement.line
             if transactional:
                 self._in_transaction(statement)
             elif statement.transactional:
-                self._session.ask("BEGIN; SELECT 1")
+                self._session.run("BEGIN")
                 self._in_transaction(statement)
-                self._commit()
+                self._commit(line)
             else:
                 self._watched(statement)
         if transactional:
-            self._commit()
+            self._commit(line)
         return Trial(tuple(self._locks), self._rewritten(), time.monotonic() - began)
 
     def _in_transaction(self, statement: Statement) -> None:
         began = time.monotonic()
-        self._execute(statement)
+        self._execute(statement.text, statement.line)
         for lock in self._session.ask(_LOCKS, (self._pid,)):
             self._held.setdefault(lock, (statement.line, began))
 
-    def _commit(self) -> None:
-        self._session.run("COMMIT")
+    def _commit(self, line: int) -> None:
+        self._execute("COMMIT", line)
         self._keep(time.monotonic(), self._held, sampled=False)
         self._held = {}
 
@@ -149,20 +151,20 @@ class _Run:
 
     def _watched(self, statement: Statement) -> None:
         with Session(self._session.access, "trial watch") as other:
-            watch = _Watch(other, self._pid, statement.line)
+            watch = _Watch(other, self._pid)
             watch.start()
             try:
-                self._execute(statement)
+                self._execute(statement.text, statement.line)
             finally:
                 watch.end()
         for lock, times in watch.seen.items():
             self._keep(times[-1], {lock: (statement.line, times[0])}, sampled=True)
 
-    def _execute(self, statement: Statement) -> None:
+    def _execute(self, sql: str, line: int) -> None:
         try:
-            self._session.run(statement.text)
+            self._session.run(sql)
         except self._session.driver.Error as exc:
-            where = f"{self._session.access.shown()}, line {statement.line}"
+            where = f"{self._session.access.shown()}, line {line}"
             self._session.roll_back()
             raise explained(exc, where, self._session.parsed) from None
 
@@ -179,9 +181,8 @@ class _Watch(threading.Thread):
     :ivar seen: first and last time of each lock.
     """
 
-    def __init__(self, session: Session, pid: int, line: int) -> None:
+    def __init__(self, session: Session, pid: int) -> None:
         super().__init__(daemon=True)
-        self.line = line
         self.seen: dict[tuple[int, str], Sequence[float]] = {}
         self._session = session
         self._pid = pid
