@@ -226,7 +226,9 @@ def full_rewrite(s: Subject) -> Iterator[Hit]:
         if not tables or any(map(s.existed, tables)):
             shown = listed(name.name for name in tables)
             what = f"VACUUM FULL {shown}".rstrip()
-            yield Hit("full-rewrite", s.source.find("FULL") or 0, what, (_repack(shown),), tables[0] if tables else None)
+            yield Hit(
+                "full-rewrite", s.source.find("FULL") or 0, what, (_repack(shown),), tables[0] if tables else None
+            )
 
 
 def _repack(table: str) -> Step:

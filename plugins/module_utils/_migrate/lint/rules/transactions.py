@@ -156,7 +156,7 @@ def _work(s: Subject, holder: Name) -> str:
 
 
 def _is_with(s: Subject, relation: Any) -> bool:
-    clause = getattr(s.tree, "withClause", None)
+    clause: Any = getattr(s.tree, "withClause", None)
     return bool(clause) and relation.relname in [one.ctename for one in clause.ctes]
 
 
@@ -174,7 +174,11 @@ def multi_alter(s: Subject) -> Iterator[Hit]:
         s.seen.file.altered[key] = (s.statement.line, actions[: LONGEST_KEPT + 1])
         if before:
             line, first = before
-            steps = () if len(first) > LONGEST_KEPT else (step(s, f"{s.on_table} {first}, {actions}", transactional=s.file.transactional),)
+            steps = (
+                ()
+                if len(first) > LONGEST_KEPT
+                else (step(s, f"{s.on_table} {first}, {actions}", transactional=s.file.transactional),)
+            )
             yield Hit("multi-alter", 0, f"{s.table.sql()} is altered in line {line} already", steps)
 
 
@@ -197,7 +201,7 @@ def _few(s: Subject) -> bool:
     """Whether no more than some named rows are meant."""
     if s.kind == "InsertStmt":
         return not any(node(one) == "RangeVar" and s.existed(s.seen.name(one)) for one in walk(s.tree.selectStmt))
-    where = getattr(s.tree, "whereClause", None)
+    where: Any = getattr(s.tree, "whereClause", None)
     parts = where.args if node(where) == "BoolExpr" and where.boolop.name == "AND_EXPR" else (where,)
     return any(node(part) == "A_Expr" and _by_key(s, part) for part in parts)
 
