@@ -62,12 +62,20 @@ UPDATE orders SET paid = 'sent' WHERE id < 10;
 Strike = Callable[[Session], None]
 
 
+SMALL = {
+    "001_t.sql": "CREATE TABLE t (id int);\nINSERT INTO t VALUES (1);",
+    "002_i.sql": "-- slipway:transaction off\nCREATE INDEX CONCURRENTLY t_id ON t (id);\nINSERT INTO t VALUES (2);",
+}
+
+
 class Course:
     """What an undisturbed run does, to compare with."""
 
-    def __init__(self, server: Server, directory: Path) -> None:
+    def __init__(self, server: Server, directory: Path, files: dict[str, str]) -> None:
         self.server = server
         self.directory = directory
+        for name, text in files.items():
+            (directory / name).write_text(text, encoding="utf-8")
         database = server.create("undisturbed")
         self.steps = in_child(options(directory, database)).steps
         self.picture = picture(database)
@@ -94,10 +102,7 @@ class Course:
 
 @pytest.fixture(scope="module")
 def course(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Course:
-    directory = tmp_path_factory.mktemp("killed")
-    for name, text in FILES.items():
-        (directory / name).write_text(text, encoding="utf-8")
-    return Course(server, directory)
+    return Course(server, tmp_path_factory.mktemp("killed"), FILES)
 
 
 def terminate_worker(server: Server, session: Session) -> None:
@@ -124,8 +129,8 @@ def crash_server(server: Server, _session: Session) -> None:
 
 
 STRIKES: dict[str, tuple[Callable[[Server], Strike], int]] = {
-    "module": (lambda server: kill_module, 16),
-    "backend terminated": (lambda server: functools.partial(terminate_worker, server), 8),
+    "module": (lambda server: kill_module, 8),
+    "backend terminated": (lambda server: functools.partial(terminate_worker, server), 6),
     "lock terminated": (lambda server: functools.partial(terminate_lock, server), 6),
     "backend killed": (lambda server: functools.partial(kill_worker, server), 5),
     "server": (lambda server: functools.partial(crash_server, server), 5),
@@ -138,6 +143,12 @@ def test_a_run_that_was_struck_is_ended_by_the_next(course: Course, kind: str) -
     chosen = random.Random(7).sample(range(course.steps), k=sample)
     for at in sorted(chosen):
         course.survive(f"struck_{at}", at, make(course.server))
+
+
+def test_each_step_of_a_small_run(server: Server, tmp_path: Path) -> None:
+    course = Course(server, tmp_path, SMALL)
+    for at in range(0, course.steps, 2):
+        course.survive(f"small_{at}", at, kill_module)
 
 
 @pytest.mark.exhaustive

@@ -57,9 +57,7 @@ def _exclusive(s: Subject) -> Iterator[Name]:
     if alters_table(s):
         if not all(_weak(command) for command in s.commands):
             yield s.table
-    elif kind == "RenameStmt" and (tree.renameType.name in RELATIONS or tree.renameType.name == "OBJECT_COLUMN"):
-        yield s.table
-    elif kind == "AlterObjectSchemaStmt" and tree.objectType.name in RELATIONS:
+    elif kind == "RenameStmt" and (tree.renameType.name in RELATIONS or tree.renameType.name == "OBJECT_COLUMN") or kind == "AlterObjectSchemaStmt" and tree.objectType.name in RELATIONS:
         yield s.table
     elif kind == "DropStmt" and not tree.concurrent:
         yield from _dropped(s)
@@ -93,4 +91,4 @@ def _weak(command: Any) -> bool:
 
 
 def _foreign(command: Any) -> bool:
-    return command.kind == "AT_AddConstraint" and command.node.def_.contype.name == "CONSTR_FOREIGN"
+    return bool(command.kind == "AT_AddConstraint" and command.node.def_.contype.name == "CONSTR_FOREIGN")

@@ -71,7 +71,9 @@ class Source:
     def find_name(self, name: str, start: int) -> int | None:
         """Where an identifier stands, quoted or not, from ``start`` on."""
         forms = (name.upper(), f'"{name}"'.upper())
-        return next((int(token.start) for token in self.tokens if token.start >= start and self.word(token) in forms), None)
+        return next(
+            (int(token.start) for token in self.tokens if token.start >= start and self.word(token) in forms), None
+        )
 
     def behind(self, word: str) -> int:
         """The place behind the first token that is ``word``."""

@@ -130,7 +130,9 @@ class Linter:
             self._used.add(rule)
             return []
         if found and rule in self._left_out:
-            found[-1] = replace(found[-1], message=f"{found[-1].message} (and {self._left_out[rule]} more of this rule)")
+            found[-1] = replace(
+                found[-1], message=f"{found[-1].message} (and {self._left_out[rule]} more of this rule)"
+            )
         return [finding for finding in found if finding.severity != OFF]
 
     def _waived(self, rule: str) -> bool:

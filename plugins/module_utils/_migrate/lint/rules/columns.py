@@ -20,14 +20,7 @@ from ..types import SERIALS, Type, better, kept, name_of, of_node, of_text
 from .constraints import constraint_name, indexed
 
 STEADY = frozenset(
-    """abs age array_length array_to_string ascii btrim bit_length cardinality ceil ceiling char_length chr coalesce
-    concat concat_ws convert_from convert_to current_database current_schema current_setting date_part date_trunc
-    decode div encode exp extract floor format format_type gcd greatest initcap json_build_array json_build_object
-    jsonb_build_array jsonb_build_object jsonb_object least left length ln log lower lpad ltrim make_date
-    make_interval make_time make_timestamp make_timestamptz md5 mod now num_nonnulls nullif octet_length overlay
-    position power quote_ident quote_literal regexp_replace repeat replace reverse right round row_to_json rpad rtrim
-    sha256 sign split_part sqrt statement_timestamp strpos substr substring timezone to_char to_date to_json to_jsonb
-    to_number to_timestamp transaction_timestamp translate trim trunc upper version""".split()
+    ["abs", "age", "array_length", "array_to_string", "ascii", "btrim", "bit_length", "cardinality", "ceil", "ceiling", "char_length", "chr", "coalesce", "concat", "concat_ws", "convert_from", "convert_to", "current_database", "current_schema", "current_setting", "date_part", "date_trunc", "decode", "div", "encode", "exp", "extract", "floor", "format", "format_type", "gcd", "greatest", "initcap", "json_build_array", "json_build_object", "jsonb_build_array", "jsonb_build_object", "jsonb_object", "least", "left", "length", "ln", "log", "lower", "lpad", "ltrim", "make_date", "make_interval", "make_time", "make_timestamp", "make_timestamptz", "md5", "mod", "now", "num_nonnulls", "nullif", "octet_length", "overlay", "position", "power", "quote_ident", "quote_literal", "regexp_replace", "repeat", "replace", "reverse", "right", "round", "row_to_json", "rpad", "rtrim", "sha256", "sign", "split_part", "sqrt", "statement_timestamp", "strpos", "substr", "substring", "timezone", "to_char", "to_date", "to_json", "to_jsonb", "to_number", "to_timestamp", "transaction_timestamp", "translate", "trim", "trunc", "upper", "version"]
 )
 
 
@@ -56,9 +49,7 @@ def column(s: Subject, command: Command) -> Column:
     starts = [one.location for one in constraints] + [command.end]
     texts = [s.text[start:end].strip() for start, end in zip(starts, starts[1:])]
     written = s.text[definition.typeName.location : starts[0]].strip()
-    return Column(
-        definition.colname, definition, better(definition.typeName, written), tuple(zip(constraints, texts))
-    )
+    return Column(definition.colname, definition, better(definition.typeName, written), tuple(zip(constraints, texts)))
 
 
 def plain(s: Subject, one: Column, *more: str) -> str:
@@ -101,7 +92,9 @@ def _written_by_row(s: Subject, one: Column) -> Iterator[Hit]:
     generated, identity = one.text("CONSTR_GENERATED"), one.text("CONSTR_IDENTITY")
     default = one.text("CONSTR_DEFAULT")
     if generated and generated[0].generated_kind != "v":
-        yield Hit("stored-generated", generated[0].location, f"{where} is GENERATED STORED", _generated(s, one), s.table)
+        yield Hit(
+            "stored-generated", generated[0].location, f"{where} is GENERATED STORED", _generated(s, one), s.table
+        )
     if identity:
         yield Hit("serial-add", identity[0].location, f"{where} is an identity", _numbered(s, one), s.table)
     elif name_of(one.node.typeName) in SERIALS:

@@ -19,7 +19,12 @@ from ..subject import Hit, Subject
 from ..trees import column_of, walk
 from ..types import SERIALS, SMALL_INTEGERS, better, name_of
 
-_INSERT = re.compile(r"INSERT\s+INTO\s[^()]+\([^()]*\)", re.IGNORECASE)
+_IDENTIFIER = r'(?:[^\W\d][\w$]*|"[^"()]*")'
+_INSERT = re.compile(
+    rf"INSERT\s+INTO\s+{_IDENTIFIER}(?:\.{_IDENTIFIER})?\s*(?:AS\s+{_IDENTIFIER}\s*)?"
+    rf"\(\s*{_IDENTIFIER}(?:\s*,\s*{_IDENTIFIER})+\s*\)",
+    re.IGNORECASE,
+)
 _NAME = re.compile(r'"(?:[^"]|"")+"|[^\W\d][\w$]*')
 _TYPE_WORDS = frozenset({"NATIONAL", "CHARACTER", "CHAR", "NCHAR", "VARYING"})
 _WRITES_ANEW = {
@@ -85,7 +90,7 @@ def _better_types(s: Subject) -> tuple[Step, ...]:
         elif column.colname in keys and name in SMALL_INTEGERS:
             new = "bigint"
         text = text[:start] + new + text[end:]
-    return (step(s, text),)
+    return (step(s, text, transactional=s.file.transactional),)
 
 
 def _end_of_type(s: Subject, start: int) -> int:
@@ -112,7 +117,7 @@ def names(s: Subject) -> Iterator[Hit]:
             short = bare.encode()[:LONGEST].decode(errors="ignore")
             sql = s.text[: token.start] + quoted(short if '"' in written else short.lower()) + s.text[token.end + 1 :]
             what = f"the name {bare} has {len(bare.encode())} bytes"
-            yield Hit("names", token.start, what, (step(s, sql),))
+            yield Hit("names", token.start, what, (step(s, sql, transactional=s.file.transactional),))
 
 
 def duplicates(s: Subject) -> Iterator[Hit]:
@@ -147,7 +152,7 @@ def _index_columns(s: Subject) -> Iterator[tuple[str, int]]:
 def duplicates_of_insert(s: Subject) -> Iterator[Hit]:
     """The same, of an INSERT of which only the head is read."""
     head = _INSERT.match(s.text)
-    if not head or head.group().count(",") == 0:
+    if not head:
         return
     seen: set[str] = set()
     for one in grammar.tree(f"{head.group()} SELECT").cols:
@@ -221,7 +226,9 @@ def full_rewrite(s: Subject) -> Iterator[Hit]:
         if not tables or any(map(s.existed, tables)):
             shown = listed(name.name for name in tables)
             what = f"VACUUM FULL {shown}".rstrip()
-            yield Hit("full-rewrite", s.source.find("FULL") or 0, what, (_repack(shown),), tables[0] if tables else None)
+            yield Hit(
+                "full-rewrite", s.source.find("FULL") or 0, what, (_repack(shown),), tables[0] if tables else None
+            )
 
 
 def _repack(table: str) -> Step:

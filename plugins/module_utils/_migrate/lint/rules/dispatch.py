@@ -71,5 +71,5 @@ def hits(s: Subject) -> Iterator[Hit]:
             look = OF_ACTION.get(command.kind)
             found += look(s, command) if look else ()
     yield from found
-    if not MORE_THAN_LOCKS_HELD & {hit.rule for hit in found}:
+    if not MORE_THAN_LOCKS_HELD & {hit.rule for hit in found if s.seen.file.ddl or not hit.beside_ddl}:
         yield from transactions.locks_held(s)

@@ -98,9 +98,8 @@ def reindex(s: Subject) -> Iterator[Hit]:
     kind = s.tree.kind.name.replace("REINDEX_OBJECT_", "")
     if s.tree.relation is None:
         target = quoted(s.tree.name) if s.tree.name else ""
-        steps = (Step(f"REINDEX {kind} CONCURRENTLY {target};".replace(" ;", ";"), transactional=False),)
-        if kind == "SYSTEM":
-            steps = ()
+        step = Step(f"REINDEX {kind} CONCURRENTLY {target};".replace(" ;", ";"), transactional=False)
+        steps = () if kind == "SYSTEM" else (step,)
         yield Hit("reindex", 0, f"REINDEX {kind} {target}".rstrip() + " without CONCURRENTLY", steps)
         return
     name = s.table

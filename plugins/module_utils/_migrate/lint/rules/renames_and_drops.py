@@ -55,7 +55,9 @@ def _column_renamed(s: Subject) -> tuple[Step, ...]:
     return (
         step(s, f"{s.on_table} ADD COLUMN {quoted(new)} {facts.columns[old]}", *fill, phase=EXPAND),
         backfill(s, s.table, new, quoted(old)),
-        step(s, f"DROP TRIGGER {trigger} ON {s.table.sql()}", f"{s.on_table} DROP COLUMN {quoted(old)}", phase=CONTRACT),
+        step(
+            s, f"DROP TRIGGER {trigger} ON {s.table.sql()}", f"{s.on_table} DROP COLUMN {quoted(old)}", phase=CONTRACT
+        ),
     )
 
 

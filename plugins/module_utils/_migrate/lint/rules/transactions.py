@@ -109,9 +109,9 @@ def timeouts(s: Subject) -> Iterator[Hit]:
     names = blocking(s) if missing and not s.seen.file.timeouts_reported else []
     if names:
         s.seen.file.timeouts_reported = True
-        sets = [f"SET LOCAL {name} = '{'1s' if name == 'lock_timeout' else '1min'}'" for name in missing]
+        sets = [f"SET LOCAL {name} = '{'1s' if name == 'lock_timeout' else '1min'}'" for name in TIMEOUTS]
         what = f"{names[0].sql()} is locked without {' and '.join(missing)}"
-        yield Hit("missing-timeouts", 0, what, (step(s, *sets, s.text),))
+        yield Hit("missing-timeouts", 0, what, (step(s, *sets, s.text, transactional=s.file.transactional),))
 
 
 def _set(s: Subject) -> None:
@@ -134,7 +134,7 @@ def locks_held(s: Subject) -> Iterator[Hit]:
     if other or work:
         what = f"ACCESS EXCLUSIVE on {table.sql()} is held since line {line}, while this "
         what += f"waits for {other[0].sql()}" if other else work
-        yield Hit("locks-held", 0, what, (step(s, s.text),))
+        yield Hit("locks-held", 0, what, (step(s, s.text, transactional=s.file.transactional),))
 
 
 def _work(s: Subject, holder: Name) -> str:
@@ -145,6 +145,8 @@ def _work(s: Subject, holder: Name) -> str:
         return f"reads all of {s.table.sql()}"
     if s.kind not in ("SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt", "CreateTableAsStmt"):
         return ""
+    if s.kind in ("UpdateStmt", "DeleteStmt") and _few(s):
+        return ""
     for one in walk(s.tree):
         if node(one) == "RangeVar" and s.existed(s.seen.name(one)) and not _is_with(s, one):
             return f"works on the rows of {s.seen.name(one).sql()}"
@@ -154,7 +156,7 @@ def _work(s: Subject, holder: Name) -> str:
 
 
 def _is_with(s: Subject, relation: Any) -> bool:
-    clause = getattr(s.tree, "withClause", None)
+    clause: Any = getattr(s.tree, "withClause", None)
     return bool(clause) and relation.relname in [one.ctename for one in clause.ctes]
 
 
@@ -172,7 +174,11 @@ def multi_alter(s: Subject) -> Iterator[Hit]:
         s.seen.file.altered[key] = (s.statement.line, actions[: LONGEST_KEPT + 1])
         if before:
             line, first = before
-            steps = () if len(first) > LONGEST_KEPT else (step(s, f"{s.on_table} {first}, {actions}"),)
+            steps = (
+                ()
+                if len(first) > LONGEST_KEPT
+                else (step(s, f"{s.on_table} {first}, {actions}", transactional=s.file.transactional),)
+            )
             yield Hit("multi-alter", 0, f"{s.table.sql()} is altered in line {line} already", steps)
 
 
@@ -195,7 +201,7 @@ def _few(s: Subject) -> bool:
     """Whether no more than some named rows are meant."""
     if s.kind == "InsertStmt":
         return not any(node(one) == "RangeVar" and s.existed(s.seen.name(one)) for one in walk(s.tree.selectStmt))
-    where = getattr(s.tree, "whereClause", None)
+    where: Any = getattr(s.tree, "whereClause", None)
     parts = where.args if node(where) == "BoolExpr" and where.boolop.name == "AND_EXPR" else (where,)
     return any(node(part) == "A_Expr" and _by_key(s, part) for part in parts)
 
@@ -215,5 +221,5 @@ def remember(s: Subject) -> None:
     names = exclusive(s)
     if names and s.seen.file.holder is None:
         s.seen.file.holder = (names[0], s.statement.line)
-    if not s.seen.file.ddl and blocking(s):
+    if not s.seen.file.ddl and s.kind != "LockStmt" and blocking(s):
         s.seen.file.ddl = True
