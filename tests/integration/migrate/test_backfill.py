@@ -140,7 +140,7 @@ def test_a_client_never_is_the_victim_of_a_deadlock(cluster: Cluster) -> None:
     with client.cursor() as cursor:
         cursor.execute("UPDATE item SET note = 'late' WHERE id = 2900")
         thread.start()
-        time.sleep(0.3)
+        wait_for(lambda: cluster.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"))
         cursor.execute("UPDATE item SET note = 'early' WHERE id = 5")
         client.commit()
     thread.join()
