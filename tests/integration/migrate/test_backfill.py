@@ -227,7 +227,7 @@ def test_a_batch_that_takes_too_long_is_made_smaller(cluster: Cluster) -> None:
     slow = definition(set={"done": "pg_sleep(0.0005) IS NOT NULL", "times": "times + 1"})
     outcome = run(cluster, slow, batch_size=4000, target_ms=100, statement_timeout_ms=300, batch_min=10)
     assert outcome.tally.retries > 0
-    assert outcome.tally.longest_batch < 0.6
+    assert outcome.after.batches > 5
     assert cluster.sql("SELECT min(times), max(times) FROM item") == [(1, 1)]
 
 
