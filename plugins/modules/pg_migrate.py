@@ -64,7 +64,8 @@ options:
     type: int
     default: 900000
   retry_deadline:
-    description: Seconds from its first attempt in which a file, or a statement on its own, that gets no lock is tried again.
+    description:
+      - Seconds from its first attempt in which a file, or a statement on its own, that gets no lock is tried again.
     type: int
     default: 600
   import_from:
@@ -84,7 +85,8 @@ options:
     type: str
     default: ""
   token:
-    description: Fencing token of the deployment. The run is refused when one with a higher token has migrated the schema.
+    description:
+      - Fencing token of the deployment. The run is refused when one with a higher token has migrated the schema.
     type: int
 extends_documentation_fragment:
   - slipway.release.pg_migrate
@@ -238,7 +240,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
-from ansible_collections.slipway.release.plugins.module_utils._migrate.linting import linter
+from ansible_collections.slipway.release.plugins.module_utils._migrate.linting import Lint
 from ansible_collections.slipway.release.plugins.module_utils._migrate.options import MIGRATING, from_params
 from ansible_collections.slipway.release.plugins.module_utils._migrate.run import Run
 
@@ -248,7 +250,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     options = from_params(module.params)
     module.no_log_values.update(options.access.secrets())
     compares = bool(module._diff) and not module.check_mode
-    work = Run(options, linter(options.lint), compares=compares)
+    work = Run(options, Lint(options.lint), compares=compares)
     try:
         outcome = work.plan() if module.check_mode else work.do()
     except SlipwayError as exc:

@@ -76,7 +76,9 @@ schemas:
       type: str
       sample: 1.4.2
     counts:
-      description: Number of migrations by state, that is C(applied), C(pending), C(failed), C(drifted), C(missing), C(future).
+      description:
+        - Number of migrations by state, that is C(applied), C(pending), C(failed), C(drifted), C(missing), or
+          C(future).
       type: dict
       sample: {applied: 41, pending: 2, failed: 0, drifted: 0, missing: 0, future: 0}
     expected_ms:

@@ -8,27 +8,29 @@ Every statement of every file that is due is read here, so that an error in the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .._common.errors import InputError
 from .effects import needs_name
+from .lint.model import ERROR
+from .linting import Lint
 from .statements import Statement, statements_of
 from .text import Section
 from .transactions import controls_transaction
 
-ERROR, WARNING, OFF = "error", "warning", "off"
-Linter = Callable[[Iterable[Statement], Section], "list[dict[str, Any]]"]
 
-
-def examine(section: Section, placeholders: Mapping[str, str], lint: Linter | None) -> list[dict[str, Any]]:
+def examine(
+    section: Section, placeholders: Mapping[str, str], lint: Lint | None, server_version: int
+) -> list[dict[str, Any]]:
     """Check one way of a migration; the findings of the lint.
 
+    :param server_version: the major version.
     :raises InputError: it cannot be run.
     """
     statements = required(section, placeholders)
     if lint:
-        return lint(statements, section)
+        return lint.findings(statements, section, server_version)
     for unused in statements:
         del unused
     return []
@@ -73,8 +75,10 @@ def refuse_errors(findings: list[dict[str, Any]]) -> None:
         return
     first = errors[0]
     more = f" ({len(errors) - 1} more of the lint's findings are errors)" if errors[1:] else ""
+    waiver = f"waive it with '-- slipway:allow {first['rule']}: reason' at the top of the file"
+    safe = " ".join(line for line in first["remedy"].splitlines())
     raise InputError(
         f"{first['rule']}: {first['message']}{more}",
         where=f"{first['file']}:{first['line']}:{first['column']}",
-        remedy=f"{first['remedy']}; or waive it with '-- slipway:allow {first['rule']}: reason' at the top of the file",
+        remedy=f"write {safe}; or {waiver}" if safe else waiver,
     )

@@ -10,13 +10,13 @@ REINDEX CONCURRENTLY leaves invalid copies; a killed DETACH PARTITION CONCURRENT
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from .session import Session
 from .statements import Statement
 from .transactions import node
 
-DONE, RUN = "done", "run"
 _INDEX = (
     "SELECT indexrelid::regclass::text, indisvalid, indrelid = %(table)s::regclass FROM pg_index"
     " JOIN pg_class AS c ON c.oid = indexrelid WHERE relname = %(index)s"
@@ -29,7 +29,10 @@ _COPIES = (
     " LEFT JOIN pg_index AS i ON i.indexrelid = c.oid WHERE c.oid = to_regclass(%(table)s)))"
     " AND (%(schema)s IS NULL OR relnamespace = to_regnamespace(%(schema)s))"
 )
-_PARTITION = "SELECT inhdetachpending FROM pg_inherits WHERE inhparent = to_regclass(%(parent)s) AND inhrelid = to_regclass(%(part)s)"
+_PARTITION = (
+    "SELECT inhdetachpending FROM pg_inherits"
+    " WHERE inhparent = to_regclass(%(parent)s) AND inhrelid = to_regclass(%(part)s)"
+)
 
 
 def needs_name(statement: Statement) -> bool:
@@ -37,75 +40,98 @@ def needs_name(statement: Statement) -> bool:
     return not statement.transactional and node(statement.tree) == "IndexStmt" and not statement.tree.idxname
 
 
-def settle(session: Session, statement: Statement, *, begun: bool) -> str | None:
-    """Remove what an attempt that did not end has left.
+@dataclass(frozen=True)
+class Before:
+    """What is known of earlier attempts.
 
-    :param begun: an earlier attempt is known.
-    :return: the SQL to run, ``None`` when the effect is already there.
+    :param begun: there was one.
+    :param unknown: nobody saw the end of the last one.
+    """
+
+    begun: bool = False
+    unknown: bool = False
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What is left to do.
+
+    :param sql: to run; empty when the effect is there, and is that of an attempt whose end nobody saw.
+    :param there: the effect is there already, and of somebody else; the statement is run, and must speak for itself.
+    """
+
+    sql: str
+    there: bool = False
+
+
+def settle(session: Session, statement: Statement, before: Before) -> Settled:
+    """Remove what an attempt that did not end has left, and see what is still to do.
+
     :raises psycopg2.Error: PostgreSQL refuses.
     """
-    found = _EFFECTS.get(node(statement.tree))
-    return found(session, statement, begun) if found else statement.text
+    find = _EFFECTS.get(node(statement.tree))
+    return find(session, statement, before) if find else Settled(statement.text)
 
 
-def _create_index(session: Session, statement: Statement, begun: bool) -> str | None:
+def _by_effect(statement: Statement, there: bool, before: Before) -> Settled:
+    if there and before.unknown:
+        return Settled("")
+    return Settled(statement.text, there)
+
+
+def _create_index(session: Session, statement: Statement, before: Before) -> Settled:
     tree = statement.tree
     table = session.one("SELECT to_regclass(%s)::oid", (_relation(session, tree.relation),))
     if table is None:
-        return statement.text
-    rows = session.rows(_INDEX, {"table": table, "index": tree.idxname})
-    for index, valid, on_table in rows:
-        if not on_table:
-            continue
-        if not valid:
+        return Settled(statement.text)
+    there = False
+    for index, valid, on_table in session.rows(_INDEX, {"table": table, "index": tree.idxname}):
+        if not valid and on_table:
             session.run(f"DROP INDEX CONCURRENTLY {index}")
-        elif begun:
-            return None
-    return statement.text
+        there = there or valid
+    return _by_effect(statement, there, before)
 
 
-def _drop(session: Session, statement: Statement, begun: bool) -> str | None:
-    if not begun or not statement.tree.concurrent:
-        return statement.text
+def _drop(session: Session, statement: Statement, before: Before) -> Settled:
     names = [_quoted(session, [part.sval for part in parts]) for parts in statement.tree.objects]
     gone = all(session.one("SELECT to_regclass(%s)", (name,)) is None for name in names)
-    return None if gone else statement.text
+    return _by_effect(statement, gone, before)
 
 
-def _reindex(session: Session, statement: Statement, begun: bool) -> str | None:
-    if begun:
+def _reindex(session: Session, statement: Statement, before: Before) -> Settled:
+    if before.begun:
         tree = statement.tree
         table = _relation(session, tree.relation) if tree.relation else None
         schema = session.quoted(tree.name) if tree.kind.name == "REINDEX_OBJECT_SCHEMA" else None
         for (copy,) in session.rows(_COPIES, {"table": table, "schema": schema}):
             session.run(f"DROP INDEX CONCURRENTLY IF EXISTS {copy}")
-    return statement.text
+    return Settled(statement.text)
 
 
-def _detach(session: Session, statement: Statement, begun: bool) -> str | None:
-    if not begun:
-        return statement.text
+def _detach(session: Session, statement: Statement, before: Before) -> Settled:
     parent = _relation(session, statement.tree.relation)
     (command,) = statement.tree.cmds
     part = _relation(session, command.def_.name)
     rows = session.rows(_PARTITION, {"parent": parent, "part": part})
-    if not rows:
-        return None if session.one("SELECT to_regclass(%s)", (part,)) else statement.text
-    return f"ALTER TABLE {parent} DETACH PARTITION {part} FINALIZE" if rows[0][0] else statement.text
+    if rows and rows[0][0] and before.begun:
+        return Settled(f"ALTER TABLE {parent} DETACH PARTITION {part} FINALIZE")
+    detached = not rows and session.one("SELECT to_regclass(%s)", (part,)) is not None
+    return _by_effect(statement, detached, before)
 
 
-def _exists(
-    catalog: str, column: str, attribute: str, wanted: bool
-) -> Callable[[Session, Statement, bool], str | None]:
-    def settled(session: Session, statement: Statement, begun: bool) -> str | None:
+Effect = Callable[[Session, Statement, Before], Settled]
+
+
+def _exists(catalog: str, column: str, attribute: str, wanted: bool) -> Effect:
+    def found(session: Session, statement: Statement, before: Before) -> Settled:
         name = getattr(statement.tree, attribute)
         there = session.one(f"SELECT EXISTS (SELECT FROM {catalog} WHERE {column} = %s)", (name,))
-        return None if begun and there is wanted else statement.text
+        return _by_effect(statement, there is wanted, before)
 
-    return settled
+    return found
 
 
-_EFFECTS: dict[str, Callable[[Session, Statement, bool], Any]] = {
+_EFFECTS: dict[str, Effect] = {
     "IndexStmt": _create_index,
     "DropStmt": _drop,
     "ReindexStmt": _reindex,

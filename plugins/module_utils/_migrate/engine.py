@@ -19,6 +19,7 @@ from typing import Any
 from .._common.errors import SlipwayError, StateError
 from . import effects
 from .directives import Directives
+from .effects import Before
 from .errors import DEADLOCK, LOCK_NOT_AVAILABLE, explained, place
 from .files import Migration
 from .history import APPLIED, FAILED, RUNNING, UNDOING, UNDONE, Entry, History, Row
@@ -151,17 +152,18 @@ class Engine:
                 _require_same(before.checksum, statement, job.source)
                 done.resumed = True
                 if node_is_setting(statement):
-                    self._alone(job, index, statement, begun=False)
+                    self._alone(job, index, statement, Before())
                 continue
-            done.resumed = done.resumed or before is not None
-            done.attempts = max(done.attempts, self._alone(job, index, statement, begun=before is not None))
+            earlier = Before(before is not None, before is not None and before.state == RUNNING)
+            done.resumed = done.resumed or earlier.begun
+            done.attempts = max(done.attempts, self._alone(job, index, statement, earlier))
         try:
             self._session.run(f"{self.identity()}; {self.finish(job, _ms(began))}")
         except self._session.driver.Error as exc:
             raise explained(exc, job.source, self._session.parsed) from None
         return done
 
-    def _alone(self, job: _Job, index: int, statement: Statement, *, begun: bool) -> int:
+    def _alone(self, job: _Job, index: int, statement: Statement, before: Before) -> int:
         """Run one statement that shares its transaction with nothing but its row; the number of attempts."""
         again = BackOff(self._settings.retry_seconds)
         while True:
@@ -172,18 +174,24 @@ class Engine:
                     self._session.run(statement.text)
                     self._session.run(f"{self.row(job, index, statement, APPLIED, began)}; COMMIT")
                 else:
-                    self._session.run(self.row(job, index, statement, RUNNING, began))
                     self._session.run(self._patient(job.section.directives, statement, again))
-                    sql = effects.settle(self._session, statement, begun=begun or again.attempts > 1)
-                    if sql:
-                        self._session.run(sql)
+                    self._by_effect(job, index, statement, before)
                     self._session.run(self.row(job, index, statement, APPLIED, began))
                 return again.attempts
             except self._session.driver.Error as exc:
                 self._session.roll_back()
                 if self._worth_another(exc, again):
+                    before = Before(begun=True)
                     continue
                 raise self._failed(job, index, statement, exc) from None
+
+    def _by_effect(self, job: _Job, index: int, statement: Statement, before: Before) -> None:
+        """Run a statement that no transaction protects, or what is left of it."""
+        settled = effects.settle(self._session, statement, before)
+        if settled.sql and not settled.there:
+            self._session.run(self.row(job, index, statement, RUNNING, time.monotonic()))
+        if settled.sql:
+            self._session.run(settled.sql)
 
     def _patient(self, directives: Directives, statement: Statement, again: BackOff) -> str:
         """Limits of a statement that waits for others without making anybody wait behind it."""
@@ -218,7 +226,8 @@ class Engine:
         quoted = ", ".join(map(self._session.quoted, self._settings.search_path))
         return (
             f"RESET ALL; {self.identity()}; SET search_path = {quoted}; SET standard_conforming_strings = on;"
-            f" SET client_min_messages = warning; SET idle_in_transaction_session_timeout = 0; {self.limits(directives)}"
+            " SET client_min_messages = warning; SET idle_in_transaction_session_timeout = 0;"
+            f" {self.limits(directives)}"
         )
 
     def identity(self) -> str:

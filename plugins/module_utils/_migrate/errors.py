@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The slipway.release developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What PostgreSQL's errors mean for an operator: what happened, where in which file, and the remedy. Touches nothing."""
+"""What PostgreSQL's errors mean for an operator: what happened, where, and the remedy. Touches nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LOCK_NOT_AVAILABLE = "55P03"
 DEADLOCK = "40P01"
 AGAIN = "run it again; it goes on where it stopped"
 _REMEDIES = {
-    LOCK_NOT_AVAILABLE: "end the transaction that holds the lock (see pg_stat_activity and pg_locks), then run it again",
+    LOCK_NOT_AVAILABLE: "end the transaction that holds the lock (see pg_locks and pg_stat_activity); run it again",
     DEADLOCK: "run it again when the other transaction has ended",
     "57014": "raise statement_timeout in the file's header, or do the work in smaller steps",
     "42501": "grant the database user what the statement needs, or name the owner in 'role'",

@@ -102,7 +102,8 @@ class History:
         :raises StateError: there is one of a newer form, or one of somebody else.
         """
         rows = self.session.ask(
-            "SELECT obj_description(c.oid, 'pg_class') FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = relnamespace"
+            "SELECT obj_description(c.oid, 'pg_class')"
+            " FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = relnamespace"
             " WHERE nspname = %s AND relname = %s",
             (self.schema, self.table),
         )
@@ -122,7 +123,7 @@ class History:
 
     def create(self) -> None:
         """Make the table, in a transaction of its own."""
-        self.session.run(_CREATE.format(table=self.name, comment=self.session.literal(f"{COMMENT}{FORM}")))
+        self.session.order(_CREATE.format(table=self.name, comment=self.session.literal(f"{COMMENT}{FORM}")))
 
     def read(self) -> dict[str, Entry]:
         """All entries by migration."""
@@ -147,8 +148,8 @@ class History:
         writer = f"{literal(self.writer.tool)}, {literal(self.writer.deployment)}, {literal(self.writer.token)}"
         common = f"{literal(name)}, {literal(file)}, {literal(phase)}"
         values = ", ".join(
-            f"({literal(key)}, {row.number}, {common}, {literal(row.checksum)}, {literal(row.state)}, {literal(origin)},"
-            f" clock_timestamp() - interval '1 ms' * {row.age}, {literal(row.duration)}, {row.line},"
+            f"({literal(key)}, {row.number}, {common}, {literal(row.checksum)}, {literal(row.state)},"
+            f" {literal(origin)}, clock_timestamp() - interval '1 ms' * {row.age}, {literal(row.duration)}, {row.line},"
             f" {literal(row.error[:LONGEST_ERROR])}, session_user, {writer})"
             for row in rows
         )
@@ -204,8 +205,8 @@ CREATE TABLE IF NOT EXISTS {table} (
 COMMENT ON TABLE {table} IS {comment}
 """
 _UPSERT = """
-INSERT INTO {table} (migration, statement, name, file, phase, checksum, state, origin, started, duration_ms, line, error,
-  actor, tool, deployment, token)
+INSERT INTO {table} (migration, statement, name, file, phase, checksum, state, origin, started, duration_ms, line,
+  error, actor, tool, deployment, token)
 VALUES {values}
 ON CONFLICT (migration, statement) DO UPDATE SET
   name = excluded.name, file = excluded.file, phase = excluded.phase, checksum = excluded.checksum,

@@ -108,8 +108,9 @@ def require_fit(found: Standing, history: Mapping[str, Entry], where: str) -> No
     :raises StateError: a file has changed, is missing, or is being undone.
     """
     for one in found.drifted:
+        then, now = history[one.key].checksum[:12], one.checksum[:12]
         raise StateError(
-            f"was applied to {where} with another content (checksum {history[one.key].checksum[:12]}, now {one.checksum[:12]})",
+            f"was applied to {where} with another content (checksum {then}, now {now})",
             where=str(one.path),
             remedy="restore the file and write a new migration; if the change is harmless, repair with 'checksums'",
         )

@@ -33,7 +33,7 @@ def report(options: Options) -> list[dict[str, Any]]:
 
 def _history(session: Session, options: Options, schema: str) -> dict[str, Entry]:
     if options.access.role:
-        session.ask(f"SET ROLE {session.quoted(options.access.role)}; SELECT 1")
+        session.order(f"SET ROLE {session.quoted(options.access.role)}")
     history = History(session, schema, options.table, Writer())
     return history.read() if history.exists() else {}
 

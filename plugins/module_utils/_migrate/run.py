@@ -18,9 +18,9 @@ from .._common.errors import StaleTokenError, StateError
 from . import check, foreign
 from . import options as asked
 from .engine import Done, Engine, Settings
-from .errors import explained
 from .files import Migration, discover
 from .history import APPLIED, BASELINE, FAILED, UNDONE, Entry, History, Writer
+from .linting import Lint
 from .lock import Lock
 from .options import Options
 from .plan import Policy, plan, plan_undo, require_fit, standing
@@ -31,6 +31,7 @@ from .text import Section
 
 TOOL = "slipway.release 0.1.0"
 MOST_SHOWN = 100_000
+IDLE_SESSION_TIMEOUT_SINCE = 14
 
 
 @dataclass
@@ -75,15 +76,17 @@ class Outcome:
 class Run:
     """One run of a module.
 
-    :param lint: makes the findings of one way of a migration; ``None`` for none.
+    :param lint: makes the findings; ``None`` for none.
     :param compares: the structure before and after is wanted.
     """
 
-    def __init__(self, options: Options, lint: check.Linter | None = None, *, compares: bool = False) -> None:
+    def __init__(self, options: Options, lint: Lint | None = None, *, compares: bool = False) -> None:
         self._options = options
         self._lint = lint
         self._compares = compares
         self._examined: set[tuple[str, str]] = set()
+        self._migrations: list[Migration] = []
+        self._server_version = 0
         self.outcome = Outcome()
 
     def plan(self) -> Outcome:
@@ -91,10 +94,11 @@ class Run:
 
         :raises SlipwayError: it could not be done.
         """
-        migrations = discover(self._options.path, gaps=self._options.gaps)
+        self._migrations = discover(self._options.path, gaps=self._options.gaps)
         with self._session("plan") as session:
+            self._server_version = session.connection.server_version // 10_000
             for schema in self._options.schemas:
-                self.outcome.plan += self._plan_schema(session, schema, migrations)
+                self.outcome.plan += self._plan_schema(session, schema, self._migrations)
         check.refuse_errors(self.outcome.findings)
         return self.outcome
 
@@ -106,12 +110,11 @@ class Run:
         self.plan()
         if not self.outcome.plan and not self._compares:
             return self.outcome
-        migrations = discover(self._options.path, gaps=self._options.gaps)
         with self._session("work") as session:
             self.outcome.before = self._structure(session)
             for schema in dict.fromkeys(step.schema for step in self.outcome.plan):
                 with self._locked(session, schema):
-                    self._do_schema(session, schema, migrations)
+                    self._do_schema(session, schema, self._migrations)
             self.outcome.after = self._structure(session)
         return self.outcome
 
@@ -137,7 +140,7 @@ class Run:
         with Session(self._options.access, purpose) as session:
             require_server(session, session_pooler=self._options.session_pooler)
             if self._options.access.role:
-                session.run(f"SET ROLE {session.quoted(self._options.access.role)}")
+                session.order(f"SET ROLE {session.quoted(self._options.access.role)}")
             yield session
 
     def _structure(self, session: Session) -> str:
@@ -170,7 +173,8 @@ class Run:
             raise StateError(
                 f"the user {user} may create nothing in it",
                 where=where,
-                remedy=f"GRANT USAGE, CREATE ON SCHEMA {session.quoted(schema)} TO {session.quoted(user)}, or name the owner in 'role'",
+                remedy=f"GRANT USAGE, CREATE ON SCHEMA {session.quoted(schema)} TO {session.quoted(user)}, or name the"
+                " owner in 'role'",
             )
 
     def _steps(
@@ -216,7 +220,9 @@ class Run:
             return
         self._examined.add(key)
         placeholders = self._options.placeholders_of(schema)
-        self.outcome.findings += check.examine(section, placeholders, self._lint if lint else None)
+        self.outcome.findings += check.examine(
+            section, placeholders, self._lint if lint else None, self._server_version
+        )
 
     def _baseline(self, schema: str, known: dict[str, Entry], history: History, where: str) -> list[Step]:
         target = self._options.target
@@ -252,6 +258,8 @@ class Run:
         database = str(session.ask("SELECT current_database()")[0][0])
         parts = (database, schema, self._options.table)
         with Session(self._options.access, "lock") as keeper:
+            if self._server_version >= IDLE_SESSION_TIMEOUT_SINCE:
+                keeper.order("SET idle_session_timeout = 0")
             self._lock = Lock(keeper, *parts)
             self._lock.take(self._options.lock_deadline)
             working = Lock(session, *parts, "work")
@@ -276,14 +284,11 @@ class Run:
 
     def _prepare(self, session: Session, schema: str, history: History, engine: Engine) -> None:
         """Make the schema and the history where they are missing, and the session what it should be."""
-        try:
-            session.run(engine.identity())
-            if self._options.create_schemas:
-                session.run(f"CREATE SCHEMA IF NOT EXISTS {session.quoted(schema)}")
-            if not history.exists():
-                history.create()
-        except session.driver.Error as exc:
-            raise explained(exc, f"{schema}.{self._options.table}", session.parsed) from None
+        session.order(engine.identity())
+        if self._options.create_schemas:
+            session.order(f"CREATE SCHEMA IF NOT EXISTS {session.quoted(schema)}")
+        if not history.exists():
+            history.create()
 
     def _engine(self, session: Session, history: History, schema: str) -> Engine:
         settings = Settings(
@@ -298,10 +303,7 @@ class Run:
     def _do(self, session: Session, engine: Engine, step: Step, known: dict[str, Entry]) -> dict[str, Any]:
         done = Done()
         if step.sql:
-            try:
-                session.run(step.sql)
-            except session.driver.Error as exc:
-                raise explained(exc, step.schema, session.parsed) from None
+            session.order(step.sql)
         elif step.migration and step.what == asked.UNDO and step.migration.undo:
             done = engine.undo(step.migration, step.migration.undo, known.get(step.key))
         elif step.migration:

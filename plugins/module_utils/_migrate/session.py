@@ -141,6 +141,16 @@ class Session:
         except self.driver.Error as exc:
             raise explained(exc, self.access.shown(), self.parsed) from None
 
+    def order(self, sql: str) -> None:
+        """Run SQL, with errors that are for the operator.
+
+        :raises DatabaseError: PostgreSQL refuses.
+        """
+        try:
+            self.run(sql)
+        except self.driver.Error as exc:
+            raise explained(exc, self.access.shown(), self.parsed) from None
+
     def quoted(self, name: str) -> str:
         """A name as an identifier."""
         return str(self.driver.extensions.quote_ident(name, self.connection))

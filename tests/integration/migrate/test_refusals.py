@@ -15,11 +15,14 @@ from typing import Any
 
 import psycopg2
 import pytest
+from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError
+from ansible_collections.slipway.release.plugins.module_utils._migrate.linting import Lint
 from ansible_collections.slipway.release.plugins.module_utils._migrate.names import version_of
+from ansible_collections.slipway.release.plugins.module_utils._migrate.run import Run
 from ansible_collections.slipway.release.plugins.module_utils._migrate.session import Access
 
 from .conftest import Writer
-from .scene import has, history, migrate, picture, refusal
+from .scene import has, history, migrate, options, picture, refusal
 from .server import USER, Database, Server
 
 FIRST = {"001_a.sql": "CREATE TABLE a (id int);"}
@@ -70,6 +73,23 @@ def test_a_statement_that_fails_leaves_the_database_as_before_its_file(database:
     migrate(write({"007_n.sql": "CREATE TABLE x ();"}), database)
     assert {row[2] for row in history(database)} == {"applied"}
     assert len(history(database)) == 18
+
+
+def test_the_lint_refuses_warns_and_is_waived(database: Database, write: Writer) -> None:
+    migrate(write({"001_a.sql": "CREATE TABLE a (id bigint);"}), database)
+    index = "CREATE INDEX a_id ON a (id);"
+    directory = write({"002_i.sql": f"\n  {index}"})
+    with pytest.raises(InputError) as caught:
+        Run(options(directory, database), Lint({"index-create": "error"})).do()
+    assert caught.value.where.endswith("002_i.sql:2:3") and "index-create" in caught.value.what
+    assert "CREATE INDEX CONCURRENTLY" in caught.value.remedy and "slipway:allow" in caught.value.remedy
+    assert database.one("SELECT to_regclass('a_id') IS NULL")
+    run = Run(options(directory, database), Lint({"index-create": "warning"}))
+    assert [(one["rule"], one["line"]) for one in run.plan().findings if one["rule"] == "index-create"] == [
+        ("index-create", 2)
+    ]
+    write({"002_i.sql": f"-- slipway:allow index-create: the table is empty\n{index}"})
+    assert Run(options(directory, database), Lint({"index-create": "error"})).do().done
 
 
 def test_a_file_that_changed_or_went_is_refused(database: Database, write: Writer) -> None:
@@ -226,7 +246,8 @@ def pooler(server: Server, mode: str) -> Iterator[int]:
     port = server.port + 1
     settings = server.directory / "pgbouncer.ini"
     settings.write_text(
-        f"[databases]\n* = user={USER} host={server.directory} port={server.port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n"
+        f"[databases]\n* = user={USER} host={server.directory} port={server.port}\n"
+        "[pgbouncer]\nlisten_addr = 127.0.0.1\n"
         f"listen_port = {port}\nunix_socket_dir =\nauth_type = any\npool_mode = {mode}\ndefault_pool_size = 5\n"
         "ignore_startup_parameters = extra_float_digits\n"
     )

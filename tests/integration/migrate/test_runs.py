@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The slipway.release developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a run does on a real server: once, together with others, again, back, and from the histories of other runners."""
+"""What a run does on a real server: once, beside others, again, back, and from the histories of other runners."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_nobody_waits_long_behind_a_migration(database: Database, write: Writer)
         runner.start()
         while runner.is_alive():
             began = time.monotonic()
-            database.sql("SELECT count(*) FROM a")
+            database.sql("SET statement_timeout = '5s'; SELECT count(*) FROM a")
             longest = max(longest, time.monotonic() - began)
     assert "55P03" in ended[0] and "end the transaction that holds the lock" in ended[0]
     assert 0.05 < longest < 0.6, longest
@@ -142,6 +142,17 @@ def test_an_invalid_index_is_dropped_and_built_again(database: Database, write: 
     database.sql("DELETE FROM a WHERE ctid IN (SELECT max(ctid) FROM a WHERE id = 1)")
     assert migrate(directory, database).done[0]["resumed"]
     assert database.sql("SELECT indisvalid FROM pg_index WHERE indexrelid = 'a_id'::regclass") == [(True,)]
+
+
+def test_an_index_of_somebody_else_is_not_taken_for_ours(database: Database, write: Writer) -> None:
+    directory = write({"001_t.sql": TABLES + "CREATE INDEX a_id ON a ((id + 1));"})
+    migrate(directory, database)
+    write({"002_i.sql": "-- slipway:transaction off\nCREATE INDEX CONCURRENTLY a_id ON a (id);"})
+    for _attempt in range(2):
+        assert "42P07" in refusal(directory, database).what
+    database.sql("DROP INDEX a_id")
+    migrate(directory, database)
+    assert database.one("SELECT pg_get_indexdef('a_id'::regclass)").endswith("(id)")
 
 
 def test_a_file_goes_on_at_the_statement_that_failed(database: Database, write: Writer) -> None:
