@@ -24,7 +24,7 @@ def create(s: Subject) -> Iterator[Hit]:
     if partitioned:
         what = f"CREATE INDEX on all partitions of {s.table.sql()} at once"
         if s.tree.concurrent:
-            what = f"CREATE INDEX CONCURRENTLY, which PostgreSQL refuses for {s.table.sql()} with its partitions; without"
+            what = f"CREATE INDEX CONCURRENTLY, which partitioned tables refuse; on {s.table.sql()} without"
         yield Hit("index-create", 0, what, _by_partition(s), s.table)
     else:
         yield Hit(
