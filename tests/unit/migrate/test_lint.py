@@ -139,11 +139,11 @@ def peak_of(count: int) -> int:
     def text() -> Iterator[str]:
         return itertools.repeat(part, count)
 
-    kept = dict(transactional=True, phase="expand", waivers={}, severities={}, server_version=15)
-    lint(statements_of(iter([part]), source="warm"), **kept)  # type: ignore[arg-type]
+    told: Any = {"transactional": True, "phase": "expand", "waivers": {}, "severities": {}, "server_version": 15}
+    lint(statements_of(iter([part]), source="warm"), **told)
     tracemalloc.start()
     try:
-        lint(statements_of(text(), source="test"), **kept)  # type: ignore[arg-type]
+        lint(statements_of(text(), source="test"), **told)
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
