@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Generates the reference documentation from the sources that define it; with ``--check`` only compares.
 
-Writes ``docs/variables.md``, ``docs/migrations-lint.md``, ``docs/reference/`` and ``roles/*/README.md``. Also refuses a role whose defaults and
-argument specs disagree. Runs in a development environment, which has ansible-doc.
+Writes ``docs/variables.md``, ``docs/migrations-lint.md``, ``docs/reference/`` and ``roles/*/README.md``. Also
+refuses a role whose defaults and argument specs disagree. Runs in a development environment, which has ansible-doc.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.slipway.release.plugins.module_utils._migrate.lint.model import SMALL
+from ansible_collections.slipway.release.plugins.module_utils._migrate.lint.model import SMALL, Rule
 from ansible_collections.slipway.release.plugins.module_utils._migrate.lint.table import RULES
 
 INTRODUCTION = f"""
@@ -37,11 +37,12 @@ SQL: the names of the statement are filled in, and each file begins with the dir
 
 def lint_page() -> str:
     """The page in Markdown, without the notice of generated pages."""
-    rows = [
-        f"| `{rule.name}` | {rule.severity} | {'yes' if rule.by_size else ''} | {_cell(rule.why)} | {_cell(rule.safe)} |\n"
-        for rule in RULES
-    ]
-    return INTRODUCTION + "".join(rows)
+    return INTRODUCTION + "".join(_row(rule) for rule in RULES)
+
+
+def _row(rule: Rule) -> str:
+    by_size = "yes" if rule.by_size else ""
+    return f"| `{rule.name}` | {rule.severity} | {by_size} | {_cell(rule.why)} | {_cell(rule.safe)} |\n"
 
 
 def _cell(text: str) -> str:

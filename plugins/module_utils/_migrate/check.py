@@ -15,22 +15,24 @@ from .._common.errors import InputError
 from .effects import needs_name
 from .lint.model import ERROR
 from .linting import Lint
+from .session import Session
 from .statements import Statement, statements_of
 from .text import Section
 from .transactions import controls_transaction
 
 
 def examine(
-    section: Section, placeholders: Mapping[str, str], lint: Lint | None, server_version: int
+    section: Section, placeholders: Mapping[str, str], lint: Lint | None, session: Session, schema: str
 ) -> list[dict[str, Any]]:
     """Check one way of a migration; the findings of the lint.
 
-    :param server_version: the major version.
+    :param session: with the database that it is for.
+    :param schema: the schema that it is for.
     :raises InputError: it cannot be run.
     """
     statements = required(section, placeholders)
     if lint:
-        return lint.findings(statements, section, server_version)
+        return lint.findings(statements, section, session, schema)
     for unused in statements:
         del unused
     return []

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from .lint.live import LiveCatalog
 from .lint.run import lint, refuse_unknown
 from .lint.seen import Seen
+from .session import Session
 from .statements import Statement
 from .text import Section
 
@@ -24,12 +26,16 @@ class Lint:
     def __init__(self, severities: Mapping[str, Any]) -> None:
         self._severities = {rule: _as_written(severity) for rule, severity in severities.items()}
         refuse_unknown(self._severities)
-        self._seen = Seen()
+        self._seen: dict[str, Seen] = {}
+        self._catalog: tuple[Session, LiveCatalog] | None = None
 
-    def findings(self, statements: Iterable[Statement], section: Section, server_version: int) -> list[dict[str, Any]]:
+    def findings(
+        self, statements: Iterable[Statement], section: Section, session: Session, schema: str
+    ) -> list[dict[str, Any]]:
         """What is unsafe in one way of a migration.
 
-        :param server_version: the major version.
+        :param session: with the database that it is for.
+        :param schema: where names without one are.
         :raises InputError: from ``statements``.
         """
         found = lint(
@@ -38,8 +44,9 @@ class Lint:
             phase=section.directives.phase,
             waivers=section.directives.waivers,
             severities=self._severities,
-            server_version=server_version,
-            seen=self._seen,
+            server_version=session.connection.server_version // 10_000,
+            catalog=self._catalog_of(session),
+            seen=self._seen.setdefault(schema, Seen(schema)),
         )
         return [
             {
@@ -53,6 +60,11 @@ class Lint:
             }
             for one in found
         ]
+
+    def _catalog_of(self, session: Session) -> LiveCatalog:
+        if not self._catalog or self._catalog[0] is not session:
+            self._catalog = (session, LiveCatalog(session))
+        return self._catalog[1]
 
 
 def _as_written(severity: Any) -> str:

@@ -187,42 +187,42 @@ class Run:
     ) -> list[Step]:
         where = f"{schema}.{self._options.table}"
         make: dict[str, Callable[[], list[Step]]] = {
-            asked.MIGRATE: lambda: self._forward(schema, migrations, known),
-            asked.UNDO: lambda: self._back(schema, migrations, known),
+            asked.MIGRATE: lambda: self._forward(session, schema, migrations, known),
+            asked.UNDO: lambda: self._back(session, schema, migrations, known),
             asked.BASELINE: lambda: self._baseline(schema, known, history, where),
             asked.REPAIR: lambda: self._repair(schema, migrations, known, history),
             asked.IMPORT: lambda: self._import(session, schema, migrations, known, history),
         }
         return make[self._options.action]()
 
-    def _forward(self, schema: str, migrations: list[Migration], known: dict[str, Entry]) -> list[Step]:
+    def _forward(
+        self, session: Session, schema: str, migrations: list[Migration], known: dict[str, Entry]
+    ) -> list[Step]:
         policy = Policy(self._options.phases, self._options.target, self._options.out_of_order)
         steps = [Step(schema, asked.MIGRATE, one, one.key) for one in plan(migrations, known, policy, schema)]
         for step in steps:
             if step.migration:
-                self._examine(schema, step.migration.forward)
+                self._examine(session, schema, step.migration.forward)
         return steps
 
-    def _back(self, schema: str, migrations: list[Migration], known: dict[str, Entry]) -> list[Step]:
+    def _back(self, session: Session, schema: str, migrations: list[Migration], known: dict[str, Entry]) -> list[Step]:
         target = self._options.target
         if target is None:
             return []
         steps = [Step(schema, asked.UNDO, one, one.key) for one in plan_undo(migrations, known, target, schema)]
         for step in steps:
             if step.migration and step.migration.undo:
-                self._examine(schema, step.migration.undo, lint=False)
+                self._examine(session, schema, step.migration.undo, lint=False)
         return steps
 
-    def _examine(self, schema: str, section: Section, *, lint: bool = True) -> None:
+    def _examine(self, session: Session, schema: str, section: Section, *, lint: bool = True) -> None:
         """Check a section, once for all schemas."""
         key = (str(section.path), str(section.first_line))
         if key in self._examined:
             return
         self._examined.add(key)
         placeholders = self._options.placeholders_of(schema)
-        self.outcome.findings += check.examine(
-            section, placeholders, self._lint if lint else None, self._server_version
-        )
+        self.outcome.findings += check.examine(section, placeholders, self._lint if lint else None, session, schema)
 
     def _baseline(self, schema: str, known: dict[str, Entry], history: History, where: str) -> list[Step]:
         target = self._options.target

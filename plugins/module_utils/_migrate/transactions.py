@@ -65,7 +65,7 @@ def _refuses_transaction(tree: Any) -> bool:
         "DropStmt": lambda: tree.concurrent,
         "ReindexStmt": lambda: _reindexes_outside(tree),
         "AlterTableStmt": lambda: any(_detaches_concurrently(command) for command in tree.cmds),
-        "AlterDatabaseStmt": lambda: _has_option(tree.options, "tablespace"),
+        "AlterDatabaseStmt": lambda: has_option(tree.options, "tablespace"),
         "AlterSubscriptionStmt": lambda: "REFRESH" in tree.kind.name,
         "VacuumStmt": lambda: tree.is_vacuumcmd,
         "ClusterStmt": lambda: tree.relation is None,
@@ -77,10 +77,10 @@ def _refuses_transaction(tree: Any) -> bool:
 def _reindexes_outside(tree: Any) -> bool:
     if tree.kind.name in ("REINDEX_OBJECT_SCHEMA", "REINDEX_OBJECT_SYSTEM", "REINDEX_OBJECT_DATABASE"):
         return True
-    return _has_option(tree.params, "concurrently")
+    return has_option(tree.params, "concurrently")
 
 
-def _has_option(options: Any, name: str) -> bool:
+def has_option(options: Any, name: str) -> bool:
     """Whether an option is there that is not switched off."""
     return any(option.defname == name and not _off(option.arg) for option in options or ())
 

@@ -34,7 +34,8 @@ STRENGTH = (
 _RELATIONS = """
 SELECT c.oid, c.oid::regclass::text, c.relkind, pg_relation_filenode(c.oid)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'm', 'v', 'f', 'i', 'I') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')"""
+WHERE c.relkind IN ('r', 'p', 'm', 'v', 'f', 'i', 'I')
+    AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')"""
 _LOCKS = "SELECT DISTINCT relation, mode FROM pg_locks WHERE pid = %s AND locktype = 'relation' AND granted"
 _IDENTITY = "SELECT (SELECT system_identifier FROM pg_control_system())::text || '/' || current_database()"
 

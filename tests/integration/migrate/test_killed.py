@@ -195,7 +195,7 @@ def test_a_backend_that_outlives_its_runner_is_waited_for(database: Database, wr
         process.kill()
         process.wait()
         with pytest.raises(LeaseError, match="another runner migrates it"):
-            migrate(directory, database, lock_deadline=1)
+            migrate(directory, database, lock_deadline=1, retry_deadline=3)
         other.commit()
     migrate(directory, database, lock_deadline=20)
     assert database.sql("SELECT indisvalid FROM pg_index WHERE indexrelid = 'a_id'::regclass") == [(True,)]

@@ -76,7 +76,7 @@ def test_a_statement_that_fails_leaves_the_database_as_before_its_file(database:
 
 
 def test_the_lint_refuses_warns_and_is_waived(database: Database, write: Writer) -> None:
-    migrate(write({"001_a.sql": "CREATE TABLE a (id bigint);"}), database)
+    migrate(write({"001_a.sql": "CREATE TABLE a AS SELECT generate_series(1, 60000) AS id;"}), database)
     index = "CREATE INDEX a_id ON a (id);"
     directory = write({"002_i.sql": f"\n  {index}"})
     with pytest.raises(InputError) as caught:

@@ -45,7 +45,7 @@ def test_a_lock_is_held_from_its_statement_to_the_commit(database: Database) -> 
     assert {name for name, _mode in locks} == {"orders", "shops"}
     assert (orders.line, shops.line) == (3, 6)
     assert 0.3 <= orders.seconds < trial.seconds - 0.15
-    assert shops.seconds < 0.2
+    assert shops.seconds < orders.seconds - 0.25
     assert not orders.sampled
     assert trial.rewritten == ()
     assert database.one("SELECT count(*) FROM pg_attribute WHERE attrelid = 'orders'::regclass AND attname = 'a'") == 1
@@ -55,20 +55,19 @@ def test_a_table_that_is_written_anew_is_named(database: Database) -> None:
     database.sql(SCHEMA)
     trial = tried(database, "ALTER TABLE orders ALTER total TYPE float; CREATE TABLE copies AS SELECT * FROM orders;")
     assert trial.rewritten == ("orders",)
-    assert trial.strongest() == {"orders": "AccessExclusiveLock", "orders_pkey": "AccessExclusiveLock"} or (
-        trial.strongest()["orders"] == "AccessExclusiveLock"
-    )
+    assert trial.strongest()["orders"] == "AccessExclusiveLock"
 
 
 def test_a_file_without_a_transaction_holds_its_locks_by_statement(database: Database) -> None:
     database.sql(SCHEMA)
     sql = "LOCK TABLE shops;\nSELECT pg_sleep(0.3);\nALTER TABLE orders ADD COLUMN a int;"
-    locks = tried(database, sql, transactional=False).locks
+    trial = tried(database, sql, transactional=False)
+    locks = trial.locks
     assert [(lock.relation, lock.mode, lock.line) for lock in locks] == [
         ("shops", "AccessExclusiveLock", 1),
         ("orders", "AccessExclusiveLock", 3),
     ]
-    assert all(lock.seconds < 0.25 for lock in locks)
+    assert sum(lock.seconds for lock in locks) < trial.seconds - 0.25
 
 
 def test_what_runs_in_no_transaction_is_watched(database: Database) -> None:

@@ -49,7 +49,11 @@ def blocking(s: Subject) -> list[Name]:
 
 def alters_table(s: Subject) -> bool:
     """Whether it is an ALTER of a table, and not of an index, a view or a type."""
-    return s.kind == "AlterTableStmt" and s.tree.objtype.name in ("OBJECT_TABLE", "OBJECT_FOREIGN_TABLE")
+    return s.kind == "AlterTableStmt" and s.tree.objtype.name in (
+        "OBJECT_TABLE",
+        "OBJECT_FOREIGN_TABLE",
+        "OBJECT_MATVIEW",
+    )
 
 
 def _exclusive(s: Subject) -> Iterator[Name]:
@@ -57,7 +61,12 @@ def _exclusive(s: Subject) -> Iterator[Name]:
     if alters_table(s):
         if not all(_weak(command) for command in s.commands):
             yield s.table
-    elif kind == "RenameStmt" and (tree.renameType.name in RELATIONS or tree.renameType.name == "OBJECT_COLUMN") or kind == "AlterObjectSchemaStmt" and tree.objectType.name in RELATIONS:
+    elif (
+        kind == "RenameStmt"
+        and (tree.renameType.name in RELATIONS or tree.renameType.name == "OBJECT_COLUMN")
+        or kind == "AlterObjectSchemaStmt"
+        and tree.objectType.name in RELATIONS
+    ):
         yield s.table
     elif kind == "DropStmt" and not tree.concurrent:
         yield from _dropped(s)

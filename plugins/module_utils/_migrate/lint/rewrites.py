@@ -77,10 +77,10 @@ def filled_by_trigger(s: Subject, table: Name, column: str, expression: str) -> 
     name = joined(table.name, column, "fill")
     function = table.beside(name).sql()
     body = f"BEGIN NEW.{quoted(column)} := {expression}; RETURN NEW; END"
+    when = f"BEFORE INSERT OR UPDATE ON {table.sql()} FOR EACH ROW"
     return (
         f"CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $fill$ {body} $fill$",
-        f"CREATE TRIGGER {quoted(name)} BEFORE INSERT OR UPDATE ON {table.sql()} "
-        f"FOR EACH ROW EXECUTE FUNCTION {function}()",
+        f"CREATE TRIGGER {quoted(name)} {when} EXECUTE FUNCTION {function}()",
     )
 
 

@@ -80,8 +80,8 @@ RULES: tuple[Rule, ...] = (
         "pk",
         ERROR,
         "builds its index, and looks for NULLs, under ACCESS EXCLUSIVE, so every query of the table waits",
-        "make the columns NOT NULL by way of a CHECK, CREATE UNIQUE INDEX CONCURRENTLY, then ADD CONSTRAINT ... PRIMARY "
-        "KEY USING INDEX",
+        "make the columns NOT NULL by way of a CHECK, CREATE UNIQUE INDEX CONCURRENTLY, then ADD CONSTRAINT ... "
+        "PRIMARY KEY USING INDEX",
         by_size=True,
     ),
     Rule(

@@ -92,7 +92,5 @@ def better(type_name: Any, written: str) -> str:
 
     :param written: the type with its collation, as the migration has it.
     """
-    if type_name.arrayBounds:
-        return written
-    name = name_of(type_name)
-    return {"json": "jsonb", "bpchar": "text", "timestamp": "timestamptz", **SERIALS}.get(name, written)
+    new = {"json": "jsonb", "bpchar": "text", "timestamp": "timestamptz", **SERIALS}.get(name_of(type_name))
+    return new + "".join(written.partition("[")[1:]) if new else written

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from ... import grammar
-from ...transactions import node
+from ...transactions import has_option, node
 from ..model import Step
-from ..names import LONGEST, TEMPORARY, listed, quoted, strings
+from ..names import LONGEST, TEMPORARY, quoted, strings
 from ..place import Command
 from ..rewrites import step
 from ..subject import Hit, Subject
@@ -220,17 +220,33 @@ def full_rewrite(s: Subject) -> Iterator[Hit]:
     elif s.kind == "ClusterStmt":
         if s.tree.relation is None or s.existed(s.table):
             name = s.table.sql() if s.tree.relation else ""
-            yield Hit("full-rewrite", 0, f"CLUSTER {name}".rstrip(), (_repack(name),), s.table if name else None)
-    elif any(option.defname == "full" for option in s.tree.options or ()):
+            yield Hit(
+                "full-rewrite",
+                0,
+                f"CLUSTER {name}".rstrip(),
+                (_repack(name) if name else _repack(),),
+                s.table if name else None,
+            )
+    elif has_option(s.tree.options, "full"):
         tables = [s.seen.name(one.relation) for one in s.tree.rels or ()]
         if not tables or any(map(s.existed, tables)):
-            shown = listed(name.name for name in tables)
+            shown = ", ".join(name.sql() for name in tables)
             what = f"VACUUM FULL {shown}".rstrip()
             yield Hit(
-                "full-rewrite", s.source.find("FULL") or 0, what, (_repack(shown),), tables[0] if tables else None
+                "full-rewrite",
+                s.source.find("FULL") or 0,
+                what,
+                (_repack(*[name.sql() for name in tables]),),
+                tables[0] if tables else None,
             )
 
 
-def _repack(table: str) -> Step:
-    more = f" --table='{table}'" if table else " --all"
+def moved(s: Subject) -> Iterator[Hit]:
+    """ALTER TABLE ALL IN TABLESPACE ... SET TABLESPACE."""
+    what = f"all of {s.tree.orig_tablespacename} goes to {s.tree.new_tablespacename}"
+    yield Hit("full-rewrite", 0, what, (_repack(),))
+
+
+def _repack(*tables: str) -> Step:
+    more = "".join(f" --table='{table}'" for table in tables) or " --all"
     return Step(f"-- outside of the migration: pg_repack{more}", transactional=False)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from ..locks import alters_table
 from ..place import Command
 from ..subject import Hit, Subject
 from . import columns, constraints, definitions, indexes, renames_and_drops, transactions
@@ -39,6 +40,8 @@ OF_STATEMENT: dict[str, tuple[Check, ...]] = {
     "ClusterStmt": (definitions.full_rewrite,),
     "VacuumStmt": (definitions.full_rewrite,),
     "RefreshMatViewStmt": (definitions.full_rewrite,),
+    "AlterTableMoveAllStmt": (definitions.moved,),
+    "SelectStmt": (transactions.bulk_inside,),
 }
 OF_ACTION: dict[str, ActionCheck] = {
     "AT_AddColumn": columns.added,
@@ -66,7 +69,7 @@ def hits(s: Subject) -> Iterator[Hit]:
         found += check(s)
     if s.kind not in DATA:
         found += definitions.names(s)
-    if s.commands and s.existed(s.table):
+    if alters_table(s) and s.existed(s.table):
         for command in s.commands:
             look = OF_ACTION.get(command.kind)
             found += look(s, command) if look else ()

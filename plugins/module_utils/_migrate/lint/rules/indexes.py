@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...transactions import has_option
 from ..model import Step
 from ..names import Name, joined, quoted
 from ..subject import Hit, Subject
@@ -23,7 +24,7 @@ def create(s: Subject) -> Iterator[Hit]:
     if partitioned:
         what = f"CREATE INDEX on all partitions of {s.table.sql()} at once"
         if s.tree.concurrent:
-            what = f"CREATE INDEX CONCURRENTLY on {s.table.sql()}, which PostgreSQL refuses for a partitioned table; without"
+            what = f"CREATE INDEX CONCURRENTLY, which partitioned tables refuse; on {s.table.sql()} without"
         yield Hit("index-create", 0, what, _by_partition(s), s.table)
     else:
         yield Hit(
@@ -93,7 +94,7 @@ def _table_of(s: Subject, index: Name) -> Name | None:
 
 def reindex(s: Subject) -> Iterator[Hit]:
     """REINDEX that stops writes."""
-    if any(option.defname == "concurrently" for option in s.tree.params or ()):
+    if has_option(s.tree.params, "concurrently"):
         return
     kind = s.tree.kind.name.replace("REINDEX_OBJECT_", "")
     if s.tree.relation is None:

@@ -31,7 +31,7 @@ def in_transaction(s: Subject) -> Iterator[Hit]:
         return
     place = s.source.find("CONCURRENTLY") or 0
     sql = f"{concurrent(s)}" if s.kind == "IndexStmt" else _existing(s) or s.text
-    words = " ".join(s.text.split()[:2]).upper()
+    words = " ".join(s.text.partition("(")[0].split()[:2]).upper()
     what = f"{words} {'CONCURRENTLY ' if place else ''}in a file that runs in a transaction"
     yield Hit("concurrently-in-txn", place, what, (step(s, sql, transactional=False),))
 
@@ -60,7 +60,8 @@ def _existing(s: Subject) -> str:
         return s.text if tree.if_not_exists or not tree.concurrent else _named_index(s)
     if s.kind in ("CreateStmt", "CreateSeqStmt", "CreateSchemaStmt", "CreateExtensionStmt"):
         word = {"CreateSeqStmt": "SEQUENCE", "CreateSchemaStmt": "SCHEMA", "CreateExtensionStmt": "EXTENSION"}
-        return s.text if tree.if_not_exists else _inserted(s, word.get(s.kind, "TABLE"), "IF NOT EXISTS")
+        there = tree.if_not_exists or getattr(tree, "schemaElts", None)
+        return s.text if there else _inserted(s, word.get(s.kind, "TABLE"), "IF NOT EXISTS")
     if s.kind in ("DropStmt", "DropdbStmt"):
         return s.text if tree.missing_ok else _drop(s)
     if s.kind == "AlterEnumStmt" and tree.oldVal is None:
@@ -195,6 +196,19 @@ def bulk(s: Subject) -> Iterator[Hit]:
     word = s.text.split()[0].upper() if s.text[:4].upper() != "WITH" else s.kind.replace("Stmt", "").upper()
     steps = (step(s, s.text, phase=MIGRATE),)
     yield Hit("backfill-with-ddl", 0, f"{word} of {s.table.sql()} beside DDL", steps, s.table, beside_ddl=True)
+
+
+def bulk_inside(s: Subject) -> Iterator[Hit]:
+    """The same, inside of a WITH."""
+    if not s.file.transactional or not s.tree.withClause:
+        return
+    for one in s.tree.withClause.ctes:
+        kind = node(one.ctequery)
+        if kind in ("UpdateStmt", "DeleteStmt", "MergeStmt") and s.existed(s.seen.name(one.ctequery.relation)):
+            name = s.seen.name(one.ctequery.relation)
+            what = f"{kind.replace('Stmt', '').upper()} of {name.sql()} beside DDL"
+            steps = (step(s, s.text, phase=MIGRATE),)
+            yield Hit("backfill-with-ddl", one.location, what, steps, name, beside_ddl=True)
 
 
 def _few(s: Subject) -> bool:
