@@ -25,7 +25,8 @@ SQL: the names of the statement are filled in, and each file begins with the dir
   none in the phase contract.
 - With a live database at hand the facts decide: a column's old type says whether a new one keeps the rows as they are,
   a valid CHECK makes SET NOT NULL safe, an index on the referencing columns satisfies `fk-unindexed`, a table that is
-  not there yet is new. Where a table has no more than {SMALL // 1024} KiB, an error marked "by size" is a warning.
+  not there yet is new. Where a table has no more than {SMALL // 1024} KiB, an error marked "by size" is a warning,
+  unless the operator has set its severity.
 - Without one, what cannot be known is taken for the worse: a type change to anything but `text` is a finding.
 - Bodies of functions and procedures are text to PostgreSQL and to the lint: what they hold is not judged. `DO`,
   `EXECUTE` and `CALL` run such text at once, and are `opaque`.

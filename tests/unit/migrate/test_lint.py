@@ -83,6 +83,8 @@ def test_a_waiver_that_matches_only_what_turned_out_harmless_is_reported() -> No
 def test_a_small_table_makes_an_error_a_warning_where_size_is_what_hurts() -> None:
     sql = "ALTER TABLE tiny ADD CHECK (id > 0), DROP COLUMN name;"
     assert rules(sql, catalog=SchemaFacts()) == [("constraint-valid", WARNING), ("drop-column", ERROR)]
+    asked_for = {"constraint-valid": ERROR}
+    assert rules(sql, catalog=SchemaFacts(), severities=asked_for)[0] == ("constraint-valid", ERROR)
 
 
 def test_a_table_that_the_database_does_not_have_is_new() -> None:

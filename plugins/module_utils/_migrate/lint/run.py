@@ -119,10 +119,11 @@ class Linter:
                 self._left_out[hit.rule] = self._left_out.get(hit.rule, 0) + 1
 
     def _severity(self, subject: Subject, hit: Hit) -> str:
+        if hit.rule in self._severities:
+            return self._severities[hit.rule]
         rule = BY_NAME[hit.rule]
-        severity = self._severities.get(hit.rule, rule.severity)
         facts = subject.facts(hit.table) if rule.by_size and hit.table else None
-        return WARNING if severity == ERROR and facts and facts.bytes <= SMALL else severity
+        return WARNING if rule.severity == ERROR and facts and facts.bytes <= SMALL else rule.severity
 
     def _of_rule(self, rule: str) -> list[Finding]:
         found = [finding for hit, finding in self._found[rule] if self._stands(hit)]
