@@ -250,7 +250,11 @@ from ansible_collections.slipway.release.plugins.module_utils._migrate.dual_writ
 from ansible_collections.slipway.release.plugins.module_utils._migrate.options import SHARED
 from ansible_collections.slipway.release.plugins.module_utils._migrate.session import Access
 
-PLAN, EXPAND, CHECK, MIGRATE, CONTRACT = "plan", "expand", "check", "migrate", "contract"
+PLAN = "plan"
+EXPAND = "expand"
+CHECK = "check"
+MIGRATE = "migrate"
+CONTRACT = "contract"
 ACCESS = {name: SHARED[name] for name in ("dsn", "role", "connect_timeout", "session_pooler")}
 ARGUMENTS = {
     "phase": {"type": "str", "choices": [PLAN, EXPAND, CHECK, MIGRATE, CONTRACT], "default": PLAN},

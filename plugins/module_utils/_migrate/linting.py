@@ -11,6 +11,7 @@ from typing import Any
 from .lint.live import LiveCatalog
 from .lint.run import lint, refuse_unknown
 from .lint.seen import Seen
+from .lint.table import BY_NAME
 from .session import Session
 from .statements import Statement
 from .text import Section
@@ -56,7 +57,7 @@ class Lint:
                 "line": one.line,
                 "column": one.column,
                 "message": one.message,
-                "remedy": one.remedy,
+                "remedy": one.remedy or BY_NAME[one.rule].safe,
             }
             for one in found
         ]

@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.slipway.release.plugins.module_utils._migrate.lint.model import ERROR, Finding
 from ansible_collections.slipway.release.plugins.module_utils._migrate.lint.run import lint
 from ansible_collections.slipway.release.plugins.module_utils._migrate.lint.seen import Seen
-from ansible_collections.slipway.release.plugins.module_utils._migrate.lint.table import BY_NAME, RULES
+from ansible_collections.slipway.release.plugins.module_utils._migrate.lint.table import RULES
 from ansible_collections.slipway.release.plugins.module_utils._migrate.statements import statements
 
 from tests.fixtures.migrate.cases import Case, Pair, SchemaFacts, pairs
@@ -21,6 +21,8 @@ EVERYTHING = {rule.name: ERROR for rule in RULES}
 # The application has to change, or there is nothing to write in place of it.
 WITHOUT_REWRITE = {"duplicate-column", "opaque", "txn-nesting", "waiver-reason", "waiver-unused"}
 ONLY_BY_CALL = {"waiver-reason"}
+# Of these some cases have one.
+SOMETIMES_WITHOUT = {"domain-constraint", "rename", "stored-generated", "wide-index"}
 
 
 def places(findings: list[Finding]) -> tuple[tuple[str, int, int], ...]:
@@ -62,6 +64,11 @@ def test_line_ends_of_windows_move_nothing(pair: Pair) -> None:
         assert places(windows.findings(seen)) == case.expected
 
 
+def test_what_has_no_rewrite_in_sql() -> None:
+    without = {finding.rule for _name, _case, finding in rewrites() if not finding.steps}
+    assert without == (WITHOUT_REWRITE - ONLY_BY_CALL) | SOMETIMES_WITHOUT
+
+
 def rewrites() -> list[tuple[str, Case, Finding]]:
     found = []
     for pair in PAIRS:
@@ -71,13 +78,10 @@ def rewrites() -> list[tuple[str, Case, Finding]]:
     return found
 
 
-@pytest.mark.parametrize(("case", "finding"), [pytest.param(c, f, id=name) for name, c, f in rewrites()])
+@pytest.mark.parametrize(
+    ("case", "finding"), [pytest.param(case, found, id=name) for name, case, found in rewrites() if found.steps]
+)
 def test_the_rewrite_that_lint_proposes_has_no_finding_itself(case: Case, finding: Finding) -> None:
-    if finding.rule in WITHOUT_REWRITE:
-        assert not finding.remedy
-        return
-    if not finding.steps:
-        pytest.skip(BY_NAME[finding.rule].safe)
     catalog = SchemaFacts() if "catalog" in case.given else None
     seen = Seen()
     for step in finding.steps:
