@@ -37,6 +37,7 @@ PACKAGES = (
     "nginx",
     "openssh-server",
     "pgbackrest",
+    "pgbouncer",
     "postgresql-15",
     "procps",
     "prometheus",
@@ -50,7 +51,7 @@ PACKAGES = (
     "systemd",
     "systemd-sysv",
 )
-DISABLED = "haproxy keepalived nginx postgresql prometheus e2scrub_reap nftables"
+DISABLED = "haproxy keepalived nginx pgbouncer postgresql prometheus e2scrub_reap nftables"
 MASKED = (
     "apt-daily-upgrade.timer apt-daily.timer console-getty.service dev-hugepages.mount dpkg-db-backup.timer "
     "e2scrub_all.timer fstrim.timer getty-static.service getty.target modprobe@.service "

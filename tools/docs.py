@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Generates the reference documentation from the sources that define it; with ``--check`` only compares.
 
-Writes ``docs/variables.md``, ``docs/reference/`` and ``roles/*/README.md``. Also refuses a role whose defaults and
-argument specs disagree. Runs in a development environment, which has ansible-doc.
+Writes ``docs/variables.md``, ``docs/migrations-lint.md``, ``docs/reference/`` and ``roles/*/README.md``. Also
+refuses a role whose defaults and argument specs disagree. Runs in a development environment, which has ansible-doc.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import yaml
 from ansible_collections.slipway.release.plugins.module_utils._inputs.spec import SPEC
 
 from tools.environments import COLLECTIONS, TOP
+from tools.lint_rules import lint_page
 from tools.markdown import bullets, option_table, return_table, text
 
 COLLECTION = "slipway.release"
@@ -67,6 +68,7 @@ def current(path: Path) -> str | None:
 def all_pages(documented: Plugins) -> Iterator[tuple[Path, str]]:
     """Every generated page."""
     yield Path("docs") / "variables.md", variables_page()
+    yield Path("docs") / "migrations-lint.md", NOTICE + lint_page()
     index: list[str] = []
     for kind, heading in KINDS.items():
         plugins = {name: plugin for name, plugin in documented[kind].items() if "doc" in plugin}

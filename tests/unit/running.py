@@ -25,7 +25,7 @@ def module_output(module: ModuleType, **arguments: Any) -> str:
     made = subprocess.run(
         [sys.executable, module.__file__],
         input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
-        env={**os.environ, "PYTHONPATH": str(Path(module.__file__).parents[5])},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(module.__file__).parents[5]), *sys.path])},
         capture_output=True,
         text=True,
         timeout=60,

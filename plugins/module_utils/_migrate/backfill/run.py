@@ -1,0 +1,164 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One run of a backfill: connects, takes the lock, goes on where the last run was, and says how far it came.
+
+Touches what ``worker`` touches. A connection that is lost is made again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import DatabaseError
+from ..retry import BackOff
+from .definition import Definition, Limits
+from .progress import FINISHED, TABLE, Progress, Record, continued
+from .quoting import quoted
+from .session import QUERY_TIMEOUT_MS, Session, is_lost
+from .statements import Statements
+from .target import Target, find_target
+from .throttle import Throttle
+from .worker import Clock, Tally, Worker
+
+RECONNECT_SECONDS = 30
+TO_BE_CONTINUED = "to_be_continued"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    :ivar before: as the run found it; ``None`` when it had never begun.
+    """
+
+    before: Progress | None
+    after: Progress
+    tally: Tally
+
+    @property
+    def changed(self) -> bool:
+        """Something was done, if only that nothing is left was found out."""
+        return self.before is None or self.before != self.after
+
+
+@dataclass
+class Backfill:
+    """A backfill and where to do it.
+
+    :param connect: opens a session with these settings.
+    :param record_table: holds the progress, in the schema of the table.
+    :param lock_deadline: seconds to wait for another run on the same table.
+    """
+
+    connect: Callable[[dict[str, str]], Session]
+    definition: Definition
+    limits: Limits
+    record_table: str = TABLE
+    lock_deadline: float = 10
+    clock: Clock = field(default_factory=Clock)
+    tally: Tally = field(default_factory=Tally)
+
+    def run(self) -> Outcome:
+        """Work until it is finished or the time is over.
+
+        :raises InputError: the table or its key will not do.
+        :raises StateError: the definition has changed, or something holds it up.
+        :raises LeaseError: another run is at it.
+        :raises DatabaseError: the server refused something, or is not there.
+        """
+        began = self.clock.now()
+        deadline = began + self.limits.time_limit if self.limits.time_limit else None
+        found: list[Progress | None] = []
+        again: BackOff | None = None
+        while True:
+            try:
+                with self._session() as session:
+                    worker = self._worker(session, found, deadline)
+                    again = None
+                    if worker.progress.state != FINISHED:
+                        worker.work()
+                    return Outcome(found[0], worker.progress, self.tally)
+            except DatabaseError as exc:
+                again = again or BackOff(RECONNECT_SECONDS, clock=self.clock.now, sleep=self.clock.sleep)
+                if not is_lost(exc) or not found or not again.pause():
+                    raise
+                self.tally.retries += 1
+
+    def preview(self) -> Outcome:
+        """What a run would begin with; changes nothing.
+
+        :raises SlipwayError: as ``run`` would.
+        """
+        with self._session() as session:
+            target = self._checked(session)
+            found = self._record(session).load(self.definition.name)
+            Throttle(session, self.limits, target.oid).require_rights()
+            return Outcome(found, continued(found, target, self.limits.batch_size), self.tally)
+
+    def _worker(self, session: Session, found: list[Progress | None], deadline: float | None) -> Worker:
+        target = self._checked(session)
+        session.lock(self.lock_deadline, self.definition.schema, self.definition.table, "backfill")
+        record = self._record(session)
+        progress = record.load(self.definition.name)
+        if not found:
+            found.append(progress)
+        begun = continued(progress, target, self.limits.batch_size)
+        if progress is None:
+            record.make_table()
+            if not record.begin(begun):
+                begun = continued(record.load(self.definition.name), target, self.limits.batch_size)
+        return Worker(session, target, self.limits, begun, record, self.tally, self.clock, deadline)
+
+    def _record(self, session: Session) -> Record:
+        return Record(session, self.definition.schema, self.record_table)
+
+    def _checked(self, session: Session) -> Target:
+        """The table, when the server can read the definition."""
+        target = find_target(session, self.definition)
+        query = Statements(target.definition, target.key).explained()
+        session.rows(query.text, query.values)
+        return target
+
+    @contextmanager
+    def _session(self) -> Iterator[Session]:
+        session = self.connect(self._settings())
+        try:
+            yield session
+        finally:
+            session.close()
+
+    def _settings(self) -> dict[str, str]:
+        return {
+            "search_path": f"{quoted(self.definition.schema)}, public",
+            "lock_timeout": f"{self.limits.lock_timeout_ms}ms",
+            "statement_timeout": f"{QUERY_TIMEOUT_MS}ms",
+        }
+
+
+def as_result(outcome: Outcome) -> dict[str, Any]:
+    """What a module returns of a run."""
+    after, tally = outcome.after, outcome.tally
+    finished = after.state == FINISHED
+    return {
+        "state": FINISHED if finished else TO_BE_CONTINUED,
+        "pass": after.sweep,
+        "rows_changed": tally.changed,
+        "rows_changed_in_all": after.changed,
+        "batches": tally.batches,
+        "batch_size": after.batch_size,
+        "rows_scanned": after.scanned,
+        "rows_estimated": after.rows,
+        "rate": round(after.rate, 1),
+        "seconds_left": 0 if finished or after.seconds_left is None else round(after.seconds_left),
+        "verified": finished,
+        "retries": tally.retries,
+        "rows_left_out": tally.left_out,
+        "rows_waiting": len(after.left_out or []),
+        "longest_batch_ms": round(tally.longest_batch * 1000),
+        "held_up_ms": {kind: round(seconds * 1000) for kind, seconds in tally.held_up.items()},
+        "waiting": after.waiting,
+    }

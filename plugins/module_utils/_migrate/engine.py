@@ -1,0 +1,353 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Applies and undoes migrations in one schema. Touches what their SQL touches, and the history.
+
+A file in a transaction commits its changes together with its rows. In a file without one, each statement that could run
+in a transaction has one of its own, shared with its row; for the others a row says that they have begun, and what an
+attempt without an end has done is looked up in the catalog.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .._common.errors import SlipwayError, StateError
+from . import effects
+from .directives import Directives
+from .effects import Before
+from .errors import DEADLOCK, LOCK_NOT_AVAILABLE, explained, place
+from .files import Migration
+from .history import APPLIED, FAILED, RUNNING, UNDOING, UNDONE, Entry, History, Row
+from .retry import BackOff
+from .session import Session
+from .statements import Statement, statements_of
+from .text import Section
+from .transactions import node
+
+RETRIED = frozenset({LOCK_NOT_AVAILABLE, DEADLOCK})
+ROWS_AT_ONCE = 500
+_SHORT_LOCKS = frozenset({"AlterTableStmt"})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How statements run.
+
+    :param search_path: schemas, the first one takes new objects.
+    :param role: role to act as; empty for the user of the connection.
+    :param lock_timeout: milliseconds that a statement waits for a lock, while others wait behind it.
+    :param statement_timeout: milliseconds that a statement takes; 0 for no limit.
+    :param retry_seconds: how long a file is tried again that got no lock.
+    """
+
+    search_path: tuple[str, ...]
+    role: str = ""
+    lock_timeout: int = 500
+    statement_timeout: int = 0
+    retry_seconds: float = 600
+
+
+@dataclass
+class Done:
+    """What was done to one migration.
+
+    :param duration_ms: milliseconds.
+    :param attempts: of the statement or transaction that needed most.
+    :param resumed: an earlier run had done a part.
+    """
+
+    statements: int = 0
+    duration_ms: int = 0
+    attempts: int = 1
+    resumed: bool = False
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One way of a migration: forward or back."""
+
+    migration: Migration
+    section: Section
+    entry: Entry | None
+    back: bool
+
+    @property
+    def source(self) -> str:
+        return str(self.section.path)
+
+    def number(self, index: int) -> int:
+        return -index if self.back else index
+
+
+class Engine:
+    """Runs migrations one after the other.
+
+    :param session: it does the work; its settings are changed.
+    """
+
+    def __init__(self, session: Session, history: History, settings: Settings, placeholders: Mapping[str, str]) -> None:
+        self._session = session
+        self._history = history
+        self._settings = settings
+        self._placeholders = placeholders
+
+    def apply(self, migration: Migration, entry: Entry | None) -> Done:
+        """Apply a migration, or the rest of it.
+
+        :raises DatabaseError: PostgreSQL refused.
+        :raises StateError: another runner has applied it, or what is applied of it has changed.
+        """
+        return self._run(_Job(migration, migration.forward, entry, back=False))
+
+    def undo(self, migration: Migration, section: Section, entry: Entry | None) -> Done:
+        """Undo a migration, or the rest of it.
+
+        :raises DatabaseError: PostgreSQL refused.
+        """
+        return self._run(_Job(migration, section, entry, back=True))
+
+    def _run(self, job: _Job) -> Done:
+        began = time.monotonic()
+        done = self._in_transaction(job) if job.section.directives.transaction else self._outside(job)
+        done.duration_ms = _ms(began)
+        return done
+
+    def _in_transaction(self, job: _Job) -> Done:
+        again = BackOff(self._settings.retry_seconds)
+        while True:
+            attempt = _Attempt(self, job)
+            try:
+                attempt.make()
+                return Done(attempt.count, attempts=again.attempts)
+            except self._session.driver.Error as exc:
+                self._session.roll_back()
+                if self._worth_another(exc, again):
+                    continue
+                raise self._failed(job, attempt.count, attempt.current, exc) from None
+            except SlipwayError:
+                self._session.roll_back()
+                raise
+
+    def _worth_another(self, exc: Any, again: BackOff) -> bool:
+        return exc.pgcode in RETRIED and not self._session.lost and again.pause()
+
+    def _outside(self, job: _Job) -> Done:
+        began = time.monotonic()
+        done = Done()
+        known = job.entry.statements if job.entry else {}
+        try:
+            self._session.run(self.prelude(job.section.directives))
+            self.claim(job)
+        except self._session.driver.Error as exc:
+            raise explained(exc, job.source, self._session.parsed) from None
+        for index, statement in enumerate(self.statements(job), 1):
+            done.statements += 1
+            before = known.get(job.number(index))
+            if before and before.state == APPLIED:
+                _require_same(before.checksum, statement, job.source)
+                done.resumed = True
+                if node_is_setting(statement):
+                    self._alone(job, index, statement, Before())
+                continue
+            earlier = Before(before is not None, before is not None and before.state == RUNNING)
+            done.resumed = done.resumed or earlier.begun
+            done.attempts = max(done.attempts, self._alone(job, index, statement, earlier))
+        try:
+            self._session.run(f"{self.identity()}; {self.finish(job, _ms(began))}")
+        except self._session.driver.Error as exc:
+            raise explained(exc, job.source, self._session.parsed) from None
+        return done
+
+    def _alone(self, job: _Job, index: int, statement: Statement, before: Before) -> int:
+        """Run one statement that shares its transaction with nothing but its row; the number of attempts."""
+        again = BackOff(self._settings.retry_seconds)
+        while True:
+            try:
+                began = time.monotonic()
+                if statement.transactional:
+                    self._session.run(f"{self.limits(job.section.directives)}; BEGIN")
+                    self._session.run(statement.text)
+                    self._session.run(f"{self.row(job, index, statement, APPLIED, began)}; COMMIT")
+                else:
+                    self._session.run(self._patient(job.section.directives, statement, again))
+                    self._by_effect(job, index, statement, before)
+                    self._session.run(self.row(job, index, statement, APPLIED, began))
+                return again.attempts
+            except self._session.driver.Error as exc:
+                self._session.roll_back()
+                if self._worth_another(exc, again):
+                    before = Before(begun=True)
+                    continue
+                raise self._failed(job, index, statement, exc) from None
+
+    def _by_effect(self, job: _Job, index: int, statement: Statement, before: Before) -> None:
+        """Run a statement that no transaction protects, or what is left of it."""
+        settled = effects.settle(self._session, statement, before)
+        if settled.sql and not settled.there:
+            self._session.run(self.row(job, index, statement, RUNNING, time.monotonic()))
+        if settled.sql:
+            self._session.run(settled.sql)
+
+    def _patient(self, directives: Directives, statement: Statement, again: BackOff) -> str:
+        """Limits of a statement that waits for others without making anybody wait behind it."""
+        if node(statement.tree) in _SHORT_LOCKS:
+            return self.limits(directives)
+        return (
+            f"SET lock_timeout = '{max(1_000, int(again.remaining() * 1_000))}ms';"
+            f" SET statement_timeout = '{directives.statement_timeout or 0}ms'"
+        )
+
+    def _failed(self, job: _Job, index: int, statement: Statement | None, exc: Any) -> SlipwayError:
+        """The error for the operator, which is also recorded if there is still a connection."""
+        where = place(job.source, statement, exc) if statement else job.source
+        error = explained(exc, where, self._session.parsed)
+        rows = [Row(0, job.migration.checksum, UNDOING if job.back else FAILED, error=error.message())]
+        if statement:
+            rows.append(self._row(job, index, statement, FAILED, time.monotonic(), error.message()))
+        if not self._session.lost and not (job.back and job.section.directives.transaction):
+            try:
+                self._session.run(f"{self.prelude(job.section.directives)}; {self._upsert(job, rows)}")
+            except self._session.driver.Error:
+                self._session.roll_back()
+        return error
+
+    def statements(self, job: _Job) -> Iterator[Statement]:
+        """The statements of a job."""
+        pieces = job.section.pieces(self._placeholders)
+        return statements_of(pieces, job.section.first_line, source=job.source)
+
+    def prelude(self, directives: Directives) -> str:
+        """SQL that makes the session what every file begins with."""
+        quoted = ", ".join(map(self._session.quoted, self._settings.search_path))
+        return (
+            f"RESET ALL; {self.identity()}; SET search_path = {quoted}; SET standard_conforming_strings = on;"
+            " SET client_min_messages = warning; SET idle_in_transaction_session_timeout = 0;"
+            f" {self.limits(directives)}"
+        )
+
+    def identity(self) -> str:
+        """SQL that makes the session act as it should."""
+        role = self._session.quoted(self._settings.role) if self._settings.role else "NONE"
+        return f"SET SESSION AUTHORIZATION DEFAULT; SET ROLE {role}"
+
+    def limits(self, directives: Directives) -> str:
+        """SQL that sets the timeouts."""
+        statement = directives.statement_timeout or self._settings.statement_timeout
+        return (
+            f"SET lock_timeout = '{directives.lock_timeout or self._settings.lock_timeout}ms';"
+            f" SET statement_timeout = '{statement}ms'"
+        )
+
+    def claim(self, job: _Job, before: str = "") -> None:
+        """Mark the migration as begun.
+
+        :param before: SQL to run with it.
+        :raises StateError: another runner has just applied it.
+        """
+        one = job.migration
+        if job.back:
+            sql = f"{self._upsert(job, [Row(0, one.checksum, UNDOING)])} RETURNING 1"
+        else:
+            sql = self._history.claim(one.key, one.name, one.path.name, one.phase, one.checksum)
+        if not self._session.rows(f"{before}{sql}"):
+            raise StateError("another runner has just applied it", where=job.source, remedy="run it again")
+
+    def forget_failure(self, job: _Job) -> str:
+        """SQL that removes what is left of an attempt that failed; empty when there was none."""
+        failed = job.entry and job.entry.statements and not job.back
+        return f"{self._history.forget_statements(job.migration.key)}; " if failed else ""
+
+    def finish(self, job: _Job, duration: int) -> str:
+        """SQL that marks the migration as ended."""
+        if not job.back:
+            return self._upsert(job, [Row(0, job.migration.checksum, APPLIED, age=duration, duration=duration)])
+        earlier = job.entry.duration if job.entry else None
+        undone = self._upsert(job, [Row(0, job.migration.checksum, UNDONE, age=duration, duration=earlier)])
+        return f"{self._history.forget_statements(job.migration.key)}; {undone}"
+
+    def row(self, job: _Job, index: int, statement: Statement, state: str, began: float) -> str:
+        """SQL that writes the row of a statement."""
+        return f"{self.identity()}; {self._upsert(job, [self._row(job, index, statement, state, began)])}"
+
+    def rows(self, job: _Job, rows: list[Row]) -> str:
+        """SQL that writes several rows; empty without any."""
+        return f"{self._upsert(job, rows)}; " if rows else ""
+
+    def _row(self, job: _Job, index: int, statement: Statement, state: str, began: float, error: str = "") -> Row:
+        duration = _ms(began) if state == APPLIED else None
+        return Row(job.number(index), digest(statement), state, statement.line, _ms(began), duration, error)
+
+    def _upsert(self, job: _Job, rows: list[Row]) -> str:
+        one = job.migration
+        return self._history.upsert(one.key, one.name, one.path.name, one.phase, rows)
+
+    @property
+    def session(self) -> Session:
+        """The session that does the work."""
+        return self._session
+
+
+class _Attempt:
+    """One attempt at a file in a transaction."""
+
+    def __init__(self, engine: Engine, job: _Job) -> None:
+        self._engine = engine
+        self._job = job
+        self.count = 0
+        self.current: Statement | None = None
+
+    def make(self) -> None:
+        """Begin, run every statement, and commit with the rows."""
+        engine, job, session = self._engine, self._job, self._engine.session
+        began = time.monotonic()
+        engine.claim(job, f"{engine.prelude(job.section.directives)}; BEGIN; {engine.forget_failure(job)}")
+        ended: list[tuple[Statement, float, int]] = []
+        for statement in engine.statements(job):
+            self.count += 1
+            self.current = statement
+            started = time.monotonic()
+            session.run(statement.text)
+            ended.append((statement, started, _ms(started)))
+            if len(ended) == ROWS_AT_ONCE:
+                session.run(self._rows(ended))
+                ended.clear()
+        self.current = None
+        session.run(f"{engine.identity()}; {self._rows(ended)}{engine.finish(job, _ms(began))}; COMMIT")
+
+    def _rows(self, ended: list[tuple[Statement, float, int]]) -> str:
+        if self._job.back:
+            return ""
+        first = self.count - len(ended) + 1
+        rows = [
+            Row(number, digest(statement), APPLIED, statement.line, _ms(started), duration)
+            for number, (statement, started, duration) in enumerate(ended, first)
+        ]
+        return self._engine.rows(self._job, rows)
+
+
+def digest(statement: Statement) -> str:
+    """Hexadecimal SHA-256 of a statement as it runs."""
+    return hashlib.sha256(statement.text.encode("utf-8")).hexdigest()
+
+
+def node_is_setting(statement: Statement) -> bool:
+    """Whether it sets something of the session, which a resumed run needs again."""
+    return statement.text[:3].upper() == "SET" and node(statement.tree) == "VariableSetStmt"
+
+
+def _require_same(checksum: str, statement: Statement, source: str) -> None:
+    if checksum != digest(statement):
+        raise StateError(
+            "this statement was applied already, with another text or another placeholder",
+            where=f"{source}:{statement.line}:{statement.column}",
+            remedy="restore it, and change only what has not been applied",
+        )
+
+
+def _ms(began: float) -> int:
+    return int((time.monotonic() - began) * 1_000)

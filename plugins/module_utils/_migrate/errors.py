@@ -1,0 +1,83 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What PostgreSQL's errors mean for an operator: what happened, where, and the remedy. Touches nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .._common.errors import SystemFailure
+from .._gate.sql import described
+from .statements import Statement
+
+LOCK_NOT_AVAILABLE = "55P03"
+DEADLOCK = "40P01"
+AGAIN = "run it again; it goes on where it stopped"
+_REMEDIES = {
+    LOCK_NOT_AVAILABLE: "end the transaction that holds the lock (see pg_locks and pg_stat_activity); run it again",
+    DEADLOCK: "run it again when the other transaction has ended",
+    "57014": "raise statement_timeout in the file's header, or do the work in smaller steps",
+    "42501": "grant the database user what the statement needs, or name the owner in 'role'",
+    "25006": "connect to the primary, or let the database take writes (default_transaction_read_only, a standby)",
+    "53100": "free space on the server's disk, then run it again",
+    "53200": "give the server memory, or do the work in smaller steps",
+    "53300": "raise max_connections, or close connections; two are needed",
+    "28P01": "correct the user or the password of the connection",
+    "28000": "let the server's pg_hba.conf admit this user from this host",
+    "3D000": "name a database that exists",
+    "3F000": "create the schema, or set 'create_schemas'",
+    "23505": "remove the duplicates, then run it again",
+    "57P01": AGAIN,
+    "57P02": AGAIN,
+    "57P03": "wait until the server has started, then run it again",
+}
+_NO_SESSION = "check host, port and network, and that the server runs; then run it again, it goes on where it stopped"
+_OTHER = "correct the migration; nothing of this statement has stayed"
+
+
+class DatabaseError(SystemFailure):
+    """PostgreSQL refused or could not be asked.
+
+    :param sqlstate: PostgreSQL's code of the error; empty when there was no session.
+    """
+
+    kind = "database"
+
+    def __init__(self, what: str, *, where: str, remedy: str, sqlstate: str = "") -> None:
+        super().__init__(what, where=where, remedy=remedy)
+        self.sqlstate = sqlstate
+
+
+def explained(exc: Any, where: str, parsed: Mapping[str, str]) -> DatabaseError:
+    """An error of psycopg2 for the operator.
+
+    :param parsed: the parts of the connection string, whose secrets stay out.
+    """
+    code = str(exc.pgcode or "")
+    remedy = _REMEDIES.get(code, _OTHER if code and not code.startswith("08") else _NO_SESSION)
+    if not code:
+        remedy = next((_REMEDIES[state] for text, state in _BY_TEXT.items() if text in str(exc)), remedy)
+    what = described(exc, parsed).partition(": ")
+    text = f"{what[2].strip()} (SQLSTATE {code})" if code else what[2].strip() or what[0]
+    return DatabaseError(text, where=where, remedy=remedy, sqlstate=code)
+
+
+_BY_TEXT = {
+    "password authentication failed": "28P01",
+    "no pg_hba.conf entry": "28000",
+    "does not exist": "3D000",
+    "too many clients": "53300",
+    "remaining connection slots": "53300",
+    "starting up": "57P03",
+}
+
+
+def place(source: str, statement: Statement, exc: Any) -> str:
+    """File, line and column of what an error is about, as exactly as PostgreSQL says it."""
+    position = getattr(getattr(exc, "diag", None), "statement_position", None)
+    before = statement.text[: int(position) - 1] if position else ""
+    newlines = before.count("\n")
+    column = len(before) - before.rfind("\n") if newlines else statement.column + len(before)
+    return f"{source}:{statement.line + newlines}:{column}"

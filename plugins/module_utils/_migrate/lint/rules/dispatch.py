@@ -1,0 +1,78 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which check looks at which statement. Touches nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from ..locks import alters_table
+from ..place import Command
+from ..subject import Hit, Subject
+from . import columns, constraints, definitions, indexes, renames_and_drops, transactions
+
+Check = Callable[[Subject], Iterator[Hit]]
+ActionCheck = Callable[[Subject, Command], Iterator[Hit]]
+
+EVERY: tuple[Check, ...] = (transactions.in_transaction, transactions.robust, transactions.timeouts)
+OF_STATEMENT: dict[str, tuple[Check, ...]] = {
+    "IndexStmt": (indexes.create, indexes.wide, definitions.duplicates),
+    "DropStmt": (indexes.drop, renames_and_drops.drop),
+    "ReindexStmt": (indexes.reindex,),
+    "RenameStmt": (renames_and_drops.rename,),
+    "AlterObjectSchemaStmt": (renames_and_drops.set_schema,),
+    "AlterEnumStmt": (renames_and_drops.enum_value,),
+    "DropdbStmt": (renames_and_drops.drop_database,),
+    "TruncateStmt": (renames_and_drops.truncate,),
+    "TransactionStmt": (transactions.nesting,),
+    "DoStmt": (transactions.opaque,),
+    "ExecuteStmt": (transactions.opaque,),
+    "CallStmt": (transactions.opaque,),
+    "UpdateStmt": (transactions.bulk, definitions.duplicates),
+    "DeleteStmt": (transactions.bulk,),
+    "MergeStmt": (transactions.bulk,),
+    "InsertStmt": (transactions.bulk, definitions.duplicates),
+    "CreateStmt": (definitions.types, definitions.duplicates),
+    "AlterTableStmt": (definitions.types, definitions.duplicates, transactions.multi_alter),
+    "CreateDomainStmt": (definitions.domain_created,),
+    "AlterDomainStmt": (definitions.domain_altered,),
+    "ClusterStmt": (definitions.full_rewrite,),
+    "VacuumStmt": (definitions.full_rewrite,),
+    "RefreshMatViewStmt": (definitions.full_rewrite,),
+    "AlterTableMoveAllStmt": (definitions.moved,),
+    "SelectStmt": (transactions.bulk_inside,),
+}
+OF_ACTION: dict[str, ActionCheck] = {
+    "AT_AddColumn": columns.added,
+    "AT_AlterColumnType": columns.type_changed,
+    "AT_SetExpression": columns.expression_changed,
+    "AT_DropNotNull": columns.drop_not_null,
+    "AT_AddConstraint": constraints.added,
+    "AT_SetNotNull": constraints.set_not_null,
+    "AT_ValidateConstraint": constraints.validate,
+    "AT_DropColumn": renames_and_drops.drop_column,
+    "AT_DetachPartition": renames_and_drops.detach,
+    "AT_SetLogged": definitions.rewritten,
+    "AT_SetUnLogged": definitions.rewritten,
+    "AT_SetTableSpace": definitions.rewritten,
+    "AT_SetAccessMethod": definitions.rewritten,
+}
+MORE_THAN_LOCKS_HELD = frozenset({"backfill-with-ddl", "validate-same-txn", "multi-alter"})
+DATA = frozenset({"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"})
+
+
+def hits(s: Subject) -> Iterator[Hit]:
+    """All that the rules find in one statement."""
+    found: list[Hit] = []
+    for check in (*EVERY, *OF_STATEMENT.get(s.kind, ())):
+        found += check(s)
+    if s.kind not in DATA:
+        found += definitions.names(s)
+    if alters_table(s) and s.existed(s.table):
+        for command in s.commands:
+            look = OF_ACTION.get(command.kind)
+            found += look(s, command) if look else ()
+    yield from found
+    if not MORE_THAN_LOCKS_HELD & {hit.rule for hit in found if s.seen.file.ddl or not hit.beside_ddl}:
+        yield from transactions.locks_held(s)

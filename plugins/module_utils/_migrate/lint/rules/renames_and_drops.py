@@ -1,0 +1,154 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rules about what a running release still uses: renames, drops, TRUNCATE. Touches nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...directives import CONTRACT, EXPAND
+from ..model import Step
+from ..names import Name, joined, quoted
+from ..place import Command
+from ..rewrites import backfill, filled_by_trigger, step
+from ..subject import Hit, Subject
+
+DROPPED = ("OBJECT_TABLE", "OBJECT_FOREIGN_TABLE")
+RENAMED = ("OBJECT_TABLE", "OBJECT_VIEW", "OBJECT_MATVIEW", "OBJECT_FOREIGN_TABLE")
+
+
+def rename(s: Subject) -> Iterator[Hit]:
+    """RENAME of a table, a column, a schema or a type."""
+    kind = s.tree.renameType.name
+    if kind in RENAMED and s.existed(s.table):
+        yield _table_renamed(s, s.table, s.table.beside(s.tree.newname))
+    elif kind == "OBJECT_COLUMN" and s.existed(s.table):
+        what = f"RENAME of {s.table.sql()}.{s.tree.subname} to {s.tree.newname}"
+        yield Hit("rename", _at_rename(s), what, _column_renamed(s))
+    elif kind == "OBJECT_SCHEMA" and s.tree.subname not in s.seen.schemas:
+        yield Hit("rename", _at_rename(s), f"RENAME of the schema {s.tree.subname}", _schema_beside(s))
+    elif kind == "OBJECT_TYPE" and s.seen.name_of(s.tree.object).key not in s.seen.types:
+        yield Hit("rename", _at_rename(s), f"RENAME of the type {s.seen.name_of(s.tree.object).sql()}")
+
+
+def _at_rename(s: Subject) -> int:
+    return s.source.find("RENAME") or 0
+
+
+def _table_renamed(s: Subject, old: Name, new: Name) -> Hit:
+    view = f"CREATE VIEW {old.sql()} AS SELECT * FROM {new.sql()}"
+    what = f"{old.sql()} becomes {new.sql()}"
+    place = s.source.find("RENAME") or s.source.find("SET", "SCHEMA") or 0
+    unless = old.key if s.file.transactional else None
+    return Hit("rename", place, what, (step(s, s.text, view),), unless_view=unless)
+
+
+def _column_renamed(s: Subject) -> tuple[Step, ...]:
+    old, new = s.tree.subname, s.tree.newname
+    facts = s.facts(s.table)
+    if not facts or old not in facts.columns:
+        view = s.table.beside(joined(s.table.name, new, "view"))
+        return (step(s, f"CREATE VIEW {view.sql()} AS SELECT *, {quoted(old)} AS {quoted(new)} FROM {s.table.sql()}"),)
+    fill = filled_by_trigger(s, s.table, new, f"NEW.{quoted(old)}")
+    trigger = quoted(joined(s.table.name, new, "fill"))
+    return (
+        step(s, f"{s.on_table} ADD COLUMN {quoted(new)} {facts.columns[old]}", *fill, phase=EXPAND),
+        backfill(s, s.table, new, quoted(old)),
+        step(
+            s, f"DROP TRIGGER {trigger} ON {s.table.sql()}", f"{s.on_table} DROP COLUMN {quoted(old)}", phase=CONTRACT
+        ),
+    )
+
+
+def _schema_beside(s: Subject) -> tuple[Step, ...]:
+    return (step(s, f"CREATE SCHEMA {quoted(s.tree.newname)}"),)
+
+
+def set_schema(s: Subject) -> Iterator[Hit]:
+    """SET SCHEMA, which is a rename to whoever uses the table."""
+    if s.tree.objectType.name in RENAMED and s.existed(s.table):
+        yield _table_renamed(s, s.table, Name(s.tree.newschema, s.table.name, True))
+
+
+def enum_value(s: Subject) -> Iterator[Hit]:
+    """RENAME VALUE, and ADD VALUE without a place."""
+    name = s.seen.name_of(s.tree.typeName)
+    if name.key in s.seen.types or name.schema in s.seen.schemas:
+        return
+    new = _literal(s.tree.newVal)
+    if s.tree.oldVal is not None:
+        old = _literal(s.tree.oldVal)
+        steps = (step(s, f"ALTER TYPE {name.sql()} ADD VALUE IF NOT EXISTS {new} AFTER {old}"),)
+        yield Hit("rename", _at_rename(s), f"RENAME of the value {old} of {name.sql()} to {new}", steps)
+    elif s.tree.newValNeighbor is None:
+        value = s.source.find("VALUE")
+        sql = f"ALTER TYPE {name.sql()} ADD VALUE IF NOT EXISTS {new} AFTER 'THE VALUE BEFORE IT'"
+        yield Hit("enum-order", value or 0, f"ADD VALUE {new} to {name.sql()} without a place", (step(s, sql),))
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def drop_column(s: Subject, command: Command) -> Iterator[Hit]:
+    """DROP COLUMN before the contract."""
+    if s.file.phase != CONTRACT:
+        what = f"DROP COLUMN {command.node.name} of {s.table.sql()} in the phase {s.file.phase}"
+        sql = f"{s.on_table} DROP COLUMN IF EXISTS {quoted(command.node.name)}"
+        yield Hit("drop-column", command.start, what, (step(s, sql, phase=CONTRACT),))
+
+
+def drop(s: Subject) -> Iterator[Hit]:
+    """DROP TABLE and DROP SCHEMA before the contract."""
+    kind = s.tree.removeType.name
+    if s.file.phase == CONTRACT or kind not in (*DROPPED, "OBJECT_SCHEMA"):
+        return
+    word = {"OBJECT_TABLE": "TABLE", "OBJECT_FOREIGN_TABLE": "FOREIGN TABLE", "OBJECT_SCHEMA": "SCHEMA"}[kind]
+    if kind == "OBJECT_SCHEMA":
+        names = [quoted(one.sval) for one in s.tree.objects if one.sval not in s.seen.schemas]
+    else:
+        names = [name.sql() for name in map(s.seen.name_of, s.tree.objects) if s.existed(name)]
+    if names:
+        what = f"DROP {word} {', '.join(names)} in the phase {s.file.phase}"
+        yield Hit("drop-table", 0, what, (step(s, f"DROP {word} IF EXISTS {', '.join(names)}", phase=CONTRACT),))
+
+
+def drop_database(s: Subject) -> Iterator[Hit]:
+    """DROP DATABASE before the contract."""
+    if s.file.phase != CONTRACT:
+        sql = f"DROP DATABASE IF EXISTS {quoted(s.tree.dbname)}"
+        steps = (step(s, sql, transactional=False, phase=CONTRACT),)
+        yield Hit("drop-database", 0, f"DROP DATABASE {s.tree.dbname} in the phase {s.file.phase}", steps)
+
+
+def truncate(s: Subject) -> Iterator[Hit]:
+    """TRUNCATE ... CASCADE."""
+    names = [s.seen.name(one) for one in s.tree.relations]
+    existing = [name for name in names if s.existed(name)]
+    if s.tree.behavior.name != "DROP_CASCADE" or not existing:
+        return
+    also = [one for name in names for one in _referring(s, name)]
+    listed = dict.fromkeys([name.sql() for name in names] + also)
+    what = f"TRUNCATE {', '.join(name.sql() for name in names)} CASCADE"
+    place = s.source.find("CASCADE") or 0
+    yield Hit("truncate-cascade", place, what, (step(s, f"TRUNCATE {', '.join(listed)}"),))
+
+
+def _referring(s: Subject, name: Name) -> tuple[str, ...]:
+    facts = s.facts(name)
+    return facts.referenced_by if facts else ()
+
+
+def detach(s: Subject, command: Command) -> Iterator[Hit]:
+    """DETACH PARTITION that stops every query."""
+    if command.node.def_.concurrent:
+        return
+    child = s.seen.name(command.node.def_.name)
+    if not s.existed(child):
+        return
+    sql = f"{s.on_table} DETACH PARTITION {child.sql()} CONCURRENTLY"
+    what = f"DETACH PARTITION {child.sql()} from {s.table.sql()} without CONCURRENTLY"
+    if s.file.version < 14:
+        what += f" (which PostgreSQL {s.file.version} does not have)"
+    yield Hit("partition-detach", command.start, what, (step(s, sql, transactional=False),))

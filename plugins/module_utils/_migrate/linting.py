@@ -1,0 +1,73 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lint of one run: what the operator says of its rules, and its findings as results. Touches nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .lint.live import LiveCatalog
+from .lint.run import lint, refuse_unknown
+from .lint.seen import Seen
+from .lint.table import BY_NAME
+from .session import Session
+from .statements import Statement
+from .text import Section
+
+
+class Lint:
+    """Looks at the files of a run in their order; what one makes is new to those after it.
+
+    :param severities: error, warning or off by rule.
+    :raises InputError: there is no such rule or severity.
+    """
+
+    def __init__(self, severities: Mapping[str, Any]) -> None:
+        self._severities = {rule: _as_written(severity) for rule, severity in severities.items()}
+        refuse_unknown(self._severities)
+        self._seen: dict[str, Seen] = {}
+        self._catalog: tuple[Session, LiveCatalog] | None = None
+
+    def findings(
+        self, statements: Iterable[Statement], section: Section, session: Session, schema: str
+    ) -> list[dict[str, Any]]:
+        """What is unsafe in one way of a migration.
+
+        :param session: with the database that it is for.
+        :param schema: where names without one are.
+        :raises InputError: from ``statements``.
+        """
+        found = lint(
+            statements,
+            transactional=section.directives.transaction,
+            phase=section.directives.phase,
+            waivers=section.directives.waivers,
+            severities=self._severities,
+            server_version=session.connection.server_version // 10_000,
+            catalog=self._catalog_of(session),
+            seen=self._seen.setdefault(schema, Seen(schema)),
+        )
+        return [
+            {
+                "rule": one.rule,
+                "severity": one.severity,
+                "file": str(section.path),
+                "line": one.line,
+                "column": one.column,
+                "message": one.message,
+                "remedy": one.remedy or BY_NAME[one.rule].safe,
+            }
+            for one in found
+        ]
+
+    def _catalog_of(self, session: Session) -> LiveCatalog:
+        if not self._catalog or self._catalog[0] is not session:
+            self._catalog = (session, LiveCatalog(session))
+        return self._catalog[1]
+
+
+def _as_written(severity: Any) -> str:
+    """YAML reads the word off as false."""
+    return "off" if severity is False else str(severity)

@@ -1,0 +1,135 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options of the migrating modules. Touches nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .._common.errors import InputError
+from .directives import PHASES
+from .history import FLYWAY, GOLANG
+from .names import Version, version_of
+from .plan import APPLY, IGNORE, REFUSE
+from .session import Access
+
+TABLE = "slipway_migrations"
+MIGRATE, UNDO, BASELINE, REPAIR, IMPORT = "migrate", "undo", "baseline", "repair", "import"
+ACTIONS = (MIGRATE, UNDO, BASELINE, REPAIR, IMPORT)
+SHARED: dict[str, Any] = {
+    "path": {"type": "path", "required": True},
+    "dsn": {"type": "str", "default": "", "no_log": True},
+    "role": {"type": "str", "default": ""},
+    "connect_timeout": {"type": "int", "default": 10},
+    "schemas": {"type": "list", "elements": "str", "default": ["public"]},
+    "table": {"type": "str", "default": TABLE},
+    "placeholders": {"type": "dict", "default": {}},
+    "gaps": {"type": "bool", "default": True},
+    "phases": {"type": "list", "elements": "str", "choices": list(PHASES), "default": list(PHASES)},
+    "target": {"type": "str", "default": ""},
+    "out_of_order": {"type": "str", "choices": [REFUSE, APPLY, IGNORE], "default": REFUSE},
+    "session_pooler": {"type": "bool", "default": False},
+}
+MIGRATING: dict[str, Any] = {
+    **SHARED,
+    "action": {"type": "str", "choices": list(ACTIONS), "default": MIGRATE},
+    "create_schemas": {"type": "bool", "default": False},
+    "lint": {"type": "dict", "default": {}},
+    "lock_deadline": {"type": "int", "default": 600},
+    "lock_timeout_ms": {"type": "int", "default": 500},
+    "statement_timeout_ms": {"type": "int", "default": 900_000},
+    "retry_deadline": {"type": "int", "default": 600},
+    "import_from": {"type": "str", "choices": [FLYWAY, GOLANG]},
+    "import_table": {"type": "str", "default": ""},
+    "checksums": {"type": "bool", "default": False},
+    "deployment": {"type": "str", "default": ""},
+    "token": {"type": "int", "no_log": False},
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What an operator asks for; the parameters are those of the module."""
+
+    path: Path
+    access: Access
+    schemas: tuple[str, ...] = ("public",)
+    table: str = TABLE
+    placeholders: dict[str, str] = field(default_factory=dict)
+    gaps: bool = True
+    phases: tuple[str, ...] = PHASES
+    target: Version | None = None
+    out_of_order: str = REFUSE
+    session_pooler: bool = False
+    action: str = MIGRATE
+    create_schemas: bool = False
+    lint: dict[str, str] = field(default_factory=dict)
+    lock_deadline: int = 600
+    lock_timeout_ms: int = 500
+    statement_timeout_ms: int = 900_000
+    retry_deadline: int = 600
+    import_from: str | None = None
+    import_table: str = ""
+    checksums: bool = False
+    deployment: str = ""
+    token: int | None = None
+
+    def placeholders_of(self, schema: str) -> dict[str, str]:
+        """The placeholders' values in a schema."""
+        return {**self.placeholders, "schema": schema}
+
+    def search_path(self, schema: str) -> tuple[str, ...]:
+        """Where names are looked up in a schema's migrations."""
+        return (schema,) if schema == "public" else (schema, "public")
+
+
+def from_params(params: dict[str, Any]) -> Options:
+    """Check and convert a module's parameters.
+
+    :raises InputError: a value cannot be accepted.
+    """
+    values = {name: params[name] for name in MIGRATING if name in params}
+    access = Access(values.pop("dsn"), values.pop("role"), values.pop("connect_timeout"))
+    for name in ("lock_deadline", "retry_deadline", "statement_timeout_ms"):
+        _require_least(values, name, 0)
+    _require_least(values, "lock_timeout_ms", 1)
+    schemas = values["schemas"]
+    if not schemas or len(set(schemas)) != len(schemas) or not all(schemas):
+        raise InputError("has no names, or one twice", where="schemas", remedy="name each schema once")
+    target = version_of(values["target"], "target") if values["target"] else None
+    action = values.get("action", MIGRATE)
+    if action in (UNDO, BASELINE) and target is None:
+        raise InputError(
+            f"is needed to {action}", where="target", remedy="name the version that is the last one afterwards"
+        )
+    if action == IMPORT and not values["import_from"]:
+        raise InputError("is needed to import", where="import_from", remedy=f"write {FLYWAY} or {GOLANG}")
+    values.update(
+        path=Path(values["path"]),
+        schemas=tuple(schemas),
+        phases=tuple(values["phases"]),
+        target=target,
+        placeholders=_placeholders(values["placeholders"]),
+    )
+    return Options(access=access, **values)
+
+
+def _require_least(values: dict[str, Any], name: str, least: int) -> None:
+    if name in values and values[name] < least:
+        raise InputError(f"is {values[name]}", where=name, remedy=f"write {least} or more")
+
+
+def _placeholders(given: dict[str, Any]) -> dict[str, str]:
+    for name, value in given.items():
+        if name == "schema":
+            raise InputError(
+                "'schema' is the name of the schema itself", where="placeholders", remedy="choose another name"
+            )
+        if isinstance(value, (dict, list)) or value is None or "\n" in str(value):
+            raise InputError(
+                f"'{name}' is not one line of text", where="placeholders", remedy="give a text or a number"
+            )
+    return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in given.items()}

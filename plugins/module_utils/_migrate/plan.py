@@ -1,0 +1,211 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is to be done, from the files and the history. Pure: touches nothing.
+
+A phase is held back as a whole: contract migrations wait for their own day, so the order is that within each phase, and
+a later phase never goes before an earlier one of a lower version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from .._common.errors import InputError, StateError
+from .directives import PHASES
+from .files import Migration
+from .history import APPLIED, BASELINE, UNDOING, UNDONE, Entry
+from .names import Version, version_of
+
+REFUSE, APPLY, IGNORE = "refuse", "apply", "ignore"
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What is wanted.
+
+    :param phases: phases that are due; the others are held back.
+    :param target: last version that is due; ``None`` for all.
+    :param out_of_order: refuse, apply or ignore.
+    """
+
+    phases: Collection[str] = PHASES
+    target: Version | None = None
+    out_of_order: str = REFUSE
+
+
+@dataclass
+class Standing:
+    """The migrations of a schema by what they are."""
+
+    applied: list[Migration] = field(default_factory=list)
+    pending: list[Migration] = field(default_factory=list)
+    drifted: list[Migration] = field(default_factory=list)
+    missing: list[Entry] = field(default_factory=list)
+    future: list[Entry] = field(default_factory=list)
+    baseline: Version | None = None
+
+    def current(self) -> Version | None:
+        """The highest version that is applied."""
+        versions = [one.version for one in self.applied if one.version]
+        return max([*versions, *([self.baseline] if self.baseline else [])], default=None)
+
+
+def standing(migrations: list[Migration], history: Mapping[str, Entry]) -> Standing:
+    """Compare the files with the history."""
+    baselines = [version_of(entry.key, "history") for entry in history.values() if entry.origin == BASELINE]
+    found = Standing(baseline=max(baselines, default=None))
+    for one in migrations:
+        entry = history.get(one.key)
+        if entry and entry.state == APPLIED:
+            _sort_applied(found, one, entry)
+        elif found.baseline and one.version and one.version <= found.baseline:
+            found.applied.append(one)
+        else:
+            found.pending.append(one)
+    _sort_without_file(found, migrations, history)
+    return found
+
+
+def _sort_applied(found: Standing, one: Migration, entry: Entry) -> None:
+    if entry.checksum in (one.checksum, ""):
+        found.applied.append(one)
+    elif one.version is None:
+        found.pending.append(one)
+    else:
+        found.applied.append(one)
+        found.drifted.append(one)
+
+
+def _sort_without_file(found: Standing, migrations: list[Migration], history: Mapping[str, Entry]) -> None:
+    known = {one.key for one in migrations}
+    newest = max((one.version for one in migrations if one.version), default=None)
+    for entry in history.values():
+        if entry.key in known or entry.origin == BASELINE or entry.state == UNDONE or entry.key.startswith("R__"):
+            continue
+        ahead = newest is not None and version_of(entry.key, "history") > newest
+        (found.future if ahead else found.missing).append(entry)
+
+
+def plan(migrations: list[Migration], history: Mapping[str, Entry], policy: Policy, where: str) -> list[Migration]:
+    """The migrations to apply, in order.
+
+    :param where: the schema, for messages.
+    :raises StateError: files and history do not fit.
+    """
+    found = standing(migrations, history)
+    require_fit(found, history, where)
+    due = [one for one in found.pending if _is_due(one, policy)]
+    due = _in_order(due, found, history, policy)
+    _require_earlier_phases(due, found.pending)
+    return due
+
+
+def require_fit(found: Standing, history: Mapping[str, Entry], where: str) -> None:
+    """Refuse a history that the files contradict.
+
+    :raises StateError: a file has changed, is missing, or is being undone.
+    """
+    for one in found.drifted:
+        then, now = history[one.key].checksum[:12], one.checksum[:12]
+        raise StateError(
+            f"was applied to {where} with another content (checksum {then}, now {now})",
+            where=str(one.path),
+            remedy="restore the file and write a new migration; if the change is harmless, repair with 'checksums'",
+        )
+    for entry in found.missing:
+        raise StateError(
+            f"was applied to {where} and its file is missing",
+            where=entry.file,
+            remedy="restore the file, or raise the baseline",
+        )
+    for entry in history.values():
+        if entry.state == UNDOING:
+            raise StateError(
+                f"its undo in {where} was interrupted", where=entry.file, remedy="run the undo again to its end"
+            )
+
+
+def _is_due(one: Migration, policy: Policy) -> bool:
+    if one.phase not in policy.phases:
+        return False
+    return policy.target is None or one.version is None or one.version <= policy.target
+
+
+def _in_order(due: list[Migration], found: Standing, history: Mapping[str, Entry], policy: Policy) -> list[Migration]:
+    kept = []
+    for one in due:
+        newer = [other for other in found.applied if _overtook(other, one)]
+        if not newer or policy.out_of_order == APPLY or _has_begun(one, history.get(one.key)):
+            kept.append(one)
+        elif policy.out_of_order == REFUSE:
+            raise StateError(
+                f"is out of order: {newer[-1]} is applied already",
+                where=str(one.path),
+                remedy="give it a higher version, or set 'out_of_order' to apply or ignore",
+            )
+    return kept
+
+
+def _overtook(other: Migration, one: Migration) -> bool:
+    return bool(one.version and other.version and other.phase == one.phase and other.version > one.version)
+
+
+def _has_begun(one: Migration, entry: Entry | None) -> bool:
+    """Whether statements of it are applied, although it is not as a whole."""
+    return not one.forward.directives.transaction and entry is not None and bool(entry.statements)
+
+
+def _require_earlier_phases(due: list[Migration], pending: list[Migration]) -> None:
+    """Refuse to go on to a later phase while a lower version of an earlier one is held back."""
+    held = [one for one in pending if one not in due and one.version]
+    for one in due:
+        for other in held:
+            earlier = PHASES.index(other.phase) < PHASES.index(one.phase)
+            if earlier and one.version and other.version and other.version < one.version:
+                raise StateError(
+                    f"is of phase {one.phase}, and {other} of phase {other.phase} has not been applied",
+                    where=str(one.path),
+                    remedy=f"run the phase {other.phase} first",
+                )
+
+
+def plan_undo(
+    migrations: list[Migration], history: Mapping[str, Entry], target: Version, where: str
+) -> list[Migration]:
+    """The migrations to undo, the newest first, so that ``target`` is the highest that stays.
+
+    :raises StateError: one of them has no way back, or files and history do not fit.
+    """
+    found = standing(migrations, history)
+    undoing = [one for one in migrations if (entry := history.get(one.key)) and entry.state == UNDOING]
+    for entry in found.future + found.missing:
+        if version_of(entry.key, "history") > target:
+            raise StateError(
+                f"was applied to {where} and its file is missing",
+                where=entry.file,
+                remedy="add the file with its way back",
+            )
+    for one in found.pending:
+        if one not in undoing and _has_begun(one, history.get(one.key)):
+            raise StateError(
+                f"has begun in {where} and not ended", where=str(one.path), remedy="run it to its end first"
+            )
+    steps = [one for one in found.applied + undoing if one.version and one.version > target]
+    for one in steps:
+        _require_way_back(one, found, where)
+    return sorted(steps, key=lambda one: one.version or target, reverse=True)
+
+
+def _require_way_back(one: Migration, found: Standing, where: str) -> None:
+    if found.baseline and one.version and one.version <= found.baseline:
+        raise InputError(
+            f"is part of the baseline {found.baseline} of {where}",
+            where=str(one.path),
+            remedy="undo to the baseline at most",
+        )
+    if not one.undo:
+        raise StateError(
+            "has no way back", where=str(one.path), remedy="write one behind '-- slipway:undo', or add a new migration"
+        )

@@ -1,0 +1,200 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tries a change in a scratch database, and says what it locks and writes anew of what was there before.
+
+Changes the scratch database: whoever gives it must be able to spare it. It needs the schema of the real one; rows make
+the times mean something.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .._common.errors import StateError
+from .errors import explained
+from .session import Access, Session
+from .statements import Statement
+
+PAUSE = 0.002
+STRENGTH = (
+    "AccessShareLock",
+    "RowShareLock",
+    "RowExclusiveLock",
+    "ShareUpdateExclusiveLock",
+    "ShareLock",
+    "ShareRowExclusiveLock",
+    "ExclusiveLock",
+    "AccessExclusiveLock",
+)
+_RELATIONS = """
+SELECT c.oid, c.oid::regclass::text, c.relkind, pg_relation_filenode(c.oid)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'm', 'v', 'f', 'i', 'I')
+    AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')"""
+_LOCKS = "SELECT DISTINCT relation, mode FROM pg_locks WHERE pid = %s AND locktype = 'relation' AND granted"
+_IDENTITY = "SELECT (SELECT system_identifier FROM pg_control_system())::text || '/' || current_database()"
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A lock on a table or index that existed before.
+
+    :param mode: as pg_locks names it.
+    :param line: of the statement that took it first.
+    :param seconds: from before that statement to the end of its transaction.
+    :param sampled: seen by looking again and again, so that a shorter one may be missing.
+    """
+
+    relation: str
+    mode: str
+    line: int
+    seconds: float
+    sampled: bool = False
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a file did.
+
+    :param rewritten: tables that were there before and were written anew.
+    """
+
+    locks: tuple[Lock, ...]
+    rewritten: tuple[str, ...]
+    seconds: float
+
+    def strongest(self) -> dict[str, str]:
+        """The strongest mode by relation."""
+        found: dict[str, str] = {}
+        for lock in self.locks:
+            if STRENGTH.index(lock.mode) >= STRENGTH.index(found.get(lock.relation, STRENGTH[0])):
+                found[lock.relation] = lock.mode
+        return found
+
+
+def refuse_same_database(scratch: Access, real: Access) -> None:
+    """Refuse to try a change where it would be the change itself.
+
+    :raises StateError: both are one database.
+    :raises DatabaseError: one of them cannot be reached.
+    """
+    identities = []
+    for access in (scratch, real):
+        with Session(access, "trial") as session:
+            identities.append(session.ask(_IDENTITY)[0][0])
+    if identities[0] == identities[1]:
+        raise StateError(
+            "the scratch database is the database that is to be migrated",
+            where=scratch.shown(),
+            remedy="give a database that can be spared, with the same schema",
+        )
+
+
+def try_file(scratch: Access, statements: Iterable[Statement], *, transactional: bool) -> Trial:
+    """Run one file in a scratch database; its changes stay there, so that the next file can follow.
+
+    :raises DatabaseError: PostgreSQL refuses a statement, whose line is named.
+    """
+    with Session(scratch, "trial") as session:
+        return _Run(session).run(statements, transactional=transactional)
+
+
+class _Run:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._pid = session.ask("SELECT pg_backend_pid()")[0][0]
+        self._before = session.ask(_RELATIONS)
+        self._names = {oid: name for oid, name, _kind, _file in self._before}
+        self._held: dict[tuple[int, str], tuple[int, float]] = {}
+        self._locks: list[Lock] = []
+
+    def run(self, statements: Iterable[Statement], *, transactional: bool) -> Trial:
+        began = time.monotonic()
+        if transactional:
+            self._session.run("BEGIN")
+        line = 1
+        for statement in statements:
+            line = statement.line
+            if transactional:
+                self._in_transaction(statement)
+            elif statement.transactional:
+                self._session.run("BEGIN")
+                self._in_transaction(statement)
+                self._commit(line)
+            else:
+                self._watched(statement)
+        if transactional:
+            self._commit(line)
+        return Trial(tuple(self._locks), self._rewritten(), time.monotonic() - began)
+
+    def _in_transaction(self, statement: Statement) -> None:
+        began = time.monotonic()
+        self._execute(statement.text, statement.line)
+        for lock in self._session.ask(_LOCKS, (self._pid,)):
+            self._held.setdefault(lock, (statement.line, began))
+
+    def _commit(self, line: int) -> None:
+        self._execute("COMMIT", line)
+        self._keep(time.monotonic(), self._held, sampled=False)
+        self._held = {}
+
+    def _keep(self, end: float, held: dict[tuple[int, str], tuple[int, float]], *, sampled: bool) -> None:
+        self._locks += [
+            Lock(self._names[oid], mode, line, round(end - began, 3), sampled)
+            for (oid, mode), (line, began) in held.items()
+            if oid in self._names
+        ]
+
+    def _watched(self, statement: Statement) -> None:
+        with Session(self._session.access, "trial watch") as other:
+            watch = _Watch(other, self._pid)
+            watch.start()
+            try:
+                self._execute(statement.text, statement.line)
+            finally:
+                watch.end()
+        for lock, times in watch.seen.items():
+            self._keep(times[-1], {lock: (statement.line, times[0])}, sampled=True)
+
+    def _execute(self, sql: str, line: int) -> None:
+        try:
+            self._session.run(sql)
+        except self._session.driver.Error as exc:
+            where = f"{self._session.access.shown()}, line {line}"
+            self._session.roll_back()
+            raise explained(exc, where, self._session.parsed) from None
+
+    def _rewritten(self) -> tuple[str, ...]:
+        after: dict[Any, Any] = {oid: file for oid, _name, _kind, file in self._session.ask(_RELATIONS)}
+        return tuple(
+            name for oid, name, kind, file in self._before if kind in ("r", "m") and after.get(oid, file) != file
+        )
+
+
+class _Watch(threading.Thread):
+    """Looks at the locks of a session until it is told to end.
+
+    :ivar seen: first and last time of each lock.
+    """
+
+    def __init__(self, session: Session, pid: int) -> None:
+        super().__init__(daemon=True)
+        self.seen: dict[tuple[int, str], Sequence[float]] = {}
+        self._session = session
+        self._pid = pid
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        while not self._over.wait(PAUSE):
+            for lock in self._session.rows(_LOCKS, (self._pid,)):
+                now = time.monotonic()
+                self.seen[lock] = (self.seen.get(lock, (now,))[0], now)
+
+    def end(self) -> None:
+        self._over.set()
+        self.join()

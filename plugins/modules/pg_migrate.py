@@ -1,0 +1,277 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Migrate the schema of a PostgreSQL database. Touches the schemas that it is asked to migrate."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pg_migrate
+short_description: Migrate the schema of a PostgreSQL database
+version_added: 0.1.0
+description:
+  - Applies SQL files in their order, each exactly once, however many run it at the same time and whatever kills it on
+    the way. Running it again goes on where it stopped, and nothing has to be repaired by hand.
+  - Files are read with PostgreSQL's own grammar. All that are due are read and linted before the first is applied.
+  - A file is one transaction, which commits its changes together with its rows of the history. With
+    C(-- slipway:transaction off) each statement is on its own, for C(CREATE INDEX CONCURRENTLY) and its like; a run
+    after an interruption looks up what the last one has done, and drops and rebuilds an invalid index.
+  - A statement waits for a lock only as long as O(lock_timeout_ms), because others wait behind it. The file is then
+    tried again as a whole, after pauses that grow, until O(retry_deadline).
+  - One runner at a time migrates a schema. The lock is an advisory one, and is given back by the server when the runner
+    dies.
+  - Refused are a file that has changed since it was applied, one that is missing, two of the same version, one out of
+    order, a server that takes no writes, and a pooler in transaction mode.
+author:
+  - The slipway.release developers (@slipway)
+options:
+  action:
+    description:
+      - V(migrate) applies what is pending.
+      - V(undo) undoes what is newer than O(target), the newest first. Nothing is undone if one has no way back.
+      - V(baseline) takes O(target) and what is older for applied, in a schema that was made without this module.
+      - V(repair) forgets failures of files that are one transaction, and with O(checksums) takes over the changed
+        content of files. It is never needed to go on after an interruption.
+      - V(import) takes over the history of another runner.
+    type: str
+    choices: [migrate, undo, baseline, repair, import]
+    default: migrate
+  create_schemas:
+    description: Create those of O(schemas) that do not exist.
+    type: bool
+    default: false
+  lint:
+    description:
+      - What a finding of a rule is, by the name of the rule, one of V(error), V(warning) and V(off).
+      - An error refuses the run before a lock is taken. A rule that is not named has a level of its own.
+    type: dict
+    default: {}
+  lock_deadline:
+    description: Seconds to wait for another runner to end.
+    type: int
+    default: 600
+  lock_timeout_ms:
+    description:
+      - Milliseconds that a statement waits for a lock. It is never dropped; a file may state another one.
+      - Statements that nobody waits behind, such as C(CREATE INDEX CONCURRENTLY), wait until O(retry_deadline).
+    type: int
+    default: 500
+  statement_timeout_ms:
+    description:
+      - Milliseconds that a statement may take; V(0) is no limit. A file may state another one.
+      - It is not for statements that PostgreSQL runs outside of transactions, unless their file states one.
+    type: int
+    default: 900000
+  retry_deadline:
+    description:
+      - Seconds from its first attempt in which a file, or a statement on its own, that gets no lock is tried again.
+    type: int
+    default: 600
+  import_from:
+    description: For O(action=import), the runner whose history is taken over.
+    type: str
+    choices: [flyway, golang-migrate]
+  import_table:
+    description: For O(action=import), its table in each schema; its usual name when empty.
+    type: str
+    default: ""
+  checksums:
+    description: For O(action=repair), take over the checksums of files that have changed.
+    type: bool
+    default: false
+  deployment:
+    description: What the history records as the reason.
+    type: str
+    default: ""
+  token:
+    description:
+      - Fencing token of the deployment. The run is refused when one with a higher token has migrated the schema.
+    type: int
+extends_documentation_fragment:
+  - slipway.release.pg_migrate
+attributes:
+  check_mode:
+    support: full
+    description: Files, history and server are read; the plan and the findings of the lint are returned, and with
+      C(--diff) the SQL.
+  diff_mode:
+    support: full
+    description: The structure of the schemas before and after, as the catalog tells it.
+  idempotent:
+    support: full
+    description: What is applied is not applied again.
+"""
+
+EXAMPLES = r"""
+- name: The new form is there before the new release
+  slipway.release.pg_migrate:
+    path: /opt/shop/current/migrations
+    dsn: "host=db1.example dbname=shop user=shop_migrations password={{ shop_migrations_password }}"
+    role: shop_owner
+    phases: [expand, migrate]
+    deployment: "{{ deployment.id }}"
+
+- name: The old form goes when nothing reads it any more
+  slipway.release.pg_migrate:
+    path: /opt/shop/current/migrations
+    dsn: service=shop
+    phases: [contract]
+
+- name: Each tenant has a schema of its own
+  slipway.release.pg_migrate:
+    path: /opt/shop/current/migrations
+    dsn: service=shop
+    schemas: [tenant_a, tenant_b]
+    create_schemas: true
+    placeholders:
+      currency: EUR
+    lint:
+      drop-column: error
+      types: "off"
+
+- name: Back to version 1.4
+  slipway.release.pg_migrate:
+    path: /opt/shop/current/migrations
+    dsn: service=shop
+    action: undo
+    target: "1.4"
+
+- name: Flyway's history is taken over
+  slipway.release.pg_migrate:
+    path: /opt/shop/current/migrations
+    dsn: service=shop
+    action: import
+    import_from: flyway
+"""
+
+RETURN = r"""
+plan:
+  description: What was to be done, in order.
+  returned: always, unless it is refused
+  type: list
+  elements: dict
+  contains:
+    schema:
+      description: The schema.
+      type: str
+      sample: public
+    action:
+      description: What was to be done.
+      type: str
+      sample: migrate
+    version:
+      description: The version; empty for a repeatable migration.
+      type: str
+      sample: 1.2.3
+    name:
+      description: Name of the migration.
+      type: str
+      sample: add_orders
+    file:
+      description: Path of its file.
+      type: str
+      sample: /opt/shop/current/migrations/V1.2.3__add_orders.sql
+    phase:
+      description: V(expand), V(migrate) or V(contract).
+      type: str
+      sample: expand
+    transaction:
+      description: Whether the file is one transaction.
+      type: bool
+      sample: true
+findings:
+  description: What the lint has found in files that are due.
+  returned: always, unless it is refused
+  type: list
+  elements: dict
+  contains:
+    rule:
+      description: Name of the rule.
+      type: str
+      sample: index-create
+    severity:
+      description: V(error) or V(warning).
+      type: str
+      sample: warning
+    file:
+      description: Path of the file.
+      type: str
+      sample: /opt/shop/current/migrations/V1.2.3__add_orders.sql
+    line:
+      description: Line in the file, from 1.
+      type: int
+      sample: 3
+    column:
+      description: Column in the line, from 1.
+      type: int
+      sample: 1
+    message:
+      description: What is unsafe, and why.
+      type: str
+    remedy:
+      description: The safe way.
+      type: str
+done:
+  description: What was done, as RV(plan) and with figures.
+  returned: always, unless it is refused; empty in check mode
+  type: list
+  elements: dict
+  contains:
+    statements:
+      description: Statements of the file.
+      type: int
+      sample: 2
+    duration_ms:
+      description: Milliseconds that it took.
+      type: int
+      sample: 41
+    attempts:
+      description: Attempts that were needed to get a lock.
+      type: int
+      sample: 1
+    resumed:
+      description: An earlier run had done a part of the file.
+      type: bool
+      sample: false
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
+from ansible_collections.slipway.release.plugins.module_utils._migrate.linting import Lint
+from ansible_collections.slipway.release.plugins.module_utils._migrate.options import MIGRATING, from_params
+from ansible_collections.slipway.release.plugins.module_utils._migrate.run import Run
+
+
+def run(module: AnsibleModule) -> dict[str, Any]:
+    """Plan, do it unless in check mode, and put the result together."""
+    options = from_params(module.params)
+    module.no_log_values.update(options.access.secrets())
+    compares = bool(module._diff) and not module.check_mode
+    work = Run(options, Lint(options.lint), compares=compares)
+    try:
+        outcome = work.plan() if module.check_mode else work.do()
+    except SlipwayError as exc:
+        module.fail_json(changed=bool(work.outcome.done), **exc.as_result(), **work.outcome.as_result())
+    result = {"changed": bool(outcome.plan if module.check_mode else outcome.done), **outcome.as_result()}
+    for finding in outcome.findings:
+        module.warn(f"{finding['file']}:{finding['line']}:{finding['column']}: {finding['rule']}: {finding['message']}")
+    if module._diff:
+        result["diff"] = {"before": outcome.before, "after": outcome.after} if compares else {"prepared": work.sql()}
+    return result
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(argument_spec=MIGRATING, supports_check_mode=True)
+    try:
+        result = run(module)
+    except SlipwayError as exc:
+        module.fail_json(**exc.as_result())
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,211 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs that are killed: the module, its backends, the server, at each step.
+
+Running again ends where an undisturbed run does: the same structure, the same data, the same history.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import psycopg2
+import pytest
+from ansible_collections.slipway.release.plugins.module_utils._common.errors import LeaseError
+from ansible_collections.slipway.release.plugins.module_utils._migrate.names import version_of
+from ansible_collections.slipway.release.plugins.module_utils._migrate.session import Session
+
+from .conftest import Writer
+from .scene import Ended, history, in_child, kill_module, migrate, module_process, options, picture
+from .server import Database, Server
+
+FILES = {
+    "001_tables.sql": """
+CREATE TABLE orders (id bigint PRIMARY KEY, state text NOT NULL, note text);
+INSERT INTO orders SELECT n, 'new', 'note ' || n FROM generate_series(1, 300) AS n;
+CREATE TABLE events (at int, what text) PARTITION BY RANGE (at);
+CREATE TABLE events_old PARTITION OF events FOR VALUES FROM (0) TO (100);
+CREATE TABLE events_new PARTITION OF events FOR VALUES FROM (100) TO (200);
+INSERT INTO events SELECT n, 'event' FROM generate_series(0, 199) AS n;
+""",
+    "002_function.sql": """
+CREATE FUNCTION total() RETURNS bigint BEGIN ATOMIC SELECT count(*) FROM orders; END;
+CREATE TYPE state AS ENUM ('new', 'paid');
+UPDATE orders SET note = note || '!' WHERE id % 2 = 0;
+""",
+    "003_indexes.sql": """-- slipway:transaction off
+SET maintenance_work_mem = '8MB';
+CREATE INDEX CONCURRENTLY orders_state ON orders (state);
+UPDATE orders SET note = note || '?';
+CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS orders_note ON orders (note);
+ALTER TYPE state ADD VALUE 'sent';
+REINDEX TABLE CONCURRENTLY orders;
+DROP INDEX CONCURRENTLY orders_state;
+INSERT INTO orders VALUES (1000, 'paid', 'last');
+ALTER TABLE events DETACH PARTITION events_old CONCURRENTLY;
+VACUUM orders;
+""",
+    "004_column.sql": """
+ALTER TABLE orders ADD paid state;
+UPDATE orders SET paid = 'sent' WHERE id < 10;
+""",
+    "R__view.sql": "CREATE OR REPLACE VIEW open_orders AS SELECT id FROM orders WHERE state = 'new';",
+}
+Strike = Callable[[Session], None]
+
+
+SMALL = {
+    "001_t.sql": "CREATE TABLE t (id int);\nINSERT INTO t VALUES (1);",
+    "002_i.sql": "-- slipway:transaction off\nCREATE INDEX CONCURRENTLY t_id ON t (id);\nINSERT INTO t VALUES (2);",
+}
+
+
+class Course:
+    """What an undisturbed run does, to compare with."""
+
+    def __init__(self, server: Server, directory: Path, files: dict[str, str]) -> None:
+        self.server = server
+        self.directory = directory
+        for name, text in files.items():
+            (directory / name).write_text(text, encoding="utf-8")
+        database = server.create("undisturbed")
+        self.steps = in_child(options(directory, database)).steps
+        self.picture = picture(database)
+        self.history = history(database)
+        server.drop(database)
+
+    def survive(self, name: str, at: int, strike: Strike) -> None:
+        """A run that is struck at a step, and the one after it."""
+        database = self.server.create(name)
+        struck = in_child(options(self.directory, database, retry_deadline=20), at, strike)
+        told = os.WIFSIGNALED(struck.status) or os.waitstatus_to_exitcode(struck.status) in (0, 1)
+        assert told, f"struck at step {at}: no error of ours: {struck}"
+        self.server.wait()
+        self.require_end(database, struck, f"struck at step {at} of {self.steps}")
+
+    def require_end(self, database: Database, struck: Ended | None, what: str) -> None:
+        """One more run ends as if nothing had been."""
+        again = in_child(options(self.directory, database, retry_deadline=20, lock_deadline=20))
+        assert again.status == 0, f"{what} ({struck}): the run after it: {again.error}"
+        assert picture(database) == self.picture, what
+        assert history(database) == self.history, what
+        self.server.drop(database)
+
+
+@pytest.fixture(scope="module")
+def course(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Course:
+    return Course(server, tmp_path_factory.mktemp("killed"), FILES)
+
+
+def terminate_worker(server: Server, session: Session) -> None:
+    """End the backend of the session by the server's own means."""
+    Database(server, "postgres").sql(f"SELECT pg_terminate_backend({session.connection.get_backend_pid()}, 5000)")
+
+
+def terminate_lock(server: Server, session: Session) -> None:
+    """End the backend that holds the lock."""
+    Database(server, "postgres").sql(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name LIKE '%pg_migrate lock'"
+    )
+
+
+def kill_worker(server: Server, session: Session) -> None:
+    """SIGKILL of the backend, after which the server ends all others and recovers."""
+    os.kill(session.connection.get_backend_pid(), signal.SIGKILL)
+    time.sleep(0.2)
+
+
+def crash_server(server: Server, _session: Session) -> None:
+    """The end of the server, which is then started again."""
+    server.crash()
+
+
+STRIKES: dict[str, tuple[Callable[[Server], Strike], int]] = {
+    "module": (lambda server: kill_module, 8),
+    "backend terminated": (lambda server: functools.partial(terminate_worker, server), 6),
+    "lock terminated": (lambda server: functools.partial(terminate_lock, server), 6),
+    "backend killed": (lambda server: functools.partial(kill_worker, server), 5),
+    "server": (lambda server: functools.partial(crash_server, server), 5),
+}
+
+
+@pytest.mark.parametrize("kind", STRIKES)
+def test_a_run_that_was_struck_is_ended_by_the_next(course: Course, kind: str) -> None:
+    make, sample = STRIKES[kind]
+    chosen = random.Random(7).sample(range(course.steps), k=sample)
+    for at in sorted(chosen):
+        course.survive(f"struck_{at}", at, make(course.server))
+
+
+def test_each_step_of_a_small_run(server: Server, tmp_path: Path) -> None:
+    course = Course(server, tmp_path, SMALL)
+    for at in range(0, course.steps, 2):
+        course.survive(f"small_{at}", at, kill_module)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("kind", STRIKES)
+def test_every_step(course: Course, kind: str) -> None:
+    for at in range(course.steps):
+        course.survive(f"every_{at}", at, STRIKES[kind][0](course.server))
+
+
+def kill_at_random(course: Course, runs: int, seed: int) -> None:
+    generator = random.Random(seed)
+    for number in range(runs):
+        database = course.server.create(f"random_{number}")
+        pause = generator.uniform(0.3, 1.1)
+        process = module_process(course.directory, database)
+        time.sleep(pause)
+        process.kill()
+        process.wait()
+        course.require_end(database, None, f"killed after {pause:.3f} s")
+
+
+def test_killed_at_random(course: Course) -> None:
+    kill_at_random(course, 4, seed=1)
+
+
+@pytest.mark.exhaustive
+def test_killed_at_random_200_times(course: Course) -> None:
+    kill_at_random(course, 200, seed=2)
+
+
+def test_a_backend_that_outlives_its_runner_is_waited_for(database: Database, write: Writer) -> None:
+    directory = write(
+        {
+            "001_a.sql": "CREATE TABLE a (id int); CREATE TABLE b ();",
+            "002_b.sql": "-- slipway:transaction off\nCREATE INDEX CONCURRENTLY a_id ON a (id);\n"
+            "INSERT INTO a VALUES (0);",
+        }
+    )
+    migrate(directory, database, target=version_of("1", ""))
+    with closing(psycopg2.connect(database.dsn())) as other, other.cursor() as cursor:
+        cursor.execute("INSERT INTO a VALUES (1)")
+        process = module_process(directory, database)
+        wait_for(database, "query LIKE 'CREATE INDEX%' AND wait_event_type = 'Lock'")
+        process.kill()
+        process.wait()
+        with pytest.raises(LeaseError, match="another runner migrates it"):
+            migrate(directory, database, lock_deadline=1, retry_deadline=3)
+        other.commit()
+    migrate(directory, database, lock_deadline=20)
+    assert database.sql("SELECT indisvalid FROM pg_index WHERE indexrelid = 'a_id'::regclass") == [(True,)]
+    assert database.sql("SELECT id FROM a ORDER BY id") == [(0,), (1,)]
+
+
+def wait_for(database: Database, condition: str) -> None:
+    """Until a backend of the database meets a condition."""
+    for _attempt in range(200):
+        if database.one(f"SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND {condition}"):
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"nobody does: {condition}")

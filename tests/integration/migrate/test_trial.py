@@ -1,0 +1,109 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The trial in a scratch database: which locks, for how long, on what was there before."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import closing
+
+import psycopg2
+import pytest
+from ansible_collections.slipway.release.plugins.module_utils._common.errors import StateError
+from ansible_collections.slipway.release.plugins.module_utils._migrate.errors import DatabaseError
+from ansible_collections.slipway.release.plugins.module_utils._migrate.session import Access
+from ansible_collections.slipway.release.plugins.module_utils._migrate.statements import statements
+from ansible_collections.slipway.release.plugins.module_utils._migrate.trial import (
+    Trial,
+    refuse_same_database,
+    try_file,
+)
+
+from .server import USER, Database
+
+SCHEMA = """
+CREATE TABLE orders (id bigint PRIMARY KEY, total numeric);
+CREATE TABLE shops (id bigint PRIMARY KEY);
+INSERT INTO orders SELECT i, i FROM generate_series(1, 5000) i"""
+
+
+def tried(database: Database, sql: str, *, transactional: bool = True) -> Trial:
+    return try_file(Access(dsn=database.dsn()), statements(sql), transactional=transactional)
+
+
+def test_a_lock_is_held_from_its_statement_to_the_commit(database: Database) -> None:
+    database.sql(SCHEMA)
+    trial = tried(
+        database,
+        "CREATE TABLE new (id int);\nSELECT pg_sleep(0.2);\nALTER TABLE orders ADD COLUMN a int;\n"
+        "ALTER TABLE new ADD b int;\nSELECT pg_sleep(0.3);\nLOCK TABLE shops IN SHARE MODE;",
+    )
+    locks = {(lock.relation, lock.mode): lock for lock in trial.locks}
+    orders, shops = locks[("orders", "AccessExclusiveLock")], locks[("shops", "ShareLock")]
+    assert {name for name, _mode in locks} == {"orders", "shops"}
+    assert (orders.line, shops.line) == (3, 6)
+    assert 0.3 <= orders.seconds < trial.seconds - 0.15
+    assert shops.seconds < orders.seconds - 0.25
+    assert not orders.sampled
+    assert trial.rewritten == ()
+    assert database.one("SELECT count(*) FROM pg_attribute WHERE attrelid = 'orders'::regclass AND attname = 'a'") == 1
+
+
+def test_a_table_that_is_written_anew_is_named(database: Database) -> None:
+    database.sql(SCHEMA)
+    trial = tried(database, "ALTER TABLE orders ALTER total TYPE float; CREATE TABLE copies AS SELECT * FROM orders;")
+    assert trial.rewritten == ("orders",)
+    assert trial.strongest()["orders"] == "AccessExclusiveLock"
+
+
+def test_a_file_without_a_transaction_holds_its_locks_by_statement(database: Database) -> None:
+    database.sql(SCHEMA)
+    sql = "LOCK TABLE shops;\nSELECT pg_sleep(0.3);\nALTER TABLE orders ADD COLUMN a int;"
+    trial = tried(database, sql, transactional=False)
+    locks = trial.locks
+    assert [(lock.relation, lock.mode, lock.line) for lock in locks] == [
+        ("shops", "AccessExclusiveLock", 1),
+        ("orders", "AccessExclusiveLock", 3),
+    ]
+    assert sum(lock.seconds for lock in locks) < trial.seconds - 0.25
+
+
+def test_what_runs_in_no_transaction_is_watched(database: Database) -> None:
+    database.sql(SCHEMA)
+    with closing(psycopg2.connect(database.dsn())) as other, other.cursor() as cursor:
+        cursor.execute("INSERT INTO orders VALUES (0, 0)")
+        release = threading.Timer(0.5, other.commit)
+        release.start()
+        began = time.monotonic()
+        trial = tried(database, "CREATE INDEX CONCURRENTLY i ON orders (total);", transactional=False)
+        assert time.monotonic() - began > 0.4
+        release.join()
+    (lock,) = [one for one in trial.locks if one.mode == "ShareUpdateExclusiveLock" and one.relation == "orders"]
+    assert lock.sampled
+    assert lock.seconds > 0.3
+    assert "AccessExclusiveLock" not in trial.strongest().values()
+
+
+def test_a_file_that_is_refused_leaves_nothing_and_names_its_line(database: Database) -> None:
+    database.sql(SCHEMA)
+    with pytest.raises(DatabaseError) as refused:
+        tried(database, "ALTER TABLE orders ADD COLUMN a int;\nALTER TABLE nothing ADD COLUMN a int;")
+    assert "line 2" in refused.value.message()
+    assert "nothing" in refused.value.message()
+    assert database.one("SELECT count(*) FROM pg_attribute WHERE attrelid = 'orders'::regclass AND attname = 'a'") == 0
+
+
+def test_a_constraint_that_is_only_checked_at_commit_is_a_refusal_too(database: Database) -> None:
+    database.sql(SCHEMA)
+    database.sql("ALTER TABLE orders ADD FOREIGN KEY (id) REFERENCES shops DEFERRABLE INITIALLY DEFERRED NOT VALID")
+    with pytest.raises(DatabaseError, match="foreign key"):
+        tried(database, "INSERT INTO orders VALUES (0, 0);")
+
+
+def test_the_real_database_is_no_scratch_database(database: Database) -> None:
+    here, there = Access(dsn=database.dsn()), Access(dsn=Database(database.server, USER).dsn())
+    refuse_same_database(here, there)
+    with pytest.raises(StateError, match="is the database"):
+        refuse_same_database(here, Access(dsn=database.dsn(host="127.0.0.1")))

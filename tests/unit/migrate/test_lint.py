@@ -1,0 +1,162 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What lint is told, and how it says what it finds: severities, waivers, sizes, the memory it takes, its page."""
+
+from __future__ import annotations
+
+import itertools
+import tracemalloc
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError
+from ansible_collections.slipway.release.plugins.module_utils._migrate.lint.model import ERROR, OFF, WARNING, Finding
+from ansible_collections.slipway.release.plugins.module_utils._migrate.lint.run import MOST_OF_ONE_RULE, lint
+from ansible_collections.slipway.release.plugins.module_utils._migrate.lint.seen import Seen
+from ansible_collections.slipway.release.plugins.module_utils._migrate.lint.table import BY_NAME, RULES
+from ansible_collections.slipway.release.plugins.module_utils._migrate.statements import statements, statements_of
+
+from tests.fixtures.migrate.cases import SchemaFacts
+from tools.docs import NOTICE
+from tools.lint_rules import lint_page
+
+TOP = Path(__file__).resolve().parents[3]
+INDEX = "CREATE INDEX ON orders (a);"
+
+
+def found(sql: str, **more: Any) -> list[Finding]:
+    told: Mapping[str, Any] = {
+        "transactional": True,
+        "phase": "expand",
+        "waivers": {},
+        "severities": {},
+        "server_version": 15,
+        **more,
+    }
+    return lint(statements(sql), **told)
+
+
+def rules(sql: str, **more: Any) -> list[tuple[str, str]]:
+    return [(one.rule, one.severity) for one in found(sql, **more)]
+
+
+def test_the_message_says_which_lock_and_whom_it_stops_and_the_remedy_has_the_names() -> None:
+    (finding,) = found('CREATE INDEX ON app."Größen" ("Maß");')
+    assert finding.message.startswith('CREATE INDEX on app."Größen" without CONCURRENTLY: takes SHARE on the table')
+    assert finding.remedy == (
+        "-- file 1\n-- slipway:phase expand\n-- slipway:transaction off\n"
+        'CREATE INDEX CONCURRENTLY IF NOT EXISTS "Größen_Maß_idx" ON app."Größen" ("Maß");'
+    )
+
+
+@pytest.mark.parametrize("severity", [ERROR, WARNING])
+def test_a_severity_is_the_operators(severity: str) -> None:
+    assert rules(INDEX, severities={"index-create": severity}) == [("index-create", severity)]
+
+
+def test_a_rule_that_is_off_says_nothing() -> None:
+    assert rules(INDEX, severities={"index-create": OFF}) == []
+
+
+@pytest.mark.parametrize("severities", [{"index-creation": "off"}, {"index-create": "fatal"}])
+def test_a_severity_that_means_nothing_is_refused(severities: dict[str, str]) -> None:
+    with pytest.raises(InputError, match="there is no such rule|is no severity"):
+        found("SELECT 1", severities=severities)
+
+
+def test_a_waiver_with_a_reason_counts_for_its_rule_only() -> None:
+    waivers = {"index-create": "nobody writes to it at night"}
+    assert rules(INDEX + "DROP TABLE t;", waivers=waivers) == [("drop-table", ERROR)]
+
+
+def test_a_waiver_without_a_reason_does_not_count() -> None:
+    assert rules(INDEX, waivers={"index-create": " "}) == [("index-create", ERROR), ("waiver-reason", ERROR)]
+
+
+def test_a_waiver_that_matches_only_what_turned_out_harmless_is_reported() -> None:
+    assert rules("UPDATE t SET a = 1;", waivers={"backfill-with-ddl": "few rows"}) == [("waiver-unused", WARNING)]
+
+
+def test_a_small_table_makes_an_error_a_warning_where_size_is_what_hurts() -> None:
+    sql = "ALTER TABLE tiny ADD CHECK (id > 0), DROP COLUMN name;"
+    assert rules(sql, catalog=SchemaFacts()) == [("constraint-valid", WARNING), ("drop-column", ERROR)]
+    asked_for = {"constraint-valid": ERROR}
+    assert rules(sql, catalog=SchemaFacts(), severities=asked_for)[0] == ("constraint-valid", ERROR)
+
+
+def test_a_table_that_the_database_does_not_have_is_new() -> None:
+    assert rules("CREATE INDEX ON refunds (a);", catalog=SchemaFacts()) == []
+
+
+def test_a_set_of_files_is_one_change() -> None:
+    seen = Seen()
+    assert rules("CREATE TABLE t (id bigint);", seen=seen) == []
+    assert rules("CREATE INDEX ON t (id);", seen=seen) == []
+    assert rules("CREATE INDEX ON t (id);") == [("index-create", ERROR)]
+
+
+def test_names_without_a_schema_belong_where_the_runner_says() -> None:
+    seen = Seen("tenant_a")
+    assert rules("CREATE TABLE tenant_a.t (id bigint); CREATE INDEX ON t (id);", seen=seen) == []
+    assert rules("CREATE INDEX ON public.t (id);", seen=seen) == [("index-create", ERROR)]
+
+
+def test_the_search_path_of_one_file_is_not_that_of_the_next() -> None:
+    seen = Seen()
+    assert rules("SET search_path = app; CREATE TABLE t (id bigint);", seen=seen) == []
+    assert rules("CREATE INDEX ON t (id);", seen=seen) == [("index-create", ERROR)]
+
+
+def test_an_enum_value_needs_no_transaction_before_12() -> None:
+    sql = "ALTER TYPE mood ADD VALUE 'x' BEFORE 'y';"
+    assert rules(sql, server_version=11) == [("concurrently-in-txn", ERROR)]
+    assert rules(sql, server_version=12) == []
+
+
+def test_many_findings_of_one_rule_are_counted_and_not_kept() -> None:
+    findings = found(INDEX * 250)
+    assert len(findings) == MOST_OF_ONE_RULE
+    assert findings[-1].message.endswith("(and 150 more of this rule)")
+
+
+def test_memory_does_not_grow_with_the_file() -> None:
+    peak_of(150)
+    assert peak_of(600) < peak_of(150) + 900_000
+
+
+def peak_of(count: int) -> int:
+    """Bytes that a file of ``count`` parts takes at most, each part with statements of many kinds."""
+    part = "\n".join(
+        [
+            "INSERT INTO t (a, b) VALUES (1, 'x'), (2, 'y');",
+            "UPDATE t SET a = 2 WHERE b = 'x';",
+            "ALTER TABLE t ADD COLUMN c int NOT NULL;",
+            "DROP INDEX i;",
+            "INSERT INTO t SELECT 1;",
+        ]
+    )
+
+    def text() -> Iterator[str]:
+        return itertools.repeat(part, count)
+
+    told: Any = {"transactional": True, "phase": "expand", "waivers": {}, "severities": {}, "server_version": 15}
+    lint(statements_of(iter([part]), source="warm"), **told)
+    tracemalloc.start()
+    try:
+        lint(statements_of(text(), source="test"), **told)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_the_page_about_the_rules_is_that_of_the_table() -> None:
+    page = (TOP / "docs" / "migrations-lint.md").read_text(encoding="utf-8")
+    assert page == NOTICE + lint_page()
+    assert all(f"| `{rule.name}` | {rule.severity} |" in page for rule in RULES)
+
+
+def test_names_of_rules_are_unique() -> None:
+    assert len(BY_NAME) == len(RULES)

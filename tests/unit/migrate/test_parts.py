@@ -1,0 +1,194 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tries, locks, options, errors and the fitness of servers, without a server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
+from ansible_collections.slipway.release.plugins.module_utils._migrate import preflight
+from ansible_collections.slipway.release.plugins.module_utils._migrate.errors import explained, place
+from ansible_collections.slipway.release.plugins.module_utils._migrate.linting import Lint
+from ansible_collections.slipway.release.plugins.module_utils._migrate.lock import key_of
+from ansible_collections.slipway.release.plugins.module_utils._migrate.options import MIGRATING, from_params
+from ansible_collections.slipway.release.plugins.module_utils._migrate.retry import BackOff
+from ansible_collections.slipway.release.plugins.module_utils._migrate.session import Access
+from ansible_collections.slipway.release.plugins.module_utils._migrate.statements import statements
+from ansible_collections.slipway.release.plugins.modules import pg_migrate, pg_migrate_info
+
+from tests.unit.running import module_output, module_result
+
+
+class Time:
+    """A clock that goes on when one sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.slept: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+def back_off(seconds: float, vary: float) -> tuple[BackOff, Time]:
+    time = Time()
+    return BackOff(
+        seconds, clock=lambda: time.now, sleep=time.sleep, vary=lambda low, high: low + (high - low) * vary
+    ), time
+
+
+def test_pauses_grow_to_a_most_and_end_before_the_deadline() -> None:
+    again, time = back_off(120, vary=1)
+    while again.pause():
+        pass
+    assert time.slept == [0.5, 1, 2, 4, 8, 16, 30, 30]
+    assert again.attempts == 9 and time.now < 120
+
+
+def test_pauses_vary() -> None:
+    again, time = back_off(3, vary=0)
+    assert again.pause() and again.pause()
+    assert time.slept == [0.25, 0.5]
+
+
+def test_no_time_is_one_attempt() -> None:
+    again, time = back_off(0, vary=0)
+    assert not again.pause() and time.slept == [] and again.remaining() == 0
+
+
+def test_locks_of_different_things_are_different() -> None:
+    keys = {key_of("d", "s", "t"), key_of("d", "st", ""), key_of("ds", "", "t"), key_of("d", "s", "t", "work")}
+    assert len(keys) == 4
+    assert key_of("d", "s", "t") == key_of("d", "s", "t")
+    assert all(-(2**63) <= key < 2**63 for key in keys)
+
+
+def params(**given: Any) -> dict[str, Any]:
+    defaults = {name: spec.get("default") for name, spec in MIGRATING.items()}
+    return {**defaults, "path": "/x", **given}
+
+
+@pytest.mark.parametrize(
+    ("given", "where"),
+    [
+        ({"schemas": []}, "schemas"),
+        ({"schemas": ["a", "a"]}, "schemas"),
+        ({"schemas": [""]}, "schemas"),
+        ({"target": "soon"}, "target"),
+        ({"action": "undo"}, "target"),
+        ({"action": "baseline"}, "target"),
+        ({"action": "import"}, "import_from"),
+        ({"lock_timeout_ms": 0}, "lock_timeout_ms"),
+        ({"retry_deadline": -1}, "retry_deadline"),
+        ({"placeholders": {"schema": "x"}}, "placeholders"),
+        ({"placeholders": {"a": "one\ntwo"}}, "placeholders"),
+        ({"placeholders": {"a": ["x"]}}, "placeholders"),
+    ],
+)
+def test_options_that_are_refused(given: dict[str, Any], where: str) -> None:
+    with pytest.raises(InputError) as caught:
+        from_params(params(**given))
+    assert caught.value.where == where
+
+
+def test_options_that_are_taken() -> None:
+    options = from_params(params(schemas=["a", "public"], target="1.0", placeholders={"on": True, "n": 4}))
+    assert options.path == Path("/x") and str(options.target) == "1"
+    assert options.placeholders_of("a") == {"on": "true", "n": "4", "schema": "a"}
+    assert [options.search_path(schema) for schema in options.schemas] == [("a", "public"), ("public",)]
+
+
+class Refusal(Exception):
+    """What psycopg2 raises."""
+
+    pgcode: str | None
+
+    def __init__(self, text: str, pgcode: str | None, position: str | None = None) -> None:
+        super().__init__(text)
+        self.pgcode = pgcode
+        self.diag = type("Diag", (), {"statement_position": position})
+
+
+def test_an_error_says_what_where_and_the_remedy() -> None:
+    error = explained(Refusal("no hunter2 here\nDETAIL: x", "42501"), "a.sql:1:1", {"password": "hunter2"})
+    assert "hunter2" not in error.message() and "SQLSTATE 42501" in error.message() and error.sqlstate == "42501"
+    assert "grant the database user" in error.remedy
+    lost = explained(Refusal("could not connect", None), "PostgreSQL", {})
+    assert "check host, port and network" in lost.remedy
+    assert "correct the migration" in explained(Refusal("x", "42P01"), "a.sql", {}).remedy
+
+
+def test_the_place_of_an_error_is_that_of_the_word() -> None:
+    (statement,) = statements("\n  SELECT 1,\n   none;")
+    assert place("a.sql", statement, Refusal("", "42703", "14")) == "a.sql:3:4"
+    assert place("a.sql", statement, Refusal("", "42703", "8")) == "a.sql:2:10"
+    assert place("a.sql", statement, Refusal("", "23505")) == "a.sql:2:3"
+
+
+class FakeSession:
+    """A server with certain answers."""
+
+    def __init__(
+        self, version: int = 150000, greeted: int = 7, answer: tuple[bool, ...] = (False, False, True)
+    ) -> None:
+        self.access = Access()
+        self.connection = type(
+            "C", (), {"server_version": version, "get_backend_pid": lambda _self: greeted, "closed": 0}
+        )()
+        self._answer = answer
+
+    def ask(self, sql: str, _values: object = None) -> list[tuple[Any, ...]]:
+        return [(7,)] if "pg_backend_pid" in sql else [self._answer]
+
+
+@pytest.mark.parametrize(
+    ("session", "says"),
+    [
+        (FakeSession(version=110022), "version 11"),
+        (FakeSession(answer=(True, True, True)), "is a standby"),
+        (FakeSession(answer=(False, True, True)), "takes no writes"),
+        (FakeSession(answer=(False, False, False)), "cannot act as the role"),
+    ],
+)
+def test_servers_that_are_refused(session: Any, says: str) -> None:
+    with pytest.raises(SlipwayError, match=says):
+        preflight.require_fit(session, session_pooler=False)
+
+
+def test_a_pooler_is_known_by_its_greeting(monkeypatch: pytest.MonkeyPatch) -> None:
+    session: Any = FakeSession(greeted=99)
+    monkeypatch.setattr(preflight, "_swaps_backends", lambda *_given: True)
+    with pytest.raises(SlipwayError, match="transaction mode"):
+        preflight.require_fit(session, session_pooler=True)
+    monkeypatch.setattr(preflight, "_swaps_backends", lambda *_given: False)
+    with pytest.raises(SlipwayError, match="a pooler is between"):
+        preflight.require_fit(session, session_pooler=False)
+    preflight.require_fit(session, session_pooler=True)
+
+
+def test_severities_that_mean_nothing_are_refused() -> None:
+    with pytest.raises(InputError, match="there is no such rule"):
+        Lint({"drop-colum": "error"})
+    with pytest.raises(InputError, match="is no severity"):
+        Lint({"drop-column": "bad"})
+    Lint({"drop-column": False})
+
+
+@pytest.mark.parametrize("module", [pg_migrate, pg_migrate_info])
+def test_a_module_that_reaches_nobody_says_so_without_the_password(module: Any, tmp_path: Path) -> None:
+    (tmp_path / "1_a.sql").write_text("SELECT 1;", encoding="utf-8")
+    dsn = f"host={tmp_path} dbname=x password=hunter2"
+    output = module_output(module, path=str(tmp_path), dsn=dsn)
+    assert '"failed": true' in output and "hunter2" not in output and "Traceback" not in output
+    assert "check host, port and network" in output
+
+
+def test_a_module_refuses_a_bad_file_without_a_server(tmp_path: Path) -> None:
+    (tmp_path / "1_a.sql").write_text("-- slipway:fase expand", encoding="utf-8")
+    result = module_result(pg_migrate, path=str(tmp_path), dsn="host=/none")
+    assert result["error"]["where"] == f"{tmp_path}/1_a.sql:1" and result["changed"] is False

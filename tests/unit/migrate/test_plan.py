@@ -1,0 +1,151 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is planned, from files and a history."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
+from ansible_collections.slipway.release.plugins.module_utils._migrate.files import Migration, discover
+from ansible_collections.slipway.release.plugins.module_utils._migrate.history import (
+    APPLIED,
+    BASELINE,
+    FAILED,
+    OWN,
+    RUNNING,
+    UNDOING,
+    UNDONE,
+    Entry,
+    StatementRow,
+)
+from ansible_collections.slipway.release.plugins.module_utils._migrate.names import version_of
+from ansible_collections.slipway.release.plugins.module_utils._migrate.plan import Policy, plan, plan_undo, standing
+from ansible_collections.slipway.release.plugins.module_utils._migrate.report import expected
+
+Writer = Callable[[Mapping[str, "str | bytes"]], Path]
+LONG_AGO = datetime(2026, 1, 1, tzinfo=timezone.utc)
+SIX = {f"{n}_n.sql": f"SELECT {n};\n-- slipway:undo\nSELECT -{n};" for n in range(1, 7)}
+
+
+def entry(one: Migration, state: str = APPLIED, **more: Any) -> Entry:
+    values = {
+        "key": one.key,
+        "name": one.name,
+        "file": one.path.name,
+        "phase": one.phase,
+        "checksum": one.checksum,
+        "state": state,
+        "origin": OWN,
+        "started": LONG_AGO,
+        "duration": 10,
+        "error": "",
+        "token": None,
+        **more,
+    }
+    return Entry(**values)
+
+
+def known(migrations: list[Migration], *versions: str, **states: str) -> dict[str, Entry]:
+    applied = {one.key: entry(one) for one in migrations if one.key in versions}
+    others = {one.key: entry(one, states[f"v{one.key}"]) for one in migrations if f"v{one.key}" in states}
+    return {**applied, **others}
+
+
+def planned(migrations: list[Migration], history: Mapping[str, Entry], **policy: Any) -> list[str]:
+    return [one.key for one in plan(migrations, history, Policy(**policy), "public")]
+
+
+def refused(migrations: list[Migration], history: Mapping[str, Entry], **policy: Any) -> str:
+    with pytest.raises(SlipwayError) as caught:
+        plan(migrations, history, Policy(**policy), "public")
+    return caught.value.message()
+
+
+def test_what_is_not_applied_is_planned(write: Writer) -> None:
+    found = discover(write(SIX))
+    assert planned(found, known(found, "1", "2")) == ["3", "4", "5", "6"]
+    assert planned(found, known(found, "1", v2=FAILED, v3=UNDONE)) == ["2", "3", "4", "5", "6"]
+    assert planned(found, known(found, "1"), target=version_of("3.5", "")) == ["2", "3"]
+
+
+def test_a_baseline_covers_what_is_older(write: Writer) -> None:
+    found = discover(write(SIX))
+    base = entry(found[2], key="3.1", origin=BASELINE, checksum="")
+    assert planned(found, {"3.1": base}) == ["4", "5", "6"]
+
+
+def test_a_changed_file_is_refused_and_one_of_a_baseline_is_not(write: Writer) -> None:
+    found = discover(write(SIX))
+    changed = {"1": entry(found[0], checksum="f" * 64)}
+    assert "1_n.sql: was applied to public with another content (checksum ffffffffffff, now" in refused(found, changed)
+    assert planned(found, {"1": entry(found[0], checksum="")})[0] == "2"
+
+
+def test_a_lost_file_is_refused_and_one_of_the_future_is_not(write: Writer) -> None:
+    found = discover(write(SIX))
+    history = known(found, "1", "2", "6")
+    assert "2_n.sql: was applied to public and its file is missing" in refused(found[:1] + found[2:], history)
+    assert planned(found[:4], history) == ["3", "4"]
+    assert [one.key for one in standing(found[:4], history).future] == ["6"]
+
+
+def test_out_of_order_is_judged_within_a_phase(write: Writer) -> None:
+    files = {"2_b.sql": "-- slipway:phase contract\nSELECT 1;", "1_a.sql": "SELECT 1;", "3_c.sql": "SELECT 1;"}
+    found = discover(write(files))
+    assert planned(found, known(found, "1", "3")) == ["2"]
+    assert "1_a.sql: is out of order: 3_c.sql is applied already" in refused(found, known(found, "3"))
+    assert planned(found, known(found, "3"), out_of_order="ignore", phases=("expand",)) == []
+    assert planned(found, known(found, "3"), out_of_order="apply") == ["1", "2"]
+
+
+def test_what_has_begun_is_never_out_of_order(write: Writer) -> None:
+    found = discover(write({"1_a.sql": "-- slipway:transaction off\nSELECT 1;", "2_b.sql": "SELECT 1;"}))
+    begun = entry(found[0], RUNNING, statements={1: StatementRow(1, "x", APPLIED)})
+    assert planned(found, {**known(found, "2"), "1": begun}) == ["1"]
+    assert "out of order" in refused(found, {**known(found, "2"), "1": entry(found[0], RUNNING)})
+
+
+def test_a_later_phase_waits_for_the_earlier_one(write: Writer) -> None:
+    files = {"1_a.sql": "SELECT 1;", "2_b.sql": "-- slipway:phase contract\nSELECT 1;"}
+    found = discover(write(files))
+    assert "2_b.sql: is of phase contract, and 1_a.sql of phase expand" in refused(found, {}, phases=("contract",))
+    assert planned(found, {}, phases=("expand",)) == ["1"]
+
+
+def test_a_repeatable_one_is_planned_when_it_is_new_or_has_changed(write: Writer) -> None:
+    found = discover(write({"R__a.sql": "SELECT 1;", "R__b.sql": "SELECT 1;", "R__c.sql": "SELECT 1;"}))
+    history = {"R__a": entry(found[0]), "R__b": entry(found[1], checksum="f")}
+    assert planned(found, history) == ["R__b", "R__c"]
+
+
+def test_an_undo_goes_from_the_newest_down(write: Writer) -> None:
+    found = discover(write(SIX))
+    history = known(found, "1", "2", "3", "4", v5=UNDOING)
+    steps = plan_undo(found, history, version_of("2", ""), "public")
+    assert [one.key for one in steps] == ["5", "4", "3"]
+    assert "its undo in public was interrupted" in refused(found, history)
+
+
+def test_an_undo_without_a_way_or_below_the_baseline_is_refused(write: Writer) -> None:
+    found = discover(write({**SIX, "3_n.sql": "SELECT 3;"}))
+    with pytest.raises(SlipwayError, match="has no way back"):
+        plan_undo(found, known(found, "1", "2", "3", "4"), version_of("1", ""), "public")
+    base = {"2": entry(found[1], origin=BASELINE, checksum="")}
+    with pytest.raises(SlipwayError, match="is part of the baseline 2"):
+        plan_undo(found, base, version_of("1", ""), "public")
+    with pytest.raises(SlipwayError, match="its file is missing"):
+        plan_undo(found[:4], known(found, "1", "6"), version_of("1", ""), "public")
+
+
+def test_the_expected_time(write: Writer) -> None:
+    found = discover(write(SIX))
+    entries = [entry(one, duration=n * 10) for n, one in enumerate(found[:4], 1)]
+    assert expected("2", entries) == 20
+    assert expected("6", entries) == 25
+    assert expected("6", [entry(found[0], origin=BASELINE, duration=None)]) is None

@@ -1,0 +1,50 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The page about the lint of migrations, from the table of its rules. Touches nothing."""
+
+from __future__ import annotations
+
+from ansible_collections.slipway.release.plugins.module_utils._migrate.lint.model import SMALL, Rule
+from ansible_collections.slipway.release.plugins.module_utils._migrate.lint.table import RULES
+
+INTRODUCTION = f"""
+# Lint of migrations
+
+Every migration is read with PostgreSQL's own grammar before anything of it runs. What would stop the traffic, or
+could not be taken back, is reported with its line and column, with what it does to whom, and with the safe rewrite as
+SQL: the names of the statement are filled in, and each file begins with the directives that it needs.
+
+- A rule is an `error` (the migration is refused), a `warning`, or `off`; the option `lint` sets that by rule.
+- A file may break a rule that it names with a reason: `-- slipway:allow RULE: why it is safe here`. A waiver that
+  matches nothing is reported.
+- Tables, indexes, types and schemas that the same change makes are exempt, also temporary ones, new partitions, those
+  that a query makes, and under another name when they were renamed in between. Rules that are about what is regretted
+  later (types, names, wide indexes) are not about locks and hold for new tables too.
+- `drop-column`, `drop-table`, `drop-database` and `drop-not-null` are findings in the phases expand and migrate, and
+  none in the phase contract.
+- With a live database at hand the facts decide: a column's old type says whether a new one keeps the rows as they are,
+  a valid CHECK makes SET NOT NULL safe, an index on the referencing columns satisfies `fk-unindexed`, a table that is
+  not there yet is new. Where a table has no more than {SMALL // 1024} KiB, an error marked "by size" is a warning,
+  unless the operator has set its severity.
+- Without one, what cannot be known is taken for the worse: a type change to anything but `text` is a finding.
+- Bodies of functions and procedures are text to PostgreSQL and to the lint: what they hold is not judged. `DO`,
+  `EXECUTE` and `CALL` run such text at once, and are `opaque`.
+
+| rule | default | by size | why | safe way |
+|---|---|---|---|---|
+"""
+
+
+def lint_page() -> str:
+    """The page in Markdown, without the notice of generated pages."""
+    return INTRODUCTION + "".join(_row(rule) for rule in RULES)
+
+
+def _row(rule: Rule) -> str:
+    by_size = "yes" if rule.by_size else ""
+    return f"| `{rule.name}` | {rule.severity} | {by_size} | {_cell(rule.why)} | {_cell(rule.safe)} |\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
