@@ -128,7 +128,7 @@ EXAMPLES = r"""
       currency: EUR
     lint:
       drop-column: error
-      types: "off"
+      type-int-key: "off"
 
 - name: Back to version 1.4
   slipway.release.pg_migrate:
