@@ -47,6 +47,14 @@ options:
       - An error refuses the run before a lock is taken. A rule that is not named has a level of its own.
     type: dict
     default: {}
+  scratch_dsn:
+    description:
+      - Connection string of a database that can be spared, with the schema that the real one has before the run; of
+        the same server or of another one. What is due is executed there first, also in check mode, and what it locks
+        and writes anew is returned. What fails there is refused before anything is touched.
+      - What was tried stays in it, so that it has to be made anew before the next run.
+    type: str
+    default: ""
   lock_deadline:
     description: Seconds to wait for another runner to end.
     type: int
@@ -212,6 +220,54 @@ findings:
     remedy:
       description: The safe way.
       type: str
+trial:
+  description: What each file did in the database of O(scratch_dsn) to tables and indexes that were there before.
+  returned: always, unless it is refused; empty without O(scratch_dsn)
+  type: list
+  elements: dict
+  contains:
+    schema:
+      description: The schema.
+      type: str
+      sample: public
+    file:
+      description: Path of the file.
+      type: str
+      sample: /opt/shop/current/migrations/V1.2.3__add_orders.sql
+    locks:
+      description: The locks that it held.
+      type: list
+      elements: dict
+      contains:
+        relation:
+          description: The table or index.
+          type: str
+          sample: orders
+        mode:
+          description: Its mode, as C(pg_locks) names it.
+          type: str
+          sample: AccessExclusiveLock
+        line:
+          description: Line of the statement that took it first.
+          type: int
+          sample: 3
+        seconds:
+          description: Seconds from before that statement to the end of its transaction.
+          type: float
+          sample: 0.012
+        sampled:
+          description: Seen by looking again and again, so that a shorter one may be missing.
+          type: bool
+          sample: false
+    rewritten:
+      description: Tables that were written anew.
+      type: list
+      elements: str
+      sample: []
+    duration_ms:
+      description: Milliseconds that the file took.
+      type: int
+      sample: 41
 done:
   description: What was done, as RV(plan) and with figures.
   returned: always, unless it is refused; empty in check mode
@@ -248,7 +304,7 @@ from ansible_collections.slipway.release.plugins.module_utils._migrate.run impor
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Plan, do it unless in check mode, and put the result together."""
     options = from_params(module.params)
-    module.no_log_values.update(options.access.secrets())
+    module.no_log_values.update(options.secrets())
     compares = bool(module._diff) and not module.check_mode
     work = Run(options, Lint(options.lint), compares=compares)
     try:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ MIGRATING: dict[str, Any] = {
     "action": {"type": "str", "choices": list(ACTIONS), "default": MIGRATE},
     "create_schemas": {"type": "bool", "default": False},
     "lint": {"type": "dict", "default": {}},
+    "scratch_dsn": {"type": "str", "default": "", "no_log": True},
     "lock_deadline": {"type": "int", "default": 600},
     "lock_timeout_ms": {"type": "int", "default": 500},
     "statement_timeout_ms": {"type": "int", "default": 900_000},
@@ -67,6 +68,7 @@ class Options:
     action: str = MIGRATE
     create_schemas: bool = False
     lint: dict[str, str] = field(default_factory=dict)
+    scratch: Access | None = None
     lock_deadline: int = 600
     lock_timeout_ms: int = 500
     statement_timeout_ms: int = 900_000
@@ -76,6 +78,10 @@ class Options:
     checksums: bool = False
     deployment: str = ""
     token: int | None = None
+
+    def secrets(self) -> set[str]:
+        """What must never be printed."""
+        return self.access.secrets() | (self.scratch.secrets() if self.scratch else set())
 
     def placeholders_of(self, schema: str) -> dict[str, str]:
         """The placeholders' values in a schema."""
@@ -93,6 +99,7 @@ def from_params(params: dict[str, Any]) -> Options:
     """
     values = {name: params[name] for name in MIGRATING if name in params}
     access = Access(values.pop("dsn"), values.pop("role"), values.pop("connect_timeout"))
+    scratch_dsn = values.pop("scratch_dsn", "")
     for name in ("lock_deadline", "retry_deadline", "statement_timeout_ms"):
         _require_least(values, name, 0)
     _require_least(values, "lock_timeout_ms", 1)
@@ -109,6 +116,7 @@ def from_params(params: dict[str, Any]) -> Options:
         raise InputError("is needed to import", where="import_from", remedy=f"write {FLYWAY} or {GOLANG}")
     values.update(
         path=Path(values["path"]),
+        scratch=replace(access, dsn=scratch_dsn) if scratch_dsn else None,
         schemas=tuple(schemas),
         phases=tuple(values["phases"]),
         target=target,

@@ -25,9 +25,10 @@ from .lock import Lock
 from .options import Options
 from .plan import Policy, plan, plan_undo, require_fit, standing
 from .preflight import require_fit as require_server
-from .session import Session
+from .session import Access, Session
 from .structure import structure
 from .text import Section
+from .trial import refuse_same_database, try_file
 
 TOOL = "slipway.release 0.1.0"
 MOST_SHOWN = 100_000
@@ -64,13 +65,19 @@ class Outcome:
 
     plan: list[Step] = field(default_factory=list)
     findings: list[dict[str, Any]] = field(default_factory=list)
+    trial: list[dict[str, Any]] = field(default_factory=list)
     done: list[dict[str, Any]] = field(default_factory=list)
     before: str = ""
     after: str = ""
 
     def as_result(self) -> dict[str, Any]:
         """For the module's result."""
-        return {"plan": [step.as_result() for step in self.plan], "findings": self.findings, "done": self.done}
+        return {
+            "plan": [step.as_result() for step in self.plan],
+            "findings": self.findings,
+            "trial": self.trial,
+            "done": self.done,
+        }
 
 
 class Run:
@@ -100,6 +107,8 @@ class Run:
             for schema in self._options.schemas:
                 self.outcome.plan += self._plan_schema(session, schema, self._migrations)
         check.refuse_errors(self.outcome.findings)
+        if self._options.scratch:
+            self._try(self._options.scratch)
         return self.outcome
 
     def do(self) -> Outcome:
@@ -117,6 +126,22 @@ class Run:
                     self._do_schema(session, schema, self._migrations)
             self.outcome.after = self._structure(session)
         return self.outcome
+
+    def _try(self, scratch: Access) -> None:
+        """Execute what is due in the scratch database, up to what fails there."""
+        refuse_same_database(scratch, self._options.access)
+        for step in self.outcome.plan:
+            if step.what != asked.MIGRATE or not step.migration:
+                continue
+            section = step.migration.forward
+            tried = try_file(
+                scratch,
+                check.required(section, self._options.placeholders_of(step.schema)),
+                transactional=section.directives.transaction,
+                search_path=self._options.search_path(step.schema),
+                source=str(section.path),
+            )
+            self.outcome.trial.append({"schema": step.schema, "file": str(section.path), **tried.as_result()})
 
     def sql(self) -> str:
         """The SQL of the plan, as far as it is not too much to look at."""

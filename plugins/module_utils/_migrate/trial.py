@@ -12,7 +12,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from .._common.errors import StateError
@@ -68,6 +68,14 @@ class Trial:
     rewritten: tuple[str, ...]
     seconds: float
 
+    def as_result(self) -> dict[str, Any]:
+        """For the module's result."""
+        return {
+            "locks": [asdict(lock) for lock in self.locks],
+            "rewritten": list(self.rewritten),
+            "duration_ms": int(self.seconds * 1_000),
+        }
+
     def strongest(self) -> dict[str, str]:
         """The strongest mode by relation."""
         found: dict[str, str] = {}
@@ -95,18 +103,31 @@ def refuse_same_database(scratch: Access, real: Access) -> None:
         )
 
 
-def try_file(scratch: Access, statements: Iterable[Statement], *, transactional: bool) -> Trial:
+def try_file(
+    scratch: Access,
+    statements: Iterable[Statement],
+    *,
+    transactional: bool,
+    search_path: Sequence[str] = ("public",),
+    source: str = "SQL",
+) -> Trial:
     """Run one file in a scratch database; its changes stay there, so that the next file can follow.
 
+    :param search_path: schemas, the first one takes new objects.
+    :param source: what messages call the file.
     :raises DatabaseError: PostgreSQL refuses a statement, whose line is named.
     """
     with Session(scratch, "trial") as session:
-        return _Run(session).run(statements, transactional=transactional)
+        if scratch.role:
+            session.order(f"SET ROLE {session.quoted(scratch.role)}")
+        session.order(f"SET search_path = {', '.join(map(session.quoted, search_path))}")
+        return _Run(session, source).run(statements, transactional=transactional)
 
 
 class _Run:
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, source: str) -> None:
         self._session = session
+        self._source = source
         self._pid = session.ask("SELECT pg_backend_pid()")[0][0]
         self._before = session.ask(_RELATIONS)
         self._names = {oid: name for oid, name, _kind, _file in self._before}
@@ -165,7 +186,7 @@ class _Run:
         try:
             self._session.run(sql)
         except self._session.driver.Error as exc:
-            where = f"{self._session.access.shown()}, line {line}"
+            where = f"{self._source}:{line} in the scratch database"
             self._session.roll_back()
             raise explained(exc, where, self._session.parsed) from None
 

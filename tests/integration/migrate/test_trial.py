@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import psycopg2
 import pytest
@@ -21,7 +23,9 @@ from ansible_collections.slipway.release.plugins.module_utils._migrate.trial imp
     try_file,
 )
 
-from .server import USER, Database
+from .conftest import Writer
+from .scene import migrate, picture, refusal
+from .server import USER, Database, Server
 
 SCHEMA = """
 CREATE TABLE orders (id bigint PRIMARY KEY, total numeric);
@@ -90,7 +94,7 @@ def test_a_file_that_is_refused_leaves_nothing_and_names_its_line(database: Data
     database.sql(SCHEMA)
     with pytest.raises(DatabaseError) as refused:
         tried(database, "ALTER TABLE orders ADD COLUMN a int;\nALTER TABLE nothing ADD COLUMN a int;")
-    assert "line 2" in refused.value.message()
+    assert "SQL:2 in the scratch database" in refused.value.message()
     assert "nothing" in refused.value.message()
     assert database.one("SELECT count(*) FROM pg_attribute WHERE attrelid = 'orders'::regclass AND attname = 'a'") == 0
 
@@ -107,3 +111,47 @@ def test_the_real_database_is_no_scratch_database(database: Database) -> None:
     refuse_same_database(here, there)
     with pytest.raises(StateError, match="is the database"):
         refuse_same_database(here, Access(dsn=database.dsn(host="127.0.0.1")))
+
+
+@pytest.fixture
+def scratch(server: Server, database: Database) -> Iterator[Database]:
+    """A database with the schema of the real one."""
+    database.sql(SCHEMA)
+    made = server.create(f"{database.name}_scratch")
+    made.sql(SCHEMA)
+    yield made
+    server.drop(made)
+
+
+def test_a_run_tries_first_what_is_due(database: Database, scratch: Database, write: Writer) -> None:
+    directory = write(
+        {
+            "001_note.sql": "ALTER TABLE orders ADD COLUMN note text;",
+            "002_total.sql": "-- slipway:allow type-change: it is small\nALTER TABLE orders ALTER total TYPE float;",
+        }
+    )
+    outcome = migrate(directory, database, scratch=Access(scratch.dsn()))
+    assert [(Path(one["file"]).name, one["rewritten"]) for one in outcome.trial] == [
+        ("001_note.sql", []),
+        ("002_total.sql", ["orders"]),
+    ]
+    assert {(lock["relation"], lock["mode"]) for lock in outcome.trial[0]["locks"]} == {
+        ("orders", "AccessExclusiveLock")
+    }
+    assert len(outcome.done) == 2
+    assert picture(scratch) == picture(database)
+
+
+def test_what_fails_in_the_trial_is_never_done(database: Database, scratch: Database, write: Writer) -> None:
+    scratch.sql("INSERT INTO orders VALUES (0, -1)")
+    directory = write({"001_a.sql": "CREATE TABLE a ();", "002_b.sql": "\nALTER TABLE orders ADD CHECK (total >= 0);"})
+    before = picture(database)
+    error = refusal(directory, database, scratch=Access(scratch.dsn()))
+    assert "002_b.sql:2 in the scratch database" in error.message()
+    assert picture(database) == before
+
+
+def test_a_run_refuses_to_try_in_the_database_itself(database: Database, write: Writer) -> None:
+    directory = write({"001_a.sql": "CREATE TABLE a ();"})
+    error = refusal(directory, database, scratch=Access(database.dsn()))
+    assert "is the database that is to be migrated" in error.message()

@@ -101,6 +101,15 @@ def test_options_that_are_taken() -> None:
     assert options.path == Path("/x") and str(options.target) == "1"
     assert options.placeholders_of("a") == {"on": "true", "n": "4", "schema": "a"}
     assert [options.search_path(schema) for schema in options.schemas] == [("a", "public"), ("public",)]
+    assert options.scratch is None
+
+
+def test_the_scratch_database_is_reached_as_the_real_one_but_for_its_address() -> None:
+    options = from_params(
+        params(dsn="host=real password=one", scratch_dsn="host=spare password=two", role="owner", connect_timeout=3)
+    )
+    assert options.scratch == Access("host=spare password=two", "owner", 3)
+    assert options.secrets() == {"one", "two"}
 
 
 class Refusal(Exception):
