@@ -64,14 +64,6 @@ options:
     description: Whether numbers of one part, such as C(003), may be left out.
     type: bool
     default: true
-  phases:
-    description:
-      - The phases that are due. Migrations of the others are held back.
-      - A migration is refused while one of a lower version and an earlier phase is held back.
-    type: list
-    elements: str
-    choices: [expand, migrate, contract]
-    default: [expand, migrate, contract]
   target:
     description: The last version that is due; all when empty.
     type: str

@@ -37,6 +37,15 @@ options:
     type: str
     choices: [migrate, undo, baseline, repair, import]
     default: migrate
+  phases:
+    description:
+      - The phases that are due. Migrations of the others are held back.
+      - V(contract) takes away what an older release may still need, and is due only when it is named here.
+      - A migration is refused while one of a lower version and an earlier phase is held back.
+    type: list
+    elements: str
+    choices: [expand, migrate, contract]
+    default: [expand, migrate]
   create_schemas:
     description: Create those of O(schemas) that do not exist.
     type: bool
@@ -117,7 +126,6 @@ EXAMPLES = r"""
     path: /opt/shop/current/migrations
     dsn: "host=db1.example dbname=shop user=shop_migrations password={{ shop_migrations_password }}"
     role: shop_owner
-    phases: [expand, migrate]
     deployment: "{{ deployment.id }}"
 
 - name: The old form goes when nothing reads it any more

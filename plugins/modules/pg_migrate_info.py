@@ -20,6 +20,12 @@ description:
 author:
   - The slipway.release developers (@slipway)
 options:
+  phases:
+    description: All phases are reported; this option is here so that both modules take the same ones.
+    type: list
+    elements: str
+    choices: [expand, migrate, contract]
+    default: [expand, migrate, contract]
   expected_most:
     description: Seconds that the pending migrations of a schema may take; a warning says when it may be more.
     type: int

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .._common.errors import InputError
-from .directives import PHASES
+from .directives import CONTRACT, PHASES
 from .history import FLYWAY, GOLANG
 from .names import Version, version_of
 from .plan import APPLY, IGNORE, REFUSE
@@ -19,6 +19,7 @@ from .session import Access
 TABLE = "slipway_migrations"
 MIGRATE, UNDO, BASELINE, REPAIR, IMPORT = "migrate", "undo", "baseline", "repair", "import"
 ACTIONS = (MIGRATE, UNDO, BASELINE, REPAIR, IMPORT)
+BEFORE_CONTRACT = tuple(phase for phase in PHASES if phase != CONTRACT)
 SHARED: dict[str, Any] = {
     "path": {"type": "path", "required": True},
     "dsn": {"type": "str", "default": "", "no_log": True},
@@ -35,6 +36,7 @@ SHARED: dict[str, Any] = {
 }
 MIGRATING: dict[str, Any] = {
     **SHARED,
+    "phases": {**SHARED["phases"], "default": list(BEFORE_CONTRACT)},
     "action": {"type": "str", "choices": list(ACTIONS), "default": MIGRATE},
     "create_schemas": {"type": "bool", "default": False},
     "lint": {"type": "dict", "default": {}},
@@ -61,7 +63,7 @@ class Options:
     table: str = TABLE
     placeholders: dict[str, str] = field(default_factory=dict)
     gaps: bool = True
-    phases: tuple[str, ...] = PHASES
+    phases: tuple[str, ...] = BEFORE_CONTRACT
     target: Version | None = None
     out_of_order: str = REFUSE
     session_pooler: bool = False

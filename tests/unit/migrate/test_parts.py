@@ -104,6 +104,12 @@ def test_options_that_are_taken() -> None:
     assert options.scratch is None
 
 
+def test_what_an_older_release_needs_is_taken_away_only_when_asked() -> None:
+    assert from_params(params()).phases == ("expand", "migrate")
+    assert from_params(params(phases=["contract"])).phases == ("contract",)
+    assert pg_migrate_info.ARGUMENTS["phases"]["default"] == ["expand", "migrate", "contract"]
+
+
 def test_the_scratch_database_is_reached_as_the_real_one_but_for_its_address() -> None:
     options = from_params(
         params(dsn="host=real password=one", scratch_dsn="host=spare password=two", role="owner", connect_timeout=3)
