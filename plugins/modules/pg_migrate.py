@@ -210,6 +210,10 @@ findings:
       description: V(error) or V(warning).
       type: str
       sample: warning
+    schema:
+      description: The schema for which the file was looked at.
+      type: str
+      sample: public
     file:
       description: Path of the file.
       type: str
@@ -321,7 +325,8 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         module.fail_json(changed=bool(work.outcome.done), **exc.as_result(), **work.outcome.as_result())
     result = {"changed": bool(outcome.plan if module.check_mode else outcome.done), **outcome.as_result()}
     for finding in outcome.findings:
-        module.warn(f"{finding['file']}:{finding['line']}:{finding['column']}: {finding['rule']}: {finding['message']}")
+        where = f"{finding['file']}:{finding['line']}:{finding['column']}"
+        module.warn(f"{where}: {finding['rule']} in {finding['schema']}: {finding['message']}")
     if module._diff:
         result["diff"] = {"before": outcome.before, "after": outcome.after} if compares else {"prepared": work.sql()}
     return result

@@ -80,7 +80,7 @@ def refuse_errors(findings: list[dict[str, Any]]) -> None:
     waiver = f"waive it with '-- slipway:allow {first['rule']}: reason' at the top of the file"
     safe = " ".join(line for line in first["remedy"].splitlines())
     raise InputError(
-        f"{first['rule']}: {first['message']}{more}",
+        f"{first['rule']} in {first['schema']}: {first['message']}{more}",
         where=f"{first['file']}:{first['line']}:{first['column']}",
         remedy=f"write {safe}; or {waiver}" if safe else waiver,
     )

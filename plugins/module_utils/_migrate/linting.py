@@ -53,6 +53,7 @@ class Lint:
             {
                 "rule": one.rule,
                 "severity": one.severity,
+                "schema": schema,
                 "file": str(section.path),
                 "line": one.line,
                 "column": one.column,

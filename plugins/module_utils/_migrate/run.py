@@ -91,7 +91,7 @@ class Run:
         self._options = options
         self._lint = lint
         self._compares = compares
-        self._examined: set[tuple[str, str]] = set()
+        self._examined: set[tuple[str, str, int]] = set()
         self._migrations: list[Migration] = []
         self._server_version = 0
         self.outcome = Outcome()
@@ -241,8 +241,8 @@ class Run:
         return steps
 
     def _examine(self, session: Session, schema: str, section: Section, *, lint: bool = True) -> None:
-        """Check a section, once for all schemas."""
-        key = (str(section.path), str(section.first_line))
+        """Check a section for a schema, once."""
+        key = (schema, str(section.path), section.first_line)
         if key in self._examined:
             return
         self._examined.add(key)

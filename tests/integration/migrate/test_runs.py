@@ -17,7 +17,9 @@ from typing import Any
 
 import psycopg2
 import pytest
+from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError
 from ansible_collections.slipway.release.plugins.module_utils._migrate.files import discover
+from ansible_collections.slipway.release.plugins.module_utils._migrate.linting import Lint
 from ansible_collections.slipway.release.plugins.module_utils._migrate.names import version_of
 from ansible_collections.slipway.release.plugins.module_utils._migrate.report import metrics, report, table
 from ansible_collections.slipway.release.plugins.module_utils._migrate.run import Run
@@ -181,6 +183,17 @@ def test_tenants_have_histories_of_their_own(database: Database, write: Writer) 
     assert [one["schema"] for one in outcome.done] == ["two"]
     assert [database.one(f"SELECT x FROM {schema}.t") for schema in ("one", "two")] == ["one EUR", "two EUR"]
     assert history(database, "one") == history(database, "two")
+
+
+def test_each_tenant_is_linted_for_itself(database: Database, write: Writer) -> None:
+    database.sql("CREATE SCHEMA one; CREATE SCHEMA two; CREATE TABLE two.a (id int); INSERT INTO two.a VALUES (1)")
+    directory = write({"001_t.sql": "CREATE TABLE IF NOT EXISTS a (id int);", "002_i.sql": "CREATE INDEX i ON a (id);"})
+    given = {"lint": {"index-create": "error"}, "schemas": ("one", "two")}
+    wanted = options(directory, database, **given)
+    found = Run(wanted, Lint({})).plan().findings
+    assert [(one["schema"], one["rule"]) for one in found] == [("two", "index-create")]
+    with pytest.raises(InputError, match="index-create in two"):
+        Run(wanted, Lint(wanted.lint)).do()
 
 
 def test_phases_are_held_back(database: Database, write: Writer) -> None:
