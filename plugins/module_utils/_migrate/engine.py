@@ -142,7 +142,7 @@ class Engine:
         known = job.entry.statements if job.entry else {}
         try:
             self._session.run(self.prelude(job.section.directives))
-            self.claim(job)
+            self.claim(job, self.forget_earlier(job))
         except self._session.driver.Error as exc:
             raise explained(exc, job.source, self._session.parsed) from None
         for index, statement in enumerate(self.statements(job), 1):
@@ -257,10 +257,14 @@ class Engine:
         if not self._session.rows(f"{before}{sql}"):
             raise StateError("another runner has just applied it", where=job.source, remedy="run it again")
 
-    def forget_failure(self, job: _Job) -> str:
-        """SQL that removes what is left of an attempt that failed; empty when there was none."""
-        failed = job.entry and job.entry.statements and not job.back
-        return f"{self._history.forget_statements(job.migration.key)}; " if failed else ""
+    def forget_earlier(self, job: _Job) -> str:
+        """SQL that removes the statements of another content, or of an attempt that was rolled back; may be empty."""
+        entry = job.entry
+        if job.back or not entry:
+            return ""
+        rolled_back = job.section.directives.transaction and entry.statements
+        forgets = entry.state == APPLIED or rolled_back
+        return f"{self._history.forget_statements(job.migration.key)}; " if forgets else ""
 
     def finish(self, job: _Job, duration: int) -> str:
         """SQL that marks the migration as ended."""
@@ -305,7 +309,7 @@ class _Attempt:
         """Begin, run every statement, and commit with the rows."""
         engine, job, session = self._engine, self._job, self._engine.session
         began = time.monotonic()
-        engine.claim(job, f"{engine.prelude(job.section.directives)}; BEGIN; {engine.forget_failure(job)}")
+        engine.claim(job, f"{engine.prelude(job.section.directives)}; BEGIN; {engine.forget_earlier(job)}")
         ended: list[tuple[Statement, float, int]] = []
         for statement in engine.statements(job):
             self.count += 1

@@ -151,6 +151,29 @@ def test_each_step_of_a_small_run(server: Server, tmp_path: Path) -> None:
         course.survive(f"small_{at}", at, kill_module)
 
 
+def test_a_changed_repeatable_file_is_begun_anew_wherever_it_was_killed(
+    server: Server, database: Database, write: Writer
+) -> None:
+    text = "-- slipway:transaction off\nINSERT INTO t VALUES ({0});\nINSERT INTO t VALUES (0);\nINSERT INTO t VALUES ({1});"
+    directory = write({"001_t.sql": "CREATE TABLE t (x int);", "R__r.sql": text.format(1, 2)})
+    migrate(directory, database)
+    database.sql("TRUNCATE t")
+    write({"R__r.sql": text.format(3, 4)})
+    steps = in_child(options(directory, copy_of(server, database, "whole"))).steps
+    for at in range(0, steps, 2):
+        killed = copy_of(server, database, f"killed_{at}")
+        in_child(options(directory, killed), at, kill_module)
+        migrate(directory, killed)
+        assert killed.sql("SELECT x FROM t ORDER BY x") == [(0,), (3,), (4,)], f"killed at step {at} of {steps}"
+        server.drop(killed)
+
+
+def copy_of(server: Server, database: Database, name: str) -> Database:
+    """A database with the same content."""
+    Database(server, "postgres").sql(f"CREATE DATABASE {database.name}_{name} TEMPLATE {database.name}")
+    return Database(server, f"{database.name}_{name}")
+
+
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", STRIKES)
 def test_every_step(course: Course, kind: str) -> None:
