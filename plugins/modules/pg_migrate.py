@@ -71,13 +71,15 @@ options:
   lock_timeout_ms:
     description:
       - Milliseconds that a statement waits for a lock. It is never dropped; a file may state another one.
-      - Statements that nobody waits behind, such as C(CREATE INDEX CONCURRENTLY), wait until O(retry_deadline).
+      - Statements that nobody waits behind, such as C(CREATE INDEX CONCURRENTLY) and C(VACUUM), wait until O(retry_deadline);
+        C(VACUUM FULL), C(CLUSTER) and C(REINDEX) without C(CONCURRENTLY) do not.
     type: int
     default: 500
   statement_timeout_ms:
     description:
       - Milliseconds that a statement may take; V(0) is no limit. A file may state another one.
-      - It is not for statements that PostgreSQL runs outside of transactions, unless their file states one.
+      - It is not for statements that nobody waits behind, such as C(CREATE INDEX CONCURRENTLY), unless their file
+        states one.
     type: int
     default: 900000
   retry_deadline:

@@ -27,11 +27,10 @@ from .retry import BackOff
 from .session import Session
 from .statements import Statement, statements_of
 from .text import Section
-from .transactions import node
+from .transactions import lets_others_work, node
 
 RETRIED = frozenset({LOCK_NOT_AVAILABLE, DEADLOCK})
 ROWS_AT_ONCE = 500
-_SHORT_LOCKS = frozenset({"AlterTableStmt"})
 
 
 @dataclass(frozen=True)
@@ -194,8 +193,8 @@ class Engine:
             self._session.run(settled.sql)
 
     def _patient(self, directives: Directives, statement: Statement, again: BackOff) -> str:
-        """Limits of a statement that waits for others without making anybody wait behind it."""
-        if node(statement.tree) in _SHORT_LOCKS:
+        """Limits of a statement outside of transactions, which may wait when nobody waits behind it."""
+        if not lets_others_work(statement):
             return self.limits(directives)
         return (
             f"SET lock_timeout = '{max(1_000, int(again.remaining() * 1_000))}ms';"

@@ -74,6 +74,19 @@ def _refuses_transaction(tree: Any) -> bool:
     return name in refuses and bool(refuses[name]())
 
 
+def lets_others_work(statement: Parsed) -> bool:
+    """Whether others read and write while a statement outside of transactions waits for its locks."""
+    tree = statement.tree
+    lets: dict[str, Callable[[], Any]] = {
+        "IndexStmt": lambda: tree.concurrent,
+        "DropStmt": lambda: tree.concurrent,
+        "ReindexStmt": lambda: has_option(tree.params, "concurrently"),
+        "VacuumStmt": lambda: tree.is_vacuumcmd and not has_option(tree.options, "full"),
+    }
+    name = node(tree)
+    return name in lets and bool(lets[name]())
+
+
 def _reindexes_outside(tree: Any) -> bool:
     if tree.kind.name in ("REINDEX_OBJECT_SCHEMA", "REINDEX_OBJECT_SYSTEM", "REINDEX_OBJECT_DATABASE"):
         return True

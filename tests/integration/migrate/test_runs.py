@@ -114,10 +114,11 @@ def test_a_file_that_gets_no_lock_is_tried_again_as_a_whole(database: Database, 
     assert database.one("SELECT count(*) FROM done") == 1
 
 
-def test_nobody_waits_long_behind_a_migration(database: Database, write: Writer) -> None:
+@pytest.mark.parametrize("sql", ["ALTER TABLE a ADD x int;", "-- slipway:transaction off\nVACUUM FULL a;"])
+def test_nobody_waits_long_behind_a_migration(database: Database, write: Writer, sql: str) -> None:
     directory = write({"001_t.sql": TABLES})
     migrate(directory, database)
-    write({"002_c.sql": "ALTER TABLE a ADD x int;"})
+    write({"002_c.sql": sql})
     longest = 0.0
     with closing(psycopg2.connect(database.dsn())) as other:
         other.cursor().execute("SELECT count(*) FROM a")

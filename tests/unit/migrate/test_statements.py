@@ -16,6 +16,7 @@ from ansible_collections.slipway.release.plugins.module_utils._migrate.statement
     statements,
     statements_of,
 )
+from ansible_collections.slipway.release.plugins.module_utils._migrate.transactions import lets_others_work
 
 ATOMIC = """CREATE FUNCTION f(a int) RETURNS int
 BEGIN ATOMIC
@@ -171,3 +172,24 @@ def test_what_postgresql_refuses_in_a_transaction(sql: str) -> None:
 )
 def test_what_postgresql_takes_in_a_transaction(sql: str) -> None:
     assert one(sql).transactional
+
+
+@pytest.mark.parametrize(
+    ("sql", "lets"),
+    [
+        ("CREATE INDEX CONCURRENTLY i ON t (x)", True),
+        ("DROP INDEX CONCURRENTLY i", True),
+        ("REINDEX TABLE CONCURRENTLY t", True),
+        ("REINDEX SCHEMA CONCURRENTLY s", True),
+        ("VACUUM (ANALYZE) t", True),
+        ("VACUUM (FULL off) t", True),
+        ("VACUUM FULL t", False),
+        ("VACUUM (FULL) t", False),
+        ("CLUSTER", False),
+        ("REINDEX SCHEMA s", False),
+        ("ALTER TABLE t DETACH PARTITION p CONCURRENTLY", False),
+        ("CREATE DATABASE d", False),
+    ],
+)
+def test_which_statements_may_wait_since_nobody_waits_behind_them(sql: str, lets: bool) -> None:
+    assert not one(sql).transactional and lets_others_work(one(sql)) is lets
