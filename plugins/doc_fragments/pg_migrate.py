@@ -60,6 +60,12 @@ options:
       - One that has no value is refused with its file and line before anything is touched.
     type: dict
     default: {}
+  secret_placeholders:
+    description:
+      - Further placeholders, whose values are never part of any output, nor of the history.
+      - The server sees them, and writes them to its own log when that holds statements.
+    type: dict
+    default: {}
   gaps:
     description: Whether numbers of one part, such as C(003), may be left out.
     type: bool

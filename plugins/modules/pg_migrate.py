@@ -113,7 +113,7 @@ attributes:
   check_mode:
     support: full
     description: Files, history and server are read; the plan and the findings of the lint are returned, and with
-      C(--diff) the SQL.
+      C(--diff) the SQL, with its placeholders as they are written.
   diff_mode:
     support: full
     description: The structure of the schemas before and after, as the catalog tells it.

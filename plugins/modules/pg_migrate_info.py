@@ -125,7 +125,7 @@ ARGUMENTS: dict[str, Any] = {
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Read, and put the result together."""
     options = from_params(module.params)
-    module.no_log_values.update(options.access.secrets())
+    module.no_log_values.update(options.secrets())
     parts = report(options)
     for part in parts:
         if (part["expected_ms"] or 0) > module.params["expected_most"] * 1000:

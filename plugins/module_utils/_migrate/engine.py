@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,13 +87,22 @@ class Engine:
     """Runs migrations one after the other.
 
     :param session: it does the work; its settings are changed.
+    :param secrets: stay out of errors, also of those in the history.
     """
 
-    def __init__(self, session: Session, history: History, settings: Settings, placeholders: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        history: History,
+        settings: Settings,
+        placeholders: Mapping[str, str],
+        secrets: Collection[str] = (),
+    ) -> None:
         self._session = session
         self._history = history
         self._settings = settings
         self._placeholders = placeholders
+        self._secrets = secrets
 
     def apply(self, migration: Migration, entry: Entry | None) -> Done:
         """Apply a migration, or the rest of it.
@@ -204,7 +213,7 @@ class Engine:
     def _failed(self, job: _Job, index: int, statement: Statement | None, exc: Any) -> SlipwayError:
         """The error for the operator, which is also recorded if there is still a connection."""
         where = place(job.source, statement, exc) if statement else job.source
-        error = explained(exc, where, self._session.parsed)
+        error = explained(exc, where, self._session.parsed, self._secrets)
         rows = [Row(0, job.migration.checksum, UNDOING if job.back else FAILED, error=error.message())]
         if statement:
             rows.append(self._row(job, index, statement, FAILED, time.monotonic(), error.message()))

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from .._common.errors import SystemFailure
+from .._common.address import without
 from .._gate.sql import described
 from .statements import Statement
 
@@ -50,16 +51,17 @@ class DatabaseError(SystemFailure):
         self.sqlstate = sqlstate
 
 
-def explained(exc: Any, where: str, parsed: Mapping[str, str]) -> DatabaseError:
+def explained(exc: Any, where: str, parsed: Mapping[str, str], secrets: Collection[str] = ()) -> DatabaseError:
     """An error of psycopg2 for the operator.
 
     :param parsed: the parts of the connection string, whose secrets stay out.
+    :param secrets: what stays out beside them.
     """
     code = str(exc.pgcode or "")
     remedy = _REMEDIES.get(code, _OTHER if code and not code.startswith("08") else _NO_SESSION)
     if not code:
         remedy = next((_REMEDIES[state] for text, state in _BY_TEXT.items() if text in str(exc)), remedy)
-    what = described(exc, parsed).partition(": ")
+    what = without(described(exc, parsed), secrets).partition(": ")
     text = f"{what[2].strip()} (SQLSTATE {code})" if code else what[2].strip() or what[0]
     return DatabaseError(text, where=where, remedy=remedy, sqlstate=code)
 

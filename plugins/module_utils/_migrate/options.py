@@ -28,6 +28,7 @@ SHARED: dict[str, Any] = {
     "schemas": {"type": "list", "elements": "str", "default": ["public"]},
     "table": {"type": "str", "default": TABLE},
     "placeholders": {"type": "dict", "default": {}},
+    "secret_placeholders": {"type": "dict", "default": {}, "no_log": True},
     "gaps": {"type": "bool", "default": True},
     "phases": {"type": "list", "elements": "str", "choices": list(PHASES), "default": list(PHASES)},
     "target": {"type": "str", "default": ""},
@@ -62,6 +63,7 @@ class Options:
     schemas: tuple[str, ...] = ("public",)
     table: str = TABLE
     placeholders: dict[str, str] = field(default_factory=dict)
+    secret_placeholders: dict[str, str] = field(default_factory=dict)
     gaps: bool = True
     phases: tuple[str, ...] = BEFORE_CONTRACT
     target: Version | None = None
@@ -83,11 +85,12 @@ class Options:
 
     def secrets(self) -> set[str]:
         """What must never be printed."""
-        return self.access.secrets() | (self.scratch.secrets() if self.scratch else set())
+        passwords = self.access.secrets() | (self.scratch.secrets() if self.scratch else set())
+        return passwords | set(filter(None, self.secret_placeholders.values()))
 
     def placeholders_of(self, schema: str) -> dict[str, str]:
         """The placeholders' values in a schema."""
-        return {**self.placeholders, "schema": schema}
+        return {**self.placeholders, **self.secret_placeholders, "schema": schema}
 
     def search_path(self, schema: str) -> tuple[str, ...]:
         """Where names are looked up in a schema's migrations."""
@@ -118,12 +121,17 @@ def from_params(params: dict[str, Any]) -> Options:
         raise InputError("is needed to import", where="import_from", remedy=f"write {FLYWAY} or {GOLANG}")
     values.update(
         path=Path(values["path"]),
-        scratch=replace(access, dsn=scratch_dsn) if scratch_dsn else None,
+        scratch=replace(access, dsn=scratch_dsn, option="scratch_dsn") if scratch_dsn else None,
         schemas=tuple(schemas),
         phases=tuple(values["phases"]),
         target=target,
-        placeholders=_placeholders(values["placeholders"]),
+        placeholders=_placeholders(values["placeholders"], "placeholders"),
+        secret_placeholders=_placeholders(values["secret_placeholders"], "secret_placeholders"),
     )
+    for name in values["placeholders"].keys() & values["secret_placeholders"].keys():
+        raise InputError(
+            f"'{name}' is also one of 'placeholders'", where="secret_placeholders", remedy="give it one value"
+        )
     return Options(access=access, **values)
 
 
@@ -132,14 +140,10 @@ def _require_least(values: dict[str, Any], name: str, least: int) -> None:
         raise InputError(f"is {values[name]}", where=name, remedy=f"write {least} or more")
 
 
-def _placeholders(given: dict[str, Any]) -> dict[str, str]:
+def _placeholders(given: dict[str, Any], where: str) -> dict[str, str]:
     for name, value in given.items():
         if name == "schema":
-            raise InputError(
-                "'schema' is the name of the schema itself", where="placeholders", remedy="choose another name"
-            )
+            raise InputError("'schema' is the name of the schema itself", where=where, remedy="choose another name")
         if isinstance(value, (dict, list)) or value is None or "\n" in str(value):
-            raise InputError(
-                f"'{name}' is not one line of text", where="placeholders", remedy="give a text or a number"
-            )
+            raise InputError(f"'{name}' is not one line of text", where=where, remedy="give a text or a number")
     return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in given.items()}

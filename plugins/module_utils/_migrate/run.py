@@ -140,25 +140,23 @@ class Run:
                 transactional=section.directives.transaction,
                 search_path=self._options.search_path(step.schema),
                 source=str(section.path),
+                secrets=self._options.secrets(),
             )
             self.outcome.trial.append({"schema": step.schema, "file": str(section.path), **tried.as_result()})
 
     def sql(self) -> str:
-        """The SQL of the plan, as far as it is not too much to look at."""
+        """The SQL of the plan, placeholders as written, as far as it is not too much to look at."""
         shown = ""
         for step in self.outcome.plan:
             shown += f"-- {step.schema}: {step.what} {step.migration or step.key}\n"
             section = step.migration and (step.migration.undo if step.what == asked.UNDO else step.migration.forward)
-            pieces = iter([step.sql + "\n"]) if step.sql or not section else self._pieces(section, step.schema)
+            pieces = iter([step.sql + "\n"]) if step.sql or not section else section.pieces(None)
             for piece in pieces:
                 shown += piece
                 if len(shown) > MOST_SHOWN:
                     return shown + "\n-- ... and more\n"
             shown += "\n"
         return shown
-
-    def _pieces(self, section: Section, schema: str) -> Iterator[str]:
-        return section.pieces(self._options.placeholders_of(schema))
 
     @contextmanager
     def _session(self, purpose: str) -> Iterator[Session]:
@@ -323,7 +321,7 @@ class Run:
             statement_timeout=self._options.statement_timeout_ms,
             retry_seconds=self._options.retry_deadline,
         )
-        return Engine(session, history, settings, self._options.placeholders_of(schema))
+        return Engine(session, history, settings, self._options.placeholders_of(schema), self._options.secrets())
 
     def _do(self, session: Session, engine: Engine, step: Step, known: dict[str, Entry]) -> dict[str, Any]:
         done = Done()

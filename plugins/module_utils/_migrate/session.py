@@ -27,11 +27,13 @@ class Access:
 
     :param dsn: connection string of libpq; what it leaves out comes from libpq's environment. Secret.
     :param role: role to act as; empty for the user of the connection.
+    :param option: the module's option that gave the connection string.
     """
 
     dsn: str = ""
     role: str = ""
     connect_timeout: int = 10
+    option: str = "dsn"
 
     def secrets(self) -> set[str]:
         """What must never be printed."""
@@ -49,7 +51,7 @@ class Access:
         except driver.Error:
             raise InputError(
                 "is no connection string",
-                where="dsn",
+                where=self.option,
                 remedy="write 'host=... dbname=... user=...' or postgresql://...",
             ) from None
 

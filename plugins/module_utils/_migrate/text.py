@@ -35,9 +35,10 @@ class Section:
     last_line: int | None = None
     commented: bool = False
 
-    def pieces(self, placeholders: Mapping[str, str]) -> Iterator[str]:
+    def pieces(self, placeholders: Mapping[str, str] | None) -> Iterator[str]:
         """Its text, with placeholders replaced.
 
+        :param placeholders: values by name; ``None`` for the text as written.
         :raises InputError: a placeholder has no value, or the file cannot be read.
         """
         for number, line in numbered_lines(self.path):
@@ -46,7 +47,7 @@ class Section:
             if self.last_line is not None and number > self.last_line:
                 return
             text = _uncommented(line) if self.commented else line
-            yield self._replaced(text, number, placeholders) if "${" in text else text
+            yield self._replaced(text, number, placeholders) if placeholders is not None and "${" in text else text
 
     def _replaced(self, line: str, number: int, values: Mapping[str, str]) -> str:
         if not self.directives.placeholders or line.lstrip().startswith("--"):

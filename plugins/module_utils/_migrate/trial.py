@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -110,24 +110,27 @@ def try_file(
     transactional: bool,
     search_path: Sequence[str] = ("public",),
     source: str = "SQL",
+    secrets: Collection[str] = (),
 ) -> Trial:
     """Run one file in a scratch database; its changes stay there, so that the next file can follow.
 
     :param search_path: schemas, the first one takes new objects.
     :param source: what messages call the file.
+    :param secrets: stay out of errors.
     :raises DatabaseError: PostgreSQL refuses a statement, whose line is named.
     """
     with Session(scratch, "trial") as session:
         if scratch.role:
             session.order(f"SET ROLE {session.quoted(scratch.role)}")
         session.order(f"SET search_path = {', '.join(map(session.quoted, search_path))}")
-        return _Run(session, source).run(statements, transactional=transactional)
+        return _Run(session, source, secrets).run(statements, transactional=transactional)
 
 
 class _Run:
-    def __init__(self, session: Session, source: str) -> None:
+    def __init__(self, session: Session, source: str, secrets: Collection[str]) -> None:
         self._session = session
         self._source = source
+        self._secrets = secrets
         self._pid = session.ask("SELECT pg_backend_pid()")[0][0]
         self._before = session.ask(_RELATIONS)
         self._names = {oid: name for oid, name, _kind, _file in self._before}
@@ -188,7 +191,7 @@ class _Run:
         except self._session.driver.Error as exc:
             where = f"{self._source}:{line} in the scratch database"
             self._session.roll_back()
-            raise explained(exc, where, self._session.parsed) from None
+            raise explained(exc, where, self._session.parsed, self._secrets) from None
 
     def _rewritten(self) -> tuple[str, ...]:
         after: dict[Any, Any] = {oid: file for oid, _name, _kind, file in self._session.ask(_RELATIONS)}

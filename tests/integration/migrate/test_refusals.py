@@ -20,6 +20,9 @@ from ansible_collections.slipway.release.plugins.module_utils._migrate.linting i
 from ansible_collections.slipway.release.plugins.module_utils._migrate.names import version_of
 from ansible_collections.slipway.release.plugins.module_utils._migrate.run import Run
 from ansible_collections.slipway.release.plugins.module_utils._migrate.session import Access
+from ansible_collections.slipway.release.plugins.modules import pg_migrate
+
+from tests.unit.running import module_output
 
 from .conftest import Writer
 from .scene import has, history, migrate, options, picture, refusal
@@ -90,6 +93,23 @@ def test_the_lint_refuses_warns_and_is_waived(database: Database, write: Writer)
     ]
     write({"002_i.sql": f"-- slipway:allow index-create: the table is empty\n{index}"})
     assert Run(options(directory, database), Lint({"index-create": "error"})).do().done
+
+
+def test_a_secret_placeholder_is_shown_nowhere(database: Database, write: Writer) -> None:
+    text = "CREATE TABLE note_${word} (a int);\nINSERT INTO ${word} VALUES ('${open}');"
+    directory = write({"001_s.sql": text})
+    arguments = {
+        "path": str(directory),
+        "dsn": database.dsn(),
+        "placeholders": {"open": "seen"},
+        "secret_placeholders": {"word": "hunter2"},
+    }
+    for check in (True, False):
+        output = module_output(pg_migrate, **arguments, _ansible_check_mode=check, _ansible_diff=True)
+        assert "hunter2" not in output
+        assert not check or "INSERT INTO ${word} VALUES ('${open}')" in output
+    assert "42P01" in output
+    assert "hunter2" not in str(database.sql("SELECT * FROM slipway_migrations"))
 
 
 def test_a_file_that_changed_or_went_is_refused(database: Database, write: Writer) -> None:

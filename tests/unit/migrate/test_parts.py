@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._migrate import preflight
 from ansible_collections.slipway.release.plugins.module_utils._migrate.errors import explained, place
+from ansible_collections.slipway.release.plugins.module_utils._migrate.files import discover
 from ansible_collections.slipway.release.plugins.module_utils._migrate.linting import Lint
 from ansible_collections.slipway.release.plugins.module_utils._migrate.lock import key_of
 from ansible_collections.slipway.release.plugins.module_utils._migrate.options import MIGRATING, from_params
@@ -88,6 +89,8 @@ def params(**given: Any) -> dict[str, Any]:
         ({"placeholders": {"schema": "x"}}, "placeholders"),
         ({"placeholders": {"a": "one\ntwo"}}, "placeholders"),
         ({"placeholders": {"a": ["x"]}}, "placeholders"),
+        ({"secret_placeholders": {"a": ["x"]}}, "secret_placeholders"),
+        ({"placeholders": {"a": "1"}, "secret_placeholders": {"a": "1"}}, "secret_placeholders"),
     ],
 )
 def test_options_that_are_refused(given: dict[str, Any], where: str) -> None:
@@ -114,7 +117,7 @@ def test_the_scratch_database_is_reached_as_the_real_one_but_for_its_address() -
     options = from_params(
         params(dsn="host=real password=one", scratch_dsn="host=spare password=two", role="owner", connect_timeout=3)
     )
-    assert options.scratch == Access("host=spare password=two", "owner", 3)
+    assert options.scratch == Access("host=spare password=two", "owner", 3, "scratch_dsn")
     assert options.secrets() == {"one", "two"}
 
 
@@ -201,6 +204,27 @@ def test_a_module_that_reaches_nobody_says_so_without_the_password(module: Any, 
     output = module_output(module, path=str(tmp_path), dsn=dsn)
     assert '"failed": true' in output and "hunter2" not in output and "Traceback" not in output
     assert "check host, port and network" in output
+
+
+def test_a_secret_placeholder_stays_secret(tmp_path: Path) -> None:
+    (tmp_path / "1_a.sql").write_text("ALTER ROLE r PASSWRD '${word}';", encoding="utf-8")
+    options = from_params(params(secret_placeholders={"word": "hunter2", "none": ""}))
+    assert options.secrets() == {"hunter2"}
+    assert options.placeholders_of("a") == {"word": "hunter2", "none": "", "schema": "a"}
+    raised = explained(Refusal("no hunter2 here", "42601"), "a.sql", {}, options.secrets())
+    assert "hunter2" not in raised.message()
+    section = discover(tmp_path)[0].forward
+    assert "".join(section.pieces(None)) == "ALTER ROLE r PASSWRD '${word}';"
+    output = module_output(
+        pg_migrate, path=str(tmp_path), dsn=f"host={tmp_path}", secret_placeholders={"word": "hunter2"}
+    )
+    assert "hunter2" not in output
+
+
+def test_a_bad_connection_string_is_named_by_its_option(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        from_params(params(scratch_dsn="nonsense")).secrets()
+    assert caught.value.where == "scratch_dsn"
 
 
 def test_a_module_refuses_a_bad_file_without_a_server(tmp_path: Path) -> None:
