@@ -27,7 +27,7 @@ from .retry import BackOff
 from .session import Session
 from .statements import Statement, statements_of
 from .text import Section
-from .transactions import lets_others_work, node
+from .transactions import is_setting, lets_others_work
 
 RETRIED = frozenset({LOCK_NOT_AVAILABLE, DEADLOCK})
 ROWS_AT_ONCE = 500
@@ -159,7 +159,7 @@ class Engine:
             if before and before.state == APPLIED:
                 _require_same(before.checksum, statement, job.source)
                 done.resumed = True
-                if node_is_setting(statement):
+                if is_setting(statement):
                     self._alone(job, index, statement, Before())
                 continue
             earlier = Before(before is not None, before is not None and before.state == RUNNING)
@@ -345,11 +345,6 @@ class _Attempt:
 def digest(statement: Statement) -> str:
     """Hexadecimal SHA-256 of a statement as it runs."""
     return hashlib.sha256(statement.text.encode("utf-8")).hexdigest()
-
-
-def node_is_setting(statement: Statement) -> bool:
-    """Whether it sets something of the session, which a resumed run needs again."""
-    return statement.text[:3].upper() == "SET" and node(statement.tree) == "VariableSetStmt"
 
 
 def _require_same(checksum: str, statement: Statement, source: str) -> None:

@@ -28,7 +28,7 @@ from .preflight import require_fit as require_server
 from .session import Access, Session
 from .structure import structure
 from .text import Section
-from .trial import refuse_same_database, try_file
+from .trial import create_schemas, not_applied, refuse_same_database, try_file
 
 TOOL = "slipway.release 0.1.0"
 MOST_SHOWN = 100_000
@@ -37,13 +37,17 @@ IDLE_SESSION_TIMEOUT_SINCE = 14
 
 @dataclass
 class Step:
-    """One thing to do in a schema."""
+    """One thing to do in a schema.
+
+    :param applied: numbers of the statements that an earlier run has applied.
+    """
 
     schema: str
     what: str
     migration: Migration | None
     key: str
     sql: str = ""
+    applied: frozenset[int] = frozenset()
 
     def as_result(self) -> dict[str, Any]:
         """For the module's result."""
@@ -130,13 +134,15 @@ class Run:
     def _try(self, scratch: Access) -> None:
         """Execute what is due in the scratch database, up to what fails there."""
         refuse_same_database(scratch, self._options.access)
+        if self._options.create_schemas:
+            create_schemas(scratch, self._options.schemas)
         for step in self.outcome.plan:
             if step.what != asked.MIGRATE or not step.migration:
                 continue
             section = step.migration.forward
             tried = try_file(
                 scratch,
-                check.required(section, self._options.placeholders_of(step.schema)),
+                not_applied(check.required(section, self._options.placeholders_of(step.schema)), step.applied),
                 transactional=section.directives.transaction,
                 search_path=self._options.search_path(step.schema),
                 source=str(section.path),
@@ -222,7 +228,10 @@ class Run:
         self, session: Session, schema: str, migrations: list[Migration], known: dict[str, Entry]
     ) -> list[Step]:
         policy = Policy(self._options.phases, self._options.target, self._options.out_of_order)
-        steps = [Step(schema, asked.MIGRATE, one, one.key) for one in plan(migrations, known, policy, schema)]
+        steps = [
+            Step(schema, asked.MIGRATE, one, one.key, applied=_applied(one, known.get(one.key)))
+            for one in plan(migrations, known, policy, schema)
+        ]
         for step in steps:
             if step.migration:
                 self._examine(session, schema, step.migration.forward)
@@ -350,6 +359,13 @@ class Run:
                 )
         if self._options.action == asked.MIGRATE:
             require_fit(standing(migrations, known), known, schema)
+
+
+def _applied(one: Migration, entry: Entry | None) -> frozenset[int]:
+    """The statements of a file without a transaction that need not run again."""
+    if one.forward.directives.transaction or not entry:
+        return frozenset()
+    return frozenset(row.number for row in entry.statements.values() if row.state == APPLIED)
 
 
 def _require_token(known: dict[str, Entry], token: int | None, where: str) -> None:

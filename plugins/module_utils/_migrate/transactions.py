@@ -74,6 +74,11 @@ def _refuses_transaction(tree: Any) -> bool:
     return name in refuses and bool(refuses[name]())
 
 
+def is_setting(statement: Parsed) -> bool:
+    """Whether it sets something of the session, which a resumed run needs again."""
+    return statement.text[:3].upper() == "SET" and node(statement.tree) == "VariableSetStmt"
+
+
 def lets_others_work(statement: Parsed) -> bool:
     """Whether others read and write while a statement outside of transactions waits for its locks."""
     tree = statement.tree

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -19,18 +19,10 @@ from .._common.errors import StateError
 from .errors import explained
 from .session import Access, Session
 from .statements import Statement
+from .transactions import is_setting
 
 PAUSE = 0.002
-STRENGTH = (
-    "AccessShareLock",
-    "RowShareLock",
-    "RowExclusiveLock",
-    "ShareUpdateExclusiveLock",
-    "ShareLock",
-    "ShareRowExclusiveLock",
-    "ExclusiveLock",
-    "AccessExclusiveLock",
-)
+ANEW = "then make the scratch database anew, since what was tried stays in it"
 _RELATIONS = """
 SELECT c.oid, c.oid::regclass::text, c.relkind, pg_relation_filenode(c.oid)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -76,14 +68,6 @@ class Trial:
             "duration_ms": int(self.seconds * 1_000),
         }
 
-    def strongest(self) -> dict[str, str]:
-        """The strongest mode by relation."""
-        found: dict[str, str] = {}
-        for lock in self.locks:
-            if STRENGTH.index(lock.mode) >= STRENGTH.index(found.get(lock.relation, STRENGTH[0])):
-                found[lock.relation] = lock.mode
-        return found
-
 
 def refuse_same_database(scratch: Access, real: Access) -> None:
     """Refuse to try a change where it would be the change itself.
@@ -103,6 +87,32 @@ def refuse_same_database(scratch: Access, real: Access) -> None:
         )
 
 
+def create_schemas(scratch: Access, schemas: Iterable[str]) -> None:
+    """Create the schemas that are missing in the scratch database.
+
+    :raises DatabaseError: PostgreSQL refuses.
+    """
+    with Session(scratch, "trial") as session:
+        _act_as_role(session)
+        for schema in schemas:
+            session.order(f"CREATE SCHEMA IF NOT EXISTS {session.quoted(schema)}")
+
+
+def _act_as_role(session: Session) -> None:
+    if session.access.role:
+        session.order(f"SET ROLE {session.quoted(session.access.role)}")
+
+
+def not_applied(statements: Iterable[Statement], applied: Collection[int]) -> Iterator[Statement]:
+    """The statements that are left to run, and the settings that they need.
+
+    :param applied: numbers, from 1, of those that an earlier run has applied.
+    """
+    for number, statement in enumerate(statements, 1):
+        if number not in applied or is_setting(statement):
+            yield statement
+
+
 def try_file(
     scratch: Access,
     statements: Iterable[Statement],
@@ -120,8 +130,7 @@ def try_file(
     :raises DatabaseError: PostgreSQL refuses a statement, whose line is named.
     """
     with Session(scratch, "trial") as session:
-        if scratch.role:
-            session.order(f"SET ROLE {session.quoted(scratch.role)}")
+        _act_as_role(session)
         session.order(f"SET search_path = {', '.join(map(session.quoted, search_path))}")
         return _Run(session, source, secrets).run(statements, transactional=transactional)
 
@@ -191,7 +200,9 @@ class _Run:
         except self._session.driver.Error as exc:
             where = f"{self._source}:{line} in the scratch database"
             self._session.roll_back()
-            raise explained(exc, where, self._session.parsed, self._secrets) from None
+            error = explained(exc, where, self._session.parsed, self._secrets)
+            error.remedy = f"{error.remedy}; {ANEW}"
+            raise error from None
 
     def _rewritten(self) -> tuple[str, ...]:
         after: dict[Any, Any] = {oid: file for oid, _name, _kind, file in self._session.ask(_RELATIONS)}

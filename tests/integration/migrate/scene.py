@@ -26,10 +26,21 @@ from ansible_collections.slipway.release.plugins.module_utils._migrate.options i
 from ansible_collections.slipway.release.plugins.module_utils._migrate.run import Outcome, Run
 from ansible_collections.slipway.release.plugins.module_utils._migrate.session import Access, Session
 from ansible_collections.slipway.release.plugins.module_utils._migrate.structure import structure
+from ansible_collections.slipway.release.plugins.module_utils._migrate.trial import Trial
 
 from .server import Database
 
 HISTORY = "slipway_migrations"
+STRENGTH = (
+    "AccessShareLock",
+    "RowShareLock",
+    "RowExclusiveLock",
+    "ShareUpdateExclusiveLock",
+    "ShareLock",
+    "ShareRowExclusiveLock",
+    "ExclusiveLock",
+    "AccessExclusiveLock",
+)
 
 
 def options(directory: Path, database: Database, **more: Any) -> Options:
@@ -84,6 +95,15 @@ def dump(database: Database, schema: str) -> str:
     ]
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return re.sub(r"(?m)^\\(un)?restrict .*$", "", text)
+
+
+def strongest(trial: Trial) -> dict[str, str]:
+    """The strongest mode by relation."""
+    found: dict[str, str] = {}
+    for lock in trial.locks:
+        if STRENGTH.index(lock.mode) >= STRENGTH.index(found.get(lock.relation, STRENGTH[0])):
+            found[lock.relation] = lock.mode
+    return found
 
 
 def history(database: Database, schema: str = "public") -> list[tuple[Any, ...]]:

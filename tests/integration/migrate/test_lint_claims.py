@@ -23,6 +23,7 @@ from ansible_collections.slipway.release.plugins.module_utils._migrate.trial imp
 
 from tests.fixtures.migrate.cases import FACTS, SCHEMA, Case, Pair, pairs
 
+from .scene import strongest
 from .server import USER, Database, Server
 
 PAIRS = list(pairs())
@@ -111,13 +112,13 @@ def test_every_safe_twin_runs_and_writes_no_table_anew(scratch: Database, pair: 
         trial = tried(scratch, case)
         assert not trial.rewritten or pair.rule in ("drop-table", "truncate-cascade"), pair.name
         if BY_NAME[pair.rule].by_size:
-            assert "ShareLock" not in [mode for name, mode in trial.strongest().items() if name in tables]
+            assert "ShareLock" not in [mode for name, mode in strongest(trial).items() if name in tables]
 
 
 @pytest.mark.parametrize("pair", claimed(EXCLUSIVE), ids=lambda pair: pair.name)
 def test_what_is_said_to_stop_every_query_takes_access_exclusive(scratch: Database, pair: Pair) -> None:
     skip_if_newer(scratch, *pair.bad)
-    modes = [mode for case in pair.bad for mode in tried(scratch, case).strongest().values()]
+    modes = [mode for case in pair.bad for mode in strongest(tried(scratch, case)).values()]
     assert "AccessExclusiveLock" in modes
 
 
@@ -164,12 +165,12 @@ def test_what_is_said_to_read_all_rows_does_and_its_twin_does_not(new: New, serv
 
 def test_an_index_without_concurrently_stops_writes(scratch: Database) -> None:
     trial = tried(scratch, Case("CREATE INDEX i ON orders (customer_id);", ()))
-    assert trial.strongest()["orders"] == "ShareLock"
+    assert strongest(trial)["orders"] == "ShareLock"
 
 
 def test_a_foreign_key_stops_writes_to_both_tables(scratch: Database) -> None:
     trial = tried(scratch, Case("ALTER TABLE orders ADD FOREIGN KEY (shop_id) REFERENCES shops;", ()))
-    assert [trial.strongest()[name] for name in ("orders", "shops")] == ["ShareRowExclusiveLock"] * 2
+    assert [strongest(trial)[name] for name in ("orders", "shops")] == ["ShareRowExclusiveLock"] * 2
 
 
 def test_the_facts_that_the_cases_are_judged_by_are_those_of_the_database(scratch: Database) -> None:

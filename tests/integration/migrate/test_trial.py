@@ -24,7 +24,7 @@ from ansible_collections.slipway.release.plugins.module_utils._migrate.trial imp
 )
 
 from .conftest import Writer
-from .scene import migrate, picture, refusal
+from .scene import migrate, picture, refusal, strongest
 from .server import USER, Database, Server
 
 SCHEMA = """
@@ -59,7 +59,7 @@ def test_a_table_that_is_written_anew_is_named(database: Database) -> None:
     database.sql(SCHEMA)
     trial = tried(database, "ALTER TABLE orders ALTER total TYPE float; CREATE TABLE copies AS SELECT * FROM orders;")
     assert trial.rewritten == ("orders",)
-    assert trial.strongest()["orders"] == "AccessExclusiveLock"
+    assert strongest(trial)["orders"] == "AccessExclusiveLock"
 
 
 def test_a_file_without_a_transaction_holds_its_locks_by_statement(database: Database) -> None:
@@ -87,7 +87,7 @@ def test_what_runs_in_no_transaction_is_watched(database: Database) -> None:
     (lock,) = [one for one in trial.locks if one.mode == "ShareUpdateExclusiveLock" and one.relation == "orders"]
     assert lock.sampled
     assert lock.seconds > 0.3
-    assert "AccessExclusiveLock" not in trial.strongest().values()
+    assert "AccessExclusiveLock" not in strongest(trial).values()
 
 
 def test_a_file_that_is_refused_leaves_nothing_and_names_its_line(database: Database) -> None:
@@ -148,6 +148,7 @@ def test_what_fails_in_the_trial_is_never_done(database: Database, scratch: Data
     before = picture(database)
     error = refusal(directory, database, scratch=Access(scratch.dsn()))
     assert "002_b.sql:2 in the scratch database" in error.message()
+    assert "make the scratch database anew" in error.remedy
     assert picture(database) == before
 
 
@@ -155,3 +156,23 @@ def test_a_run_refuses_to_try_in_the_database_itself(database: Database, write: 
     directory = write({"001_a.sql": "CREATE TABLE a ();"})
     error = refusal(directory, database, scratch=Access(database.dsn()))
     assert "is the database that is to be migrated" in error.message()
+
+
+def test_only_what_is_left_of_a_file_is_tried(database: Database, server: Server, write: Writer) -> None:
+    head = "-- slipway:transaction off\nSET search_path = other, public;\nCREATE TABLE t (x int);\n"
+    directory = write({"001_t.sql": head + "SELECT none;\nCREATE INDEX CONCURRENTLY i ON t (x);"})
+    database.sql("CREATE SCHEMA other")
+    refusal(directory, database)
+    write({"001_t.sql": head + "SELECT 1;\nCREATE INDEX CONCURRENTLY i ON t (x);"})
+    scratch = server.create(f"{database.name}_left")
+    scratch.sql("CREATE SCHEMA other; CREATE TABLE other.t (x int)")
+    outcome = migrate(directory, database, scratch=Access(scratch.dsn()))
+    assert {lock["relation"] for lock in outcome.trial[0]["locks"]} <= {"t", "other.t"}
+    assert scratch.one("SELECT count(*) FROM pg_indexes WHERE schemaname = 'other'") == 1
+
+
+def test_a_new_schema_is_made_in_the_scratch_database_too(database: Database, server: Server, write: Writer) -> None:
+    directory = write({"001_t.sql": "CREATE TABLE t (x int); SELECT 1 FROM ${schema}.t;"})
+    scratch = server.create(f"{database.name}_schemas")
+    migrate(directory, database, schemas=("one", "two"), create_schemas=True, scratch=Access(scratch.dsn()))
+    assert scratch.one("SELECT count(*) FROM pg_tables WHERE schemaname IN ('one', 'two') AND tablename = 't'") == 2
