@@ -27,7 +27,7 @@ from .retry import BackOff
 from .session import Session
 from .statements import Statement, statements_of
 from .text import Section
-from .transactions import is_setting, lets_others_work
+from .transactions import REFUSED_IN_TRANSACTION, is_setting, lets_others_work
 
 RETRIED = frozenset({LOCK_NOT_AVAILABLE, DEADLOCK})
 ROWS_AT_ONCE = 500
@@ -174,20 +174,24 @@ class Engine:
     def _alone(self, job: _Job, index: int, statement: Statement, before: Before) -> int:
         """Run one statement that shares its transaction with nothing but its row; the number of attempts."""
         again = BackOff(self._settings.retry_seconds)
+        protected = statement.transactional
         while True:
             try:
                 began = time.monotonic()
-                if statement.transactional:
+                if protected:
                     self._session.run(f"{self.limits(job.section.directives)}; BEGIN")
                     self._session.run(statement.text)
                     self._session.run(f"{self.row(job, index, statement, APPLIED, began)}; COMMIT")
                 else:
                     self._session.run(self._patient(job.section.directives, statement, again))
                     self._by_effect(job, index, statement, before)
-                    self._session.run(self.row(job, index, statement, APPLIED, began))
+                    self._note(job, index, statement, APPLIED, began)
                 return again.attempts
             except self._session.driver.Error as exc:
                 self._session.roll_back()
+                if protected and exc.pgcode in REFUSED_IN_TRANSACTION:
+                    protected = False
+                    continue
                 if self._worth_another(exc, again):
                     before = Before(begun=True)
                     continue
@@ -197,7 +201,7 @@ class Engine:
         """Run a statement that no transaction protects, or what is left of it."""
         settled = effects.settle(self._session, statement, before)
         if settled.sql and not settled.there:
-            self._session.run(self.row(job, index, statement, RUNNING, time.monotonic()))
+            self._note(job, index, statement, RUNNING, time.monotonic())
         if settled.sql:
             self._session.run(settled.sql)
 
@@ -238,10 +242,13 @@ class Engine:
             f" {self.limits(directives)}"
         )
 
-    def identity(self) -> str:
-        """SQL that makes the session act as it should."""
+    def identity(self, scope: str = "SESSION") -> str:
+        """SQL that makes the session act as it should.
+
+        :param scope: SESSION, or LOCAL for the rest of the transaction.
+        """
         role = self._session.quoted(self._settings.role) if self._settings.role else "NONE"
-        return f"SET SESSION AUTHORIZATION DEFAULT; SET ROLE {role}"
+        return f"SET {scope} SESSION AUTHORIZATION DEFAULT; SET {scope} ROLE {role}"
 
     def limits(self, directives: Directives) -> str:
         """SQL that sets the timeouts."""
@@ -283,12 +290,22 @@ class Engine:
         return f"{self._history.forget_statements(job.migration.key)}; {undone}"
 
     def row(self, job: _Job, index: int, statement: Statement, state: str, began: float) -> str:
-        """SQL that writes the row of a statement."""
-        return f"{self.identity()}; {self._upsert(job, [self._row(job, index, statement, state, began)])}"
+        """SQL that writes the row of a statement at the end of a transaction, after which the file's role is back."""
+        return f"{self.identity('LOCAL')}; {self._upsert(job, [self._row(job, index, statement, state, began)])}"
+
+    def _note(self, job: _Job, index: int, statement: Statement, state: str, began: float) -> None:
+        """Write the row of a statement that no transaction protects."""
+        self._session.run(f"BEGIN; {self.row(job, index, statement, state, began)}; COMMIT")
 
     def rows(self, job: _Job, rows: list[Row]) -> str:
         """SQL that writes several rows; empty without any."""
         return f"{self._upsert(job, rows)}; " if rows else ""
+
+    def as_now(self) -> str:
+        """SQL that makes the session act as it does now."""
+        ((user, role),) = self._session.rows("SELECT session_user, current_setting('role')")
+        literal = self._session.literal
+        return f"SET SESSION AUTHORIZATION {literal(user)}; SET ROLE {literal(role)}"
 
     def _row(self, job: _Job, index: int, statement: Statement, state: str, began: float, error: str = "") -> Row:
         duration = _ms(began) if state == APPLIED else None
@@ -326,7 +343,7 @@ class _Attempt:
             session.run(statement.text)
             ended.append((statement, started, _ms(started)))
             if len(ended) == ROWS_AT_ONCE:
-                session.run(self._rows(ended))
+                session.run(f"{engine.identity()}; {self._rows(ended)}{engine.as_now()}")
                 ended.clear()
         self.current = None
         session.run(f"{engine.identity()}; {self._rows(ended)}{engine.finish(job, _ms(began))}; COMMIT")

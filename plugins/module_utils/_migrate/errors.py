@@ -16,6 +16,7 @@ from .statements import Statement
 LOCK_NOT_AVAILABLE = "55P03"
 DEADLOCK = "40P01"
 AGAIN = "run it again; it goes on where it stopped"
+OUTSIDE = "move the statement to a file of its own with '-- slipway:transaction off' at its top"
 _REMEDIES = {
     LOCK_NOT_AVAILABLE: "end the transaction that holds the lock (see pg_locks and pg_stat_activity); run it again",
     DEADLOCK: "run it again when the other transaction has ended",
@@ -30,6 +31,8 @@ _REMEDIES = {
     "3D000": "name a database that exists",
     "3F000": "create the schema, or set 'create_schemas'",
     "23505": "remove the duplicates, then run it again",
+    "25001": OUTSIDE,
+    "2D000": OUTSIDE,
     "57P01": AGAIN,
     "57P02": AGAIN,
     "57P03": "wait until the server has started, then run it again",

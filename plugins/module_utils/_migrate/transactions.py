@@ -21,7 +21,11 @@ _ALWAYS = frozenset(
     }
 )
 _CANDIDATE = re.compile(r"(?:alter|cluster|create|discard|drop|reindex|vacuum)\b", re.IGNORECASE)
+_SETTING = re.compile(r"(?:re)?set\b", re.IGNORECASE)
 _OUTER_BLOCK = frozenset({"TRANS_STMT_SAVEPOINT", "TRANS_STMT_RELEASE", "TRANS_STMT_ROLLBACK_TO"})
+
+REFUSED_IN_TRANSACTION = frozenset({"25001", "2D000"})
+"""SQLSTATEs of what only the server knows: a partitioned table, a procedure that commits."""
 
 
 class Parsed(Protocol):
@@ -66,7 +70,7 @@ def _refuses_transaction(tree: Any) -> bool:
         "ReindexStmt": lambda: _reindexes_outside(tree),
         "AlterTableStmt": lambda: any(_detaches_concurrently(command) for command in tree.cmds),
         "AlterDatabaseStmt": lambda: has_option(tree.options, "tablespace"),
-        "AlterSubscriptionStmt": lambda: "REFRESH" in tree.kind.name,
+        "AlterSubscriptionStmt": lambda: _changes_subscription_outside(tree),
         "VacuumStmt": lambda: tree.is_vacuumcmd,
         "ClusterStmt": lambda: tree.relation is None,
         "DiscardStmt": lambda: tree.target.name == "DISCARD_ALL",
@@ -76,7 +80,7 @@ def _refuses_transaction(tree: Any) -> bool:
 
 def is_setting(statement: Parsed) -> bool:
     """Whether it sets something of the session, which a resumed run needs again."""
-    return statement.text[:3].upper() == "SET" and node(statement.tree) == "VariableSetStmt"
+    return bool(_SETTING.match(statement.text)) and node(statement.tree) == "VariableSetStmt"
 
 
 def lets_others_work(statement: Parsed) -> bool:
@@ -90,6 +94,16 @@ def lets_others_work(statement: Parsed) -> bool:
     }
     name = node(tree)
     return name in lets and bool(lets[name]())
+
+
+def _changes_subscription_outside(tree: Any) -> bool:
+    kind = tree.kind.name.replace("ALTER_SUBSCRIPTION_", "")
+    if kind.endswith("_PUBLICATION"):
+        options = {option.defname: option.arg for option in tree.options or ()}
+        return "refresh" not in options or not _off(options["refresh"])
+    if kind == "OPTIONS":
+        return any(option.defname in ("failover", "two_phase") for option in tree.options or ())
+    return bool(kind == "REFRESH")
 
 
 def _reindexes_outside(tree: Any) -> bool:

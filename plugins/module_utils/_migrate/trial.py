@@ -16,10 +16,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from .._common.errors import StateError
-from .errors import explained
+from .errors import DatabaseError, explained
 from .session import Access, Session
 from .statements import Statement
-from .transactions import is_setting
+from .transactions import REFUSED_IN_TRANSACTION, is_setting
 
 PAUSE = 0.002
 ANEW = "then make the scratch database anew, since what was tried stays in it"
@@ -155,15 +155,24 @@ class _Run:
             line = statement.line
             if transactional:
                 self._in_transaction(statement)
-            elif statement.transactional:
-                self._session.run("BEGIN")
-                self._in_transaction(statement)
-                self._commit(line)
-            else:
+            elif not statement.transactional or not self._committed(statement):
                 self._watched(statement)
         if transactional:
             self._commit(line)
         return Trial(tuple(self._locks), self._rewritten(), time.monotonic() - began)
+
+    def _committed(self, statement: Statement) -> bool:
+        """Run one in a transaction of its own; ``False`` when the server takes it only outside of one."""
+        self._session.run("BEGIN")
+        try:
+            self._in_transaction(statement)
+            self._commit(statement.line)
+        except DatabaseError as exc:
+            if exc.sqlstate not in REFUSED_IN_TRANSACTION:
+                raise
+            self._held = {}
+            return False
+        return True
 
     def _in_transaction(self, statement: Statement) -> None:
         began = time.monotonic()

@@ -23,10 +23,11 @@ from ansible_collections.slipway.release.plugins.module_utils._migrate.linting i
 from ansible_collections.slipway.release.plugins.module_utils._migrate.names import version_of
 from ansible_collections.slipway.release.plugins.module_utils._migrate.report import metrics, report, table
 from ansible_collections.slipway.release.plugins.module_utils._migrate.run import Run
+from ansible_collections.slipway.release.plugins.module_utils._migrate.session import Access
 
 from .conftest import Writer
 from .scene import dump, history, in_child, migrate, options, picture, refusal
-from .server import Database
+from .server import Database, Server
 
 RUNNERS = 20
 INDEX = "-- slipway:transaction off\nCREATE INDEX CONCURRENTLY {name} ON a (id);\nINSERT INTO done VALUES ('index');"
@@ -174,6 +175,46 @@ def test_what_is_applied_of_a_file_must_not_change(database: Database, write: Wr
     write({"001_t.sql": "-- slipway:transaction off\nCREATE TABLE u ();\nCREATE TABLE w ();"})
     error = refusal(directory, database)
     assert error.where.endswith("001_t.sql:2:1") and "applied already, with another text" in error.what
+
+
+COMMITTING = """-- slipway:transaction off
+CREATE PROCEDURE fill() LANGUAGE plpgsql AS $$ BEGIN INSERT INTO a VALUES (0); COMMIT; END $$;
+CALL fill();
+DO $$ BEGIN INSERT INTO a VALUES (0); COMMIT; END $$;
+CREATE TABLE parts (id int) PARTITION BY RANGE (id);
+CREATE INDEX parts_id ON parts (id);
+REINDEX TABLE parts;
+CLUSTER parts USING parts_id;"""
+
+
+def test_what_only_the_server_knows_to_run_outside_of_a_transaction(
+    server: Server, database: Database, write: Writer
+) -> None:
+    migrate(write({"001_t.sql": TABLES}), database)
+    scratch = server.create(f"{database.name}_scratch")
+    scratch.sql(TABLES)
+    newer = COMMITTING if database.one("SHOW server_version_num") >= "150000" else COMMITTING.partition("CREATE TABLE")[0]
+    directory = write({"002_c.sql": newer})
+    migrate(directory, database, scratch=Access(scratch.dsn()))
+    assert [one.one("SELECT count(*) FROM a WHERE id = 0") for one in (database, scratch)] == [2, 2]
+    write({"003_c.sql": "CALL fill();"})
+    assert "slipway:transaction off" in refusal(directory, database).remedy
+
+
+@pytest.mark.parametrize("head", ["-- slipway:transaction off", ""])
+@pytest.mark.parametrize("role", ["", "runner_role"])
+def test_the_role_that_a_file_sets_stays_until_its_end(database: Database, write: Writer, head: str, role: str) -> None:
+    database.sql("DROP ROLE IF EXISTS runner_role; DROP ROLE IF EXISTS file_role; CREATE ROLE file_role")
+    database.sql("CREATE ROLE runner_role; GRANT file_role TO runner_role")
+    database.sql("GRANT CREATE ON SCHEMA public TO file_role, runner_role")
+    many = "SELECT 1;\n" * 700 if not head else ""
+    text = f"{head}\nSET ROLE file_role;\nCREATE TABLE mine ();\n{many}CREATE TABLE mine_too ();"
+    directory = write({"001_r.sql": text, "002_n.sql": "CREATE TABLE next ();"})
+    migrate(directory, database, access=Access(database.dsn(), role))
+    owners = dict(database.sql("SELECT relname, relowner::regrole::text FROM pg_class WHERE relkind = 'r' AND oid > 16384"))
+    runner = role or "postgres"
+    assert owners == {"mine": "file_role", "mine_too": "file_role", "next": runner, "slipway_migrations": runner}
+    database.sql("DROP OWNED BY file_role, runner_role; DROP ROLE file_role, runner_role")
 
 
 def test_tenants_have_histories_of_their_own(database: Database, write: Writer) -> None:
