@@ -237,8 +237,8 @@ class Engine:
         """SQL that makes the session what every file begins with."""
         quoted = ", ".join(map(self._session.quoted, self._settings.search_path))
         return (
-            f"RESET ALL; {self.identity()}; SET search_path = {quoted}; SET standard_conforming_strings = on;"
-            " SET client_min_messages = warning; SET idle_in_transaction_session_timeout = 0;"
+            f"RESET ALL; SET DateStyle = ISO; {self.identity()}; SET search_path = {quoted};"
+            " SET standard_conforming_strings = on; SET client_min_messages = warning; SET idle_in_transaction_session_timeout = 0;"
             f" {self.limits(directives)}"
         )
 

@@ -30,6 +30,7 @@ _REMEDIES = {
     "28000": "let the server's pg_hba.conf admit this user from this host",
     "3D000": "name a database that exists",
     "3F000": "create the schema, or set 'create_schemas'",
+    "22P05": "write what the encoding of the database can hold, or give the database the encoding UTF8",
     "23505": "remove the duplicates, then run it again",
     "25001": OUTSIDE,
     "2D000": OUTSIDE,

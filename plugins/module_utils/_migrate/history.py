@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any
 
 from .._common.errors import StateError
@@ -23,7 +23,10 @@ RUNNING, APPLIED, FAILED, UNDOING, UNDONE = "running", "applied", "failed", "und
 OWN, BASELINE, FLYWAY, GOLANG = "slipway", "baseline", "flyway", "golang-migrate"
 COMMENT = "slipway.release: history of migrations, form "
 LONGEST_ERROR = 2_000
-_COLUMNS = "migration, statement, name, file, phase, checksum, state, origin, started, duration_ms, line, error, token"
+_COLUMNS = (
+    "migration, statement, name, file, phase, checksum, state, origin,"
+    " extract(epoch FROM started)::float8, duration_ms, line, error, token"
+)
 
 
 @dataclass(frozen=True)
@@ -179,7 +182,8 @@ class History:
 
 def _entry(row: tuple[Any, ...]) -> Entry:
     key, _statement, name, file, phase, checksum, state, origin, started, duration, _line, error, token = row
-    return Entry(key, name, file, phase, checksum, state, origin, started, duration, error, token)
+    when = datetime.fromtimestamp(started, timezone.utc)
+    return Entry(key, name, file, phase, checksum, state, origin, when, duration, error, token)
 
 
 _CREATE = """

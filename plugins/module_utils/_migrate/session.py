@@ -92,6 +92,7 @@ class Session:
             self.connection = self.driver.connect(
                 access.dsn or None,
                 application_name=f"{NAME} {purpose}",
+                client_encoding="UTF8",
                 connect_timeout=access.connect_timeout,
                 keepalives_idle=30,
                 keepalives_interval=10,

@@ -217,6 +217,29 @@ def test_the_role_that_a_file_sets_stays_until_its_end(database: Database, write
     database.sql("DROP OWNED BY file_role, runner_role; DROP ROLE file_role, runner_role")
 
 
+def test_encodings_and_styles_of_dates_make_no_difference(server: Server, database: Database, write: Writer) -> None:
+    directory = write(
+        {
+            "001_t.sql": "CREATE TABLE t (x text, at date); INSERT INTO t VALUES ('漢', '2026-03-04');",
+            "002_d.sql": "-- slipway:transaction off\nRESET ALL;\nSET DateStyle = 'SQL, DMY';\nSELECT now();",
+            "003_d.sql": "INSERT INTO t VALUES ('é', '2026-03-05'); SELECT at, now() FROM t;",
+        }
+    )
+    database.sql(f"ALTER DATABASE {database.name} SET DateStyle = 'German'")
+    access = Access(database.dsn(client_encoding="LATIN1", options="'-c work_mem=5MB'"))
+    assert len(migrate(directory, database, access=access).done) == 3
+    assert migrate(directory, database, access=access).done == []
+    assert database.sql("SELECT x FROM t ORDER BY at") == [("漢",), ("é",)]
+    report(options(directory, database, access=access))
+    Database(server, "postgres").sql(f"CREATE DATABASE {database.name}_l ENCODING LATIN1 LOCALE 'C' TEMPLATE template0")
+    latin = Database(server, f"{database.name}_l")
+    error = refusal(directory, latin)
+    assert "22P05" in error.what and error.where.endswith("001_t.sql:1:35")
+    write({"001_t.sql": "CREATE TABLE t (x text, at date); INSERT INTO t VALUES ('ü', '2026-03-04');"})
+    migrate(directory, latin)
+    assert latin.sql("SELECT x FROM t ORDER BY at") == [("ü",), ("é",)]
+
+
 def test_tenants_have_histories_of_their_own(database: Database, write: Writer) -> None:
     directory = write({"001_t.sql": "CREATE TABLE t AS SELECT '${schema} ${currency}' AS x;"})
     given = {"create_schemas": True, "placeholders": {"currency": "EUR"}}
