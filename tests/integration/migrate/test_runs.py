@@ -222,7 +222,7 @@ def test_encodings_and_styles_of_dates_make_no_difference(server: Server, databa
         {
             "001_t.sql": "CREATE TABLE t (x text, at date); INSERT INTO t VALUES ('漢', '2026-03-04');",
             "002_d.sql": "-- slipway:transaction off\nRESET ALL;\nSET DateStyle = 'SQL, DMY';\nSELECT now();",
-            "003_d.sql": "INSERT INTO t VALUES ('é', '2026-03-05'); SELECT at, now() FROM t;",
+            "003_d.sql": "INSERT INTO t VALUES ('é', '2026-03-05'); SET DateStyle = 'SQL, DMY';",
         }
     )
     database.sql(f"ALTER DATABASE {database.name} SET DateStyle = 'German'")
