@@ -30,9 +30,11 @@ options:
     description:
       - V(migrate) applies what is pending.
       - V(undo) undoes what is newer than O(target), the newest first. Nothing is undone if one has no way back.
-      - V(baseline) takes O(target) and what is older for applied, in a schema that was made without this module.
-      - V(repair) forgets failures of files that are one transaction, and with O(checksums) takes over the changed
-        content of files. It is never needed to go on after an interruption.
+      - V(baseline) takes O(target) and what is older for applied, in a schema that was made without this module, or
+        where all of that is applied and its files are to be removed or put together.
+      - V(repair) forgets failures of files that are one transaction, and files that have begun, have not ended, and do
+        not exist any more; with O(checksums) it takes over the changed content of files. It is never needed to go on
+        after an interruption.
       - V(import) takes over the history of another runner.
     type: str
     choices: [migrate, undo, baseline, repair, import]

@@ -11,6 +11,7 @@ from .._common.errors import InputError, StateError
 from .files import Migration
 from .history import APPLIED, BASELINE, FLYWAY, GOLANG, OWN, Entry, History, Row
 from .names import Version, version_of
+from .plan import standing
 from .session import Session
 
 TABLES = {FLYWAY: "flyway_schema_history", GOLANG: "schema_migrations"}
@@ -100,15 +101,26 @@ def baseline_sql(history: History, key: str) -> str:
     return history.upsert(key, "baseline", "", "expand", [Row(0, "", APPLIED)], BASELINE)
 
 
-def require_no_history(known: Mapping[str, Entry], version: Version, where: str) -> None:
-    """Refuse a baseline behind which something was applied by a runner.
+def require_baseline_fits(
+    known: Mapping[str, Entry], migrations: list[Migration], version: Version, where: str
+) -> None:
+    """Refuse a baseline that contradicts what a runner has applied.
 
-    :raises InputError: there is something.
+    :raises InputError: something newer is applied, or something older is not.
     """
     own = [entry for entry in known.values() if entry.origin == OWN and entry.state == APPLIED]
-    if own:
+    versions = [version_of(entry.key, where) for entry in own if not entry.key.startswith("R__")]
+    newer = [str(one) for one in versions if one > version]
+    if newer:
         raise InputError(
-            f"the history has {len(own)} migrations already, so {version} cannot become its baseline",
+            f"{newer[-1]} is applied already, so {version} cannot become its baseline",
             where=where,
-            remedy="a baseline is for a schema that was made without this runner",
+            remedy="name the highest version that is applied",
+        )
+    left = [one for one in standing(migrations, known).pending if one.version and one.version <= version]
+    if versions and left:
+        raise InputError(
+            f"is not applied, so {version} cannot become the baseline of {where}",
+            where=str(left[0].path),
+            remedy="apply it, or remove it",
         )

@@ -59,6 +59,12 @@ class Entry:
     token: int | None
     statements: dict[int, StatementRow] = field(default_factory=dict)
 
+    def stays(self) -> bool:
+        """Whether the schema holds something of it."""
+        if self.state == FAILED:
+            return any(row.state == APPLIED for row in self.statements.values())
+        return self.state != UNDONE
+
 
 @dataclass(frozen=True)
 class Row:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from .._common.errors import InputError, StateError
 from .directives import PHASES
 from .files import Migration
-from .history import APPLIED, BASELINE, UNDOING, UNDONE, Entry
+from .history import APPLIED, BASELINE, UNDOING, Entry
 from .names import Version, version_of
 
 REFUSE, APPLY, IGNORE = "refuse", "apply", "ignore"
@@ -46,6 +46,10 @@ class Standing:
     future: list[Entry] = field(default_factory=list)
     baseline: Version | None = None
 
+    def covers(self, version: Version | None) -> bool:
+        """Whether the baseline stands for a version."""
+        return bool(self.baseline and version and version <= self.baseline)
+
     def current(self) -> Version | None:
         """The highest version that is applied."""
         versions = [one.version for one in self.applied if one.version]
@@ -58,10 +62,10 @@ def standing(migrations: list[Migration], history: Mapping[str, Entry]) -> Stand
     found = Standing(baseline=max(baselines, default=None))
     for one in migrations:
         entry = history.get(one.key)
-        if entry and entry.state == APPLIED:
-            _sort_applied(found, one, entry)
-        elif found.baseline and one.version and one.version <= found.baseline:
+        if found.covers(one.version):
             found.applied.append(one)
+        elif entry and entry.state == APPLIED:
+            _sort_applied(found, one, entry)
         else:
             found.pending.append(one)
     _sort_without_file(found, migrations, history)
@@ -82,9 +86,12 @@ def _sort_without_file(found: Standing, migrations: list[Migration], history: Ma
     known = {one.key for one in migrations}
     newest = max((one.version for one in migrations if one.version), default=None)
     for entry in history.values():
-        if entry.key in known or entry.origin == BASELINE or entry.state == UNDONE or entry.key.startswith("R__"):
+        if entry.key in known or entry.origin == BASELINE or entry.key.startswith("R__") or not entry.stays():
             continue
-        ahead = newest is not None and version_of(entry.key, "history") > newest
+        version = version_of(entry.key, "history")
+        if entry.state == APPLIED and found.covers(version):
+            continue
+        ahead = newest is not None and version > newest
         (found.future if ahead else found.missing).append(entry)
 
 
@@ -115,10 +122,17 @@ def require_fit(found: Standing, history: Mapping[str, Entry], where: str) -> No
             remedy="restore the file and write a new migration; if the change is harmless, repair with 'checksums'",
         )
     for entry in found.missing:
+        if entry.state == APPLIED:
+            raise StateError(
+                f"was applied to {where} and its file is missing",
+                where=entry.file,
+                remedy="restore the file, or raise the baseline to its version with action 'baseline'",
+            )
         raise StateError(
-            f"was applied to {where} and its file is missing",
+            f"has begun in {where} and not ended, and its file is missing",
             where=entry.file,
-            remedy="restore the file, or raise the baseline",
+            remedy="restore the file and run it to its end"
+            + ("" if entry.state == UNDOING else ", or take back what it did and forget it with action 'repair'"),
         )
     for entry in history.values():
         if entry.state == UNDOING:

@@ -19,7 +19,7 @@ from . import check, foreign
 from . import options as asked
 from .engine import Done, Engine, Settings
 from .files import Migration, discover
-from .history import APPLIED, BASELINE, FAILED, UNDONE, Entry, History, Writer
+from .history import APPLIED, BASELINE, FAILED, RUNNING, UNDONE, Entry, History, Writer
 from .linting import Lint
 from .lock import Lock
 from .options import Options
@@ -214,11 +214,10 @@ class Run:
         known: dict[str, Entry],
         history: History,
     ) -> list[Step]:
-        where = f"{schema}.{self._options.table}"
         make: dict[str, Callable[[], list[Step]]] = {
             asked.MIGRATE: lambda: self._forward(session, schema, migrations, known),
             asked.UNDO: lambda: self._back(session, schema, migrations, known),
-            asked.BASELINE: lambda: self._baseline(schema, known, history, where),
+            asked.BASELINE: lambda: self._baseline(schema, migrations, known, history),
             asked.REPAIR: lambda: self._repair(schema, migrations, known, history),
             asked.IMPORT: lambda: self._import(session, schema, migrations, known, history),
         }
@@ -256,21 +255,25 @@ class Run:
         placeholders = self._options.placeholders_of(schema)
         self.outcome.findings += check.examine(section, placeholders, self._lint if lint else None, session, schema)
 
-    def _baseline(self, schema: str, known: dict[str, Entry], history: History, where: str) -> list[Step]:
+    def _baseline(
+        self, schema: str, migrations: list[Migration], known: dict[str, Entry], history: History
+    ) -> list[Step]:
         target = self._options.target
         if target is None or (str(target) in known and known[str(target)].origin == BASELINE):
             return []
-        foreign.require_no_history(known, target, where)
+        foreign.require_baseline_fits(known, migrations, target, f"{schema}.{self._options.table}")
         return [Step(schema, asked.BASELINE, None, str(target), foreign.baseline_sql(history, str(target)))]
 
     def _repair(
         self, schema: str, migrations: list[Migration], known: dict[str, Entry], history: History
     ) -> list[Step]:
         by_key = {one.key: one for one in migrations}
+        missing = [entry.key for entry in standing(migrations, known).missing]
         steps = []
         for key, entry in known.items():
             one = by_key.get(key)
-            if entry.state == FAILED and not (one and not one.forward.directives.transaction):
+            rolled_back = entry.state == FAILED and (one.forward.directives.transaction if one else not entry.stays())
+            if rolled_back or (key in missing and entry.state in (RUNNING, FAILED)):
                 steps.append(Step(schema, "forget failure", one, key, history.forget([key])))
             if self._options.checksums and one and entry.state == APPLIED and entry.checksum not in ("", one.checksum):
                 steps.append(Step(schema, "accept checksum", one, key, history.set_checksum(key, one.checksum)))

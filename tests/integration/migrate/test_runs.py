@@ -304,7 +304,26 @@ def test_a_baseline(database: Database, write: Writer) -> None:
     migrate(directory, database, action="baseline", target=version("1"))
     assert migrate(directory, database, action="baseline", target=version("1")).done == []
     assert [one["version"] for one in migrate(directory, database).done] == ["2"]
-    assert "cannot become its baseline" in refusal(directory, database, action="baseline", target=version("2")).what
+    assert "cannot become its baseline" in refusal(directory, database, action="baseline", target=version("1.5")).what
+    write({"003_w.sql": "CREATE TABLE w ();"})
+    assert "is not applied" in refusal(directory, database, action="baseline", target=version("3")).what
+    migrate(directory, database)
+    for path in directory.iterdir():
+        path.unlink()
+    write({"003_all.sql": "CREATE TABLE t (); CREATE TABLE u (); CREATE TABLE w ();", "004_x.sql": "CREATE TABLE x ();"})
+    assert "was applied to public with another" in refusal(directory, database).what
+    migrate(directory, database, action="baseline", target=version("3"))
+    assert [one["version"] for one in migrate(directory, database).done] == ["4"]
+
+
+def test_what_has_begun_and_lost_its_file_is_forgotten_by_repair(database: Database, write: Writer) -> None:
+    write({"001_t.sql": "CREATE TABLE t ();", "002_u.sql": "-- slipway:transaction off\nSELECT 1;\nSELECT none;"})
+    directory = write({"003_x.sql": "SELECT 1;"})
+    refusal(directory, database)
+    (directory / "002_u.sql").unlink()
+    assert "action 'repair'" in refusal(directory, database).remedy
+    assert [one["action"] for one in migrate(directory, database, action="repair").done] == ["forget failure"]
+    assert [one["version"] for one in migrate(directory, database).done] == ["3"]
 
 
 def test_repair(database: Database, write: Writer) -> None:

@@ -95,6 +95,28 @@ def test_a_lost_file_is_refused_and_one_of_the_future_is_not(write: Writer) -> N
     assert [one.key for one in standing(found[:4], history).future] == ["6"]
 
 
+def test_a_failure_of_which_nothing_stays_needs_no_file(write: Writer) -> None:
+    found = discover(write(SIX))
+    failed = entry(found[1], FAILED, statements={1: StatementRow(1, "x", FAILED)})
+    assert planned(found[:1] + found[2:], {**known(found, "1"), "2": failed}) == ["3", "4", "5", "6"]
+
+
+@pytest.mark.parametrize("state", [RUNNING, FAILED, UNDOING])
+def test_what_has_begun_and_lost_its_file_is_refused_as_that(write: Writer, state: str) -> None:
+    found = discover(write(SIX))
+    begun = entry(found[1], state, statements={1: StatementRow(1, "x", APPLIED)})
+    message = refused(found[:1] + found[2:], {**known(found, "1"), "2": begun})
+    assert "2_n.sql: has begun in public and not ended, and its file is missing" in message
+    assert ("'repair'" in message) is (state != UNDOING)
+
+
+def test_a_baseline_stands_for_what_was_applied(write: Writer) -> None:
+    found = discover(write(SIX))
+    history = {**known(found, "1", "2", "4"), "3": entry(found[2], origin=BASELINE, checksum="")}
+    history["2"] = entry(found[1], checksum="f")
+    assert planned(found[1:], history) == ["5", "6"]
+
+
 def test_out_of_order_is_judged_within_a_phase(write: Writer) -> None:
     files = {"2_b.sql": "-- slipway:phase contract\nSELECT 1;", "1_a.sql": "SELECT 1;", "3_c.sql": "SELECT 1;"}
     found = discover(write(files))
