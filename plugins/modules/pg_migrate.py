@@ -35,7 +35,7 @@ options:
       - V(repair) forgets failures of files that are one transaction, and files that have begun, have not ended, and do
         not exist any more; with O(checksums) it takes over the changed content of files. It is never needed to go on
         after an interruption.
-      - V(import) takes over the history of another runner.
+      - V(import) takes over the history of another runner, as far as it is applied there now.
     type: str
     choices: [migrate, undo, baseline, repair, import]
     default: migrate

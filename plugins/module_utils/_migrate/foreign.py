@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from .._common.errors import InputError, StateError
 from .files import Migration
@@ -16,6 +17,29 @@ from .session import Session
 
 TABLES = {FLYWAY: "flyway_schema_history", GOLANG: "schema_migrations"}
 CLEAN = "let that runner finish or repair it first, and see that its last migration is wholly there"
+
+
+@dataclass(frozen=True)
+class _FlywayRow:
+    """What Flyway says of one migration.
+
+    :param type: such as SQL, JDBC, UNDO_SQL, DELETE, BASELINE, SQL_BASELINE.
+    """
+
+    version: str | None
+    description: str
+    type: str
+    script: str
+    checksum: int | None
+    success: bool
+
+    @property
+    def is_baseline(self) -> bool:
+        return self.type.endswith("BASELINE")
+
+    @property
+    def takes_back(self) -> bool:
+        return self.type == "DELETE" or self.type.startswith("UNDO_")
 
 
 class Import:
@@ -36,50 +60,56 @@ class Import:
 
         :raises StateError: one has failed, has no file, or was applied with another content.
         """
-        found = self._flyway(migrations) if self._source == FLYWAY else self._golang(migrations)
-        taken = [one for one in found if one.key not in known]
-        return [
-            (
-                one.key,
-                history.upsert(
-                    one.key, one.name, one.path.name, one.phase, [Row(0, one.checksum, APPLIED)], self._source
-                ),
+        rows = self._flyway_rows() if self._source == FLYWAY else {}
+        found = self._flyway(rows, migrations) if self._source == FLYWAY else self._golang(migrations)
+        taken = {
+            one.key: history.upsert(
+                one.key, one.name, one.path.name, one.phase, [Row(0, one.checksum, APPLIED)], self._source
             )
-            for one in taken
-        ] + self._flyway_baseline(known, history)
+            for one in found
+        }
+        baselines = {key: baseline_sql(history, key) for key, row in rows.items() if row.is_baseline}
+        return [(key, sql) for key, sql in {**taken, **baselines}.items() if key not in known]
 
-    def _flyway(self, migrations: list[Migration]) -> list[Migration]:
-        rows = self._session.ask(
-            f"SELECT version, description, script, checksum, success FROM {self._table}"
-            " WHERE type = 'SQL' ORDER BY installed_rank"
-        )
+    def _flyway_rows(self) -> dict[str, _FlywayRow]:
+        """The last row of each migration that is still there, by its key."""
+        last: dict[str, _FlywayRow] = {}
+        for values in self._session.ask(
+            f"SELECT version, description, type, script, checksum, success FROM {self._table}"
+            " WHERE type <> 'SCHEMA' ORDER BY installed_rank"
+        ):
+            row = _FlywayRow(*values)
+            key = (
+                str(version_of(row.version, self.where)) if row.version else f"R__{row.description.replace(' ', '_')}"
+            )
+            last.pop(key, None)
+            last[key] = row
+        for row in last.values():
+            if not row.success:
+                raise StateError(f"the migration {row.script} failed under Flyway", where=self.where, remedy=CLEAN)
+        return {key: row for key, row in last.items() if not row.takes_back}
+
+    def _flyway(self, rows: Mapping[str, _FlywayRow], migrations: list[Migration]) -> list[Migration]:
         by_key = {one.key: one for one in migrations}
-        found: dict[str, Migration] = {}
-        for version, description, script, checksum, success in rows:
-            if not success:
-                raise StateError(f"the migration {script} failed under Flyway", where=self.where, remedy=CLEAN)
-            key = str(version_of(version, self.where)) if version else f"R__{description.replace(' ', '_')}"
+        found = []
+        for key, row in rows.items():
+            if row.is_baseline:
+                continue
             one = by_key.get(key)
             if not one:
                 raise StateError(
-                    f"{script} has no file here", where=self.where, remedy="copy all files, or import a baseline"
+                    f"{row.script} has no file here", where=self.where, remedy="copy all files, or import a baseline"
                 )
-            if checksum is not None and checksum != one.crc32 and one.version:
+            same = row.checksum is None or row.checksum == one.crc32
+            if not same and one.version:
                 raise StateError(
-                    f"was applied by Flyway with another content (checksum {checksum}, now {one.crc32})",
+                    f"was applied by Flyway with another content (checksum {row.checksum}, now {one.crc32})",
                     where=str(one.path),
                     remedy="restore the file",
                 )
-            if checksum is None or checksum == one.crc32:
-                found[key] = one
-        return list(found.values())
-
-    def _flyway_baseline(self, known: Mapping[str, Entry], history: History) -> list[tuple[str, str]]:
-        if self._source != FLYWAY:
-            return []
-        rows = self._session.ask(f"SELECT version FROM {self._table} WHERE type = 'BASELINE'")
-        keys = [str(version_of(version, self.where)) for (version,) in rows]
-        return [(key, baseline_sql(history, key)) for key in keys if key not in known]
+            if same:
+                found.append(one)
+        return found
 
     def _golang(self, migrations: list[Migration]) -> list[Migration]:
         rows = self._session.ask(f"SELECT version, dirty FROM {self._table}")

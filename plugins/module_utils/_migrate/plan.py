@@ -150,7 +150,7 @@ def _is_due(one: Migration, policy: Policy) -> bool:
 def _in_order(due: list[Migration], found: Standing, history: Mapping[str, Entry], policy: Policy) -> list[Migration]:
     kept = []
     for one in due:
-        newer = [other for other in found.applied if _overtook(other, one)]
+        newer = [other for other in found.applied if _overtook(other, one)] + _from_the_future(one, found.future)
         if not newer or policy.out_of_order == APPLY or _has_begun(one, history.get(one.key)):
             kept.append(one)
         elif policy.out_of_order == REFUSE:
@@ -160,6 +160,11 @@ def _in_order(due: list[Migration], found: Standing, history: Mapping[str, Entry
                 remedy="give it a higher version, or set 'out_of_order' to apply or ignore",
             )
     return kept
+
+
+def _from_the_future(one: Migration, future: list[Entry]) -> list[str]:
+    """The files, which are not here, of what was applied after it in its phase."""
+    return [entry.file for entry in future if entry.state == APPLIED and one.version and entry.phase == one.phase]
 
 
 def _overtook(other: Migration, one: Migration) -> bool:

@@ -370,6 +370,38 @@ def test_the_history_of_flyway(database: Database, write: Writer) -> None:
     ]
 
 
+def test_the_last_row_of_flyway_decides(database: Database, write: Writer) -> None:
+    files = {f"V{n}__m{n}.sql": f"CREATE TABLE t{n} ();" for n in range(1, 7)}
+    directory = write(files)
+    checksums = {one.key: one.crc32 for one in discover(directory)}
+    database.sql(FLYWAY)
+    rows = [
+        ("'2'", "m2", "SQL", 7),
+        ("'2'", "m2", "UNDO_SQL", "NULL"),
+        ("'2'", "m2", "SQL", checksums["2"]),
+        ("'3'", "m3", "SQL", checksums["3"]),
+        ("'3'", "m3", "UNDO_SQL", "NULL"),
+        ("'4'", "m4", "JDBC", "NULL"),
+        ("'5'", "gone", "SQL", 7),
+        ("'5'", "gone", "DELETE", "NULL"),
+        ("'1'", "m1", "SQL_BASELINE", 7),
+        ("NULL", "x", "SCHEMA", "NULL"),
+    ]
+    database.sql(FLYWAY_ROW.format(-1, "'2'", "m2", "SQL", "script", 7, "false"))
+    for rank, (key, name, kind, checksum) in enumerate(rows):
+        database.sql(FLYWAY_ROW.format(rank, key, name, kind, "script", checksum, "true"))
+    outcome = migrate(directory, database, action="import", import_from="flyway")
+    assert sorted(one["version"] for one in outcome.done) == ["1", "2", "4"]
+    assert dict(database.sql("SELECT migration, origin FROM slipway_migrations")) == {
+        "1": "baseline",
+        "2": "flyway",
+        "4": "flyway",
+    }
+    assert [one["version"] for one in migrate(directory, database, out_of_order="apply").done] == ["3", "5", "6"]
+    database.sql(FLYWAY_ROW.format(90, "'9'", "java", "JDBC", "com.example.V9", "NULL", "true"))
+    assert "com.example.V9 has no file" in refusal(directory, database, action="import", import_from="flyway").what
+
+
 def test_what_flyway_says_must_fit(database: Database, write: Writer) -> None:
     directory = write({"V2__make_t.sql": "CREATE TABLE t ();"})
     database.sql(FLYWAY)

@@ -91,7 +91,7 @@ def test_a_lost_file_is_refused_and_one_of_the_future_is_not(write: Writer) -> N
     found = discover(write(SIX))
     history = known(found, "1", "2", "6")
     assert "2_n.sql: was applied to public and its file is missing" in refused(found[:1] + found[2:], history)
-    assert planned(found[:4], history) == ["3", "4"]
+    assert planned(found[:2], history) == []
     assert [one.key for one in standing(found[:4], history).future] == ["6"]
 
 
@@ -124,6 +124,15 @@ def test_out_of_order_is_judged_within_a_phase(write: Writer) -> None:
     assert "1_a.sql: is out of order: 3_c.sql is applied already" in refused(found, known(found, "3"))
     assert planned(found, known(found, "3"), out_of_order="ignore", phases=("expand",)) == []
     assert planned(found, known(found, "3"), out_of_order="apply") == ["1", "2"]
+
+
+def test_what_the_future_has_applied_counts_for_the_order(write: Writer) -> None:
+    found = discover(write(SIX))
+    history = known(found, "1", "2", "6")
+    assert "3_n.sql: is out of order: 6_n.sql is applied already" in refused(found[:4], history)
+    assert planned(found[:4], history, out_of_order="apply") == ["3", "4"]
+    of_another_phase = {**history, "6": entry(found[5], phase="contract")}
+    assert planned(found[:4], of_another_phase) == ["3", "4"]
 
 
 def test_what_has_begun_is_never_out_of_order(write: Writer) -> None:
