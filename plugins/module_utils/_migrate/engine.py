@@ -20,7 +20,7 @@ from .._common.errors import SlipwayError, StateError
 from . import effects
 from .directives import Directives
 from .effects import Before
-from .errors import DEADLOCK, LOCK_NOT_AVAILABLE, explained, place
+from .errors import DEADLOCK, LOCK_NOT_AVAILABLE, explained, of_unprotected, place
 from .files import Migration
 from .history import APPLIED, FAILED, RUNNING, UNDOING, UNDONE, Entry, History, Row
 from .retry import BackOff
@@ -195,7 +195,7 @@ class Engine:
                 if self._worth_another(exc, again):
                     before = Before(begun=True)
                     continue
-                raise self._failed(job, index, statement, exc) from None
+                raise self._failed(job, index, statement, exc, protected=protected) from None
 
     def _by_effect(self, job: _Job, index: int, statement: Statement, before: Before) -> None:
         """Run a statement that no transaction protects, or what is left of it."""
@@ -214,10 +214,17 @@ class Engine:
             f" SET statement_timeout = '{directives.statement_timeout or 0}ms'"
         )
 
-    def _failed(self, job: _Job, index: int, statement: Statement | None, exc: Any) -> SlipwayError:
-        """The error for the operator, which is also recorded if there is still a connection."""
+    def _failed(
+        self, job: _Job, index: int, statement: Statement | None, exc: Any, *, protected: bool = True
+    ) -> SlipwayError:
+        """The error for the operator, which is also recorded if there is still a connection.
+
+        :param protected: the statement ran in a transaction.
+        """
         where = place(job.source, statement, exc) if statement else job.source
         error = explained(exc, where, self._session.parsed, self._secrets)
+        if statement and not protected:
+            error = of_unprotected(error, statement)
         rows = [Row(0, job.migration.checksum, UNDOING if job.back else FAILED, error=error.message())]
         if statement:
             rows.append(self._row(job, index, statement, FAILED, time.monotonic(), error.message()))

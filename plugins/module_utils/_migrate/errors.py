@@ -12,6 +12,7 @@ from .._common.errors import SystemFailure
 from .._common.address import without
 from .._gate.sql import described
 from .statements import Statement
+from .transactions import node
 
 LOCK_NOT_AVAILABLE = "55P03"
 DEADLOCK = "40P01"
@@ -40,6 +41,11 @@ _REMEDIES = {
 }
 _NO_SESSION = "check host, port and network, and that the server runs; then run it again, it goes on where it stopped"
 _OTHER = "correct the migration; nothing of this statement has stayed"
+_INDEX_STAYS = (
+    "correct the migration; an invalid index may have stayed, which is dropped by the run that builds one of its name"
+    " (otherwise drop it with DROP INDEX CONCURRENTLY)"
+)
+_PART_STAYS = "correct the migration; what this statement did before the error may have stayed"
 
 
 class DatabaseError(SystemFailure):
@@ -68,6 +74,13 @@ def explained(exc: Any, where: str, parsed: Mapping[str, str], secrets: Collecti
     what = without(described(exc, parsed), secrets).partition(": ")
     text = f"{what[2].strip()} (SQLSTATE {code})" if code else what[2].strip() or what[0]
     return DatabaseError(text, where=where, remedy=remedy, sqlstate=code)
+
+
+def of_unprotected(error: DatabaseError, statement: Statement) -> DatabaseError:
+    """The error of a statement that ran in no transaction, of which something may have stayed."""
+    if error.remedy == _OTHER:
+        error.remedy = _INDEX_STAYS if node(statement.tree) == "IndexStmt" else _PART_STAYS
+    return error
 
 
 _BY_TEXT = {

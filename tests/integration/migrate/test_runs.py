@@ -146,6 +146,9 @@ def test_an_invalid_index_is_dropped_and_built_again(database: Database, write: 
     database.sql("DELETE FROM a WHERE ctid IN (SELECT max(ctid) FROM a WHERE id = 1)")
     assert migrate(directory, database).done[0]["resumed"]
     assert database.sql("SELECT indisvalid FROM pg_index WHERE indexrelid = 'a_id'::regclass") == [(True,)]
+    write({"003_i.sql": "-- slipway:transaction off\nCREATE INDEX CONCURRENTLY a_inverse ON a ((1 / (id - 1)));"})
+    assert "an invalid index may have stayed" in refusal(directory, database).remedy
+    assert database.sql("SELECT indisvalid FROM pg_index WHERE indexrelid = 'a_inverse'::regclass") == [(False,)]
 
 
 def test_an_index_of_somebody_else_is_not_taken_for_ours(database: Database, write: Writer) -> None:

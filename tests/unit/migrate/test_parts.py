@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._migrate import preflight
-from ansible_collections.slipway.release.plugins.module_utils._migrate.errors import explained, place
+from ansible_collections.slipway.release.plugins.module_utils._migrate.errors import explained, of_unprotected, place
 from ansible_collections.slipway.release.plugins.module_utils._migrate.files import discover
 from ansible_collections.slipway.release.plugins.module_utils._migrate.linting import Lint
 from ansible_collections.slipway.release.plugins.module_utils._migrate.lock import key_of
@@ -139,6 +139,16 @@ def test_an_error_says_what_where_and_the_remedy() -> None:
     lost = explained(Refusal("could not connect", None), "PostgreSQL", {})
     assert "check host, port and network" in lost.remedy
     assert "correct the migration" in explained(Refusal("x", "42P01"), "a.sql", {}).remedy
+
+
+def test_an_error_promises_only_what_no_transaction_leaves() -> None:
+    said = {}
+    for sql in ("CREATE INDEX CONCURRENTLY i ON t (x)", "VACUUM t"):
+        (statement,) = statements(sql)
+        said[sql[:6]] = of_unprotected(explained(Refusal("x", "XX000"), "a.sql", {}), statement).remedy
+    assert "invalid index may have stayed" in said["CREATE"] and "may have stayed" in said["VACUUM"]
+    (statement,) = statements("VACUUM t")
+    assert "grant" in of_unprotected(explained(Refusal("x", "42501"), "a.sql", {}), statement).remedy
 
 
 def test_the_place_of_an_error_is_that_of_the_word() -> None:
