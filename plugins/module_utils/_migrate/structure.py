@@ -16,7 +16,7 @@ _QUERIES = (
       || coalesce(E'\n  partition of ' || (SELECT string_agg(inhparent::regclass::text, ', ' ORDER BY inhseqno)
            FROM pg_inherits WHERE inhrelid = c.oid) || ' ' || coalesce(pg_get_expr(relpartbound, c.oid), ''), '')
     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = relnamespace
-    WHERE nspname = ANY(%(schemas)s) AND relkind IN ('r', 'p', 'v', 'm', 'S', 'f', 'c')
+    WHERE nspname = ANY(%(schemas)s) AND relname <> %(without)s AND relkind IN ('r', 'p', 'v', 'm', 'S', 'f', 'c')
     """,
     """
     SELECT format('column %%I.%%I.%%I %%s', nspname, relname, attname, format_type(atttypid, atttypmod))
@@ -26,29 +26,32 @@ _QUERIES = (
     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = relnamespace
     JOIN pg_attribute ON attrelid = c.oid
     LEFT JOIN pg_attrdef ON adrelid = c.oid AND adnum = attnum
-    WHERE nspname = ANY(%(schemas)s) AND relkind IN ('r', 'p', 'f', 'c') AND attnum > 0 AND NOT attisdropped
+    WHERE nspname = ANY(%(schemas)s) AND relname <> %(without)s AND relkind IN ('r', 'p', 'f', 'c')
+      AND attnum > 0 AND NOT attisdropped
     """,
     """
     SELECT format('constraint %%I.%%I.%%I %%s', nspname, relname, conname, pg_get_constraintdef(k.oid))
     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = relnamespace
-    JOIN pg_constraint AS k ON conrelid = c.oid WHERE nspname = ANY(%(schemas)s) AND contype <> 'n'
+    JOIN pg_constraint AS k ON conrelid = c.oid
+    WHERE nspname = ANY(%(schemas)s) AND relname <> %(without)s AND contype <> 'n'
     """,
     """
     SELECT 'index ' || pg_get_indexdef(indexrelid) || CASE WHEN indisvalid THEN '' ELSE ' INVALID' END
     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = relnamespace
     JOIN pg_index ON indexrelid = c.oid WHERE nspname = ANY(%(schemas)s)
+      AND NOT EXISTS (SELECT FROM pg_class AS t WHERE t.oid = indrelid AND t.relname = %(without)s)
     """,
     """
     SELECT 'trigger ' || pg_get_triggerdef(t.oid)
     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = relnamespace
     JOIN pg_trigger AS t ON tgrelid = c.oid
-    WHERE nspname = ANY(%(schemas)s) AND NOT tgisinternal
+    WHERE nspname = ANY(%(schemas)s) AND relname <> %(without)s AND NOT tgisinternal
     """,
     """
     SELECT 'rule ' || pg_get_ruledef(r.oid)
     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = relnamespace
     JOIN pg_rewrite AS r ON ev_class = c.oid
-    WHERE nspname = ANY(%(schemas)s) AND rulename <> '_RETURN'
+    WHERE nspname = ANY(%(schemas)s) AND relname <> %(without)s AND rulename <> '_RETURN'
     """,
     """
     SELECT format('function %%I.%%I(%%s) ', nspname, proname, pg_get_function_identity_arguments(c.oid))
@@ -73,5 +76,5 @@ def structure(session: Session, schemas: list[str], without: str) -> str:
 
     :param without: name of the history's table, which is left out.
     """
-    found = [row[0] for query in _QUERIES for row in session.ask(query, {"schemas": schemas})]
-    return "".join(f"{line}\n" for line in sorted(found) if without not in line)
+    found = [row[0] for query in _QUERIES for row in session.ask(query, {"schemas": schemas, "without": without})]
+    return "".join(f"{line}\n" for line in sorted(found))

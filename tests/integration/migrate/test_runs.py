@@ -94,6 +94,13 @@ def test_the_difference_of_the_structure(database: Database, write: Writer) -> N
     }
 
 
+def test_the_structure_leaves_out_the_history_and_nothing_that_names_it(database: Database, write: Writer) -> None:
+    migrate(write({"001_t.sql": "SELECT 1;"}), database)
+    directory = write({"002_v.sql": "CREATE VIEW slipway_migrations_seen AS SELECT migration FROM slipway_migrations;"})
+    outcome = Run(options(directory, database), compares=True).do()
+    assert outcome.before == "" and "view public.slipway_migrations_seen" in outcome.after
+
+
 @contextmanager
 def table_locked(database: Database, seconds: float) -> Iterator[None]:
     """Somebody reads from the table for a time."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._migrate import preflight
 from ansible_collections.slipway.release.plugins.module_utils._migrate.errors import explained, of_unprotected, place
@@ -17,6 +18,7 @@ from ansible_collections.slipway.release.plugins.module_utils._migrate.linting i
 from ansible_collections.slipway.release.plugins.module_utils._migrate.lock import key_of
 from ansible_collections.slipway.release.plugins.module_utils._migrate.options import MIGRATING, from_params
 from ansible_collections.slipway.release.plugins.module_utils._migrate.retry import BackOff
+from ansible_collections.slipway.release.plugins.module_utils._migrate.run import TOOL
 from ansible_collections.slipway.release.plugins.module_utils._migrate.session import Access
 from ansible_collections.slipway.release.plugins.module_utils._migrate.statements import statements
 from ansible_collections.slipway.release.plugins.modules import pg_migrate, pg_migrate_info
@@ -119,6 +121,11 @@ def test_the_scratch_database_is_reached_as_the_real_one_but_for_its_address() -
     )
     assert options.scratch == Access("host=spare password=two", "owner", 3, "scratch_dsn")
     assert options.secrets() == {"one", "two"}
+
+
+def test_the_history_names_the_version_of_this_collection() -> None:
+    galaxy = yaml.safe_load((Path(__file__).parents[3] / "galaxy.yml").read_text(encoding="utf-8"))
+    assert f"slipway.release {galaxy['version']}" == TOOL
 
 
 class Refusal(Exception):
