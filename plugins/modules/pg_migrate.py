@@ -35,7 +35,7 @@ options:
       - V(repair) forgets failures of files that are one transaction, and files that have begun, have not ended, and do
         not exist any more; with O(checksums) it takes over the changed content of files. It is never needed to go on
         after an interruption.
-      - V(import) takes over the history of another runner, as far as it is applied there now.
+      - V(import) takes over the history of another runner.
     type: str
     choices: [migrate, undo, baseline, repair, import]
     default: migrate
@@ -73,8 +73,8 @@ options:
   lock_timeout_ms:
     description:
       - Milliseconds that a statement waits for a lock. It is never dropped; a file may state another one.
-      - Statements that nobody waits behind, such as C(CREATE INDEX CONCURRENTLY) and C(VACUUM), wait until O(retry_deadline);
-        C(VACUUM FULL), C(CLUSTER) and C(REINDEX) without C(CONCURRENTLY) do not.
+      - Statements that nobody waits behind, such as C(CREATE INDEX CONCURRENTLY) and C(VACUUM), wait until
+        O(retry_deadline); C(VACUUM FULL), C(CLUSTER) and C(REINDEX) without C(CONCURRENTLY) do not.
     type: int
     default: 500
   statement_timeout_ms:

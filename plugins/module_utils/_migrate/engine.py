@@ -245,8 +245,8 @@ class Engine:
         quoted = ", ".join(map(self._session.quoted, self._settings.search_path))
         return (
             f"RESET ALL; SET DateStyle = ISO; {self.identity()}; SET search_path = {quoted};"
-            " SET standard_conforming_strings = on; SET client_min_messages = warning; SET idle_in_transaction_session_timeout = 0;"
-            f" {self.limits(directives)}"
+            " SET standard_conforming_strings = on; SET client_min_messages = warning;"
+            f" SET idle_in_transaction_session_timeout = 0; {self.limits(directives)}"
         )
 
     def identity(self, scope: str = "SESSION") -> str:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from .._common.errors import SystemFailure
 from .._common.address import without
+from .._common.errors import SystemFailure
 from .._gate.sql import described
 from .statements import Statement
 from .transactions import node

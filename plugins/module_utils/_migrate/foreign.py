@@ -79,9 +79,7 @@ class Import:
             " WHERE type <> 'SCHEMA' ORDER BY installed_rank"
         ):
             row = _FlywayRow(*values)
-            key = (
-                str(version_of(row.version, self.where)) if row.version else f"R__{row.description.replace(' ', '_')}"
-            )
+            key = str(version_of(row.version, self.where)) if row.version else f"R__{row.description.replace(' ', '_')}"
             last.pop(key, None)
             last[key] = row
         for row in last.values():

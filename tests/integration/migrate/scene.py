@@ -116,11 +116,18 @@ class Ended:
     """How a run in a process of its own has ended.
 
     :param steps: steps between which it can be interrupted, as far as it came.
+    :param struck: it came to the step at which it was to be struck.
     """
 
     status: int
     steps: int
     error: str
+    struck: bool
+
+    @property
+    def killed(self) -> bool:
+        """Whether a signal ended it."""
+        return os.WIFSIGNALED(self.status)
 
 
 def in_child(wanted: Options, at: int = -1, strike: Callable[[Session], None] | None = None) -> Ended:
@@ -137,7 +144,7 @@ def in_child(wanted: Options, at: int = -1, strike: Callable[[Session], None] | 
     with os.fdopen(reading, encoding="utf-8") as told:
         lines = told.read().split("\0")
     _pid, status = os.waitpid(child, 0)
-    return Ended(status, len([line for line in lines if line == "step"]), lines[-1] if lines else "")
+    return Ended(status, lines.count("step"), lines[-1] if lines else "", "struck" in lines)
 
 
 def _run_in_child(wanted: Options, at: int, strike: Callable[[Session], None] | None, writing: int) -> None:
@@ -146,6 +153,7 @@ def _run_in_child(wanted: Options, at: int, strike: Callable[[Session], None] | 
     def step(session: Session) -> None:
         nonlocal count
         if count == at and strike:
+            os.write(writing, b"struck\0")
             strike(session)
         count += 1
         os.write(writing, b"step\0")

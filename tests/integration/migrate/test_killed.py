@@ -12,6 +12,7 @@ import functools
 import os
 import random
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -86,7 +87,9 @@ class Course:
         """A run that is struck at a step, and the one after it."""
         database = self.server.create(name)
         struck = in_child(options(self.directory, database, retry_deadline=20), at, strike)
-        told = os.WIFSIGNALED(struck.status) or os.waitstatus_to_exitcode(struck.status) in (0, 1)
+        assert struck.struck, f"never came to step {at} of {self.steps}: {struck}"
+        assert struck.killed is (strike is kill_module), f"step {at}: {struck}"
+        told = struck.killed or os.waitstatus_to_exitcode(struck.status) in (0, 1)
         assert told, f"struck at step {at}: no error of ours: {struck}"
         self.server.wait()
         self.require_end(database, struck, f"struck at step {at} of {self.steps}")
@@ -154,7 +157,8 @@ def test_each_step_of_a_small_run(server: Server, tmp_path: Path) -> None:
 def test_a_changed_repeatable_file_is_begun_anew_wherever_it_was_killed(
     server: Server, database: Database, write: Writer
 ) -> None:
-    text = "-- slipway:transaction off\nINSERT INTO t VALUES ({0});\nINSERT INTO t VALUES (0);\nINSERT INTO t VALUES ({1});"
+    inserts = "INSERT INTO t VALUES ({0});\nINSERT INTO t VALUES (0);\nINSERT INTO t VALUES ({1});"
+    text = f"-- slipway:transaction off\n{inserts}"
     directory = write({"001_t.sql": "CREATE TABLE t (x int);", "R__r.sql": text.format(1, 2)})
     migrate(directory, database)
     database.sql("TRUNCATE t")
@@ -162,7 +166,7 @@ def test_a_changed_repeatable_file_is_begun_anew_wherever_it_was_killed(
     steps = in_child(options(directory, copy_of(server, database, "whole"))).steps
     for at in range(0, steps, 2):
         killed = copy_of(server, database, f"killed_{at}")
-        in_child(options(directory, killed), at, kill_module)
+        assert in_child(options(directory, killed), at, kill_module).killed
         migrate(directory, killed)
         assert killed.sql("SELECT x FROM t ORDER BY x") == [(0,), (3,), (4,)], f"killed at step {at} of {steps}"
         server.drop(killed)
@@ -181,25 +185,51 @@ def test_every_step(course: Course, kind: str) -> None:
         course.survive(f"every_{at}", at, STRIKES[kind][0](course.server))
 
 
-def kill_at_random(course: Course, runs: int, seed: int) -> None:
+def seconds_of_work(process: subprocess.Popen[bytes], database: Database) -> float:
+    """How long a process of the module lives once it has made the history."""
+    wait_for_history(database)
+    began = time.monotonic()
+    assert process.wait(timeout=60) == 0
+    return time.monotonic() - began
+
+
+def wait_for_history(database: Database) -> None:
+    """Until there is a history."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if database.one("SELECT to_regclass('slipway_migrations') IS NOT NULL"):
+            return
+        time.sleep(0.01)
+    raise AssertionError("there is no history")
+
+
+def kill_at_random(course: Course, runs: int, seed: int) -> int:
+    """Kill runs at times that chance tells; the number of those that left a part."""
     generator = random.Random(seed)
+    measured = course.server.create("measured")
+    seconds = seconds_of_work(module_process(course.directory, measured), measured)
+    course.server.drop(measured)
+    partly = 0
     for number in range(runs):
         database = course.server.create(f"random_{number}")
-        pause = generator.uniform(0.3, 1.1)
+        pause = generator.uniform(0, seconds)
         process = module_process(course.directory, database)
+        wait_for_history(database)
         time.sleep(pause)
         process.kill()
-        process.wait()
+        left = history(database) if process.wait() == -signal.SIGKILL else course.history
+        partly += left not in ([], course.history)
         course.require_end(database, None, f"killed after {pause:.3f} s")
+    return partly
 
 
 def test_killed_at_random(course: Course) -> None:
-    kill_at_random(course, 4, seed=1)
+    assert kill_at_random(course, 4, seed=1) >= 1
 
 
 @pytest.mark.exhaustive
 def test_killed_at_random_200_times(course: Course) -> None:
-    kill_at_random(course, 200, seed=2)
+    assert kill_at_random(course, 200, seed=2) >= 60
 
 
 def test_a_backend_that_outlives_its_runner_is_waited_for(database: Database, write: Writer) -> None:

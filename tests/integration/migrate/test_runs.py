@@ -203,8 +203,8 @@ def test_what_only_the_server_knows_to_run_outside_of_a_transaction(
     migrate(write({"001_t.sql": TABLES}), database)
     scratch = server.create(f"{database.name}_scratch")
     scratch.sql(TABLES)
-    newer = COMMITTING if database.one("SHOW server_version_num") >= "150000" else COMMITTING.partition("CREATE TABLE")[0]
-    directory = write({"002_c.sql": newer})
+    newest = database.one("SHOW server_version_num") >= "150000"
+    directory = write({"002_c.sql": COMMITTING if newest else COMMITTING.partition("CREATE TABLE")[0]})
     migrate(directory, database, scratch=Access(scratch.dsn()))
     assert [one.one("SELECT count(*) FROM a WHERE id = 0") for one in (database, scratch)] == [2, 2]
     write({"003_c.sql": "CALL fill();"})
@@ -221,7 +221,9 @@ def test_the_role_that_a_file_sets_stays_until_its_end(database: Database, write
     text = f"{head}\nSET ROLE file_role;\nCREATE TABLE mine ();\n{many}CREATE TABLE mine_too ();"
     directory = write({"001_r.sql": text, "002_n.sql": "CREATE TABLE next ();"})
     migrate(directory, database, access=Access(database.dsn(), role))
-    owners = dict(database.sql("SELECT relname, relowner::regrole::text FROM pg_class WHERE relkind = 'r' AND oid > 16384"))
+    owners = dict(
+        database.sql("SELECT relname, relowner::regrole::text FROM pg_class WHERE relkind = 'r' AND oid > 16384")
+    )
     runner = role or "postgres"
     assert owners == {"mine": "file_role", "mine_too": "file_role", "next": runner, "slipway_migrations": runner}
     database.sql("DROP OWNED BY file_role, runner_role; DROP ROLE file_role, runner_role")
@@ -320,7 +322,9 @@ def test_a_baseline(database: Database, write: Writer) -> None:
     migrate(directory, database)
     for path in directory.iterdir():
         path.unlink()
-    write({"003_all.sql": "CREATE TABLE t (); CREATE TABLE u (); CREATE TABLE w ();", "004_x.sql": "CREATE TABLE x ();"})
+    write(
+        {"003_all.sql": "CREATE TABLE t (); CREATE TABLE u (); CREATE TABLE w ();", "004_x.sql": "CREATE TABLE x ();"}
+    )
     assert "was applied to public with another" in refusal(directory, database).what
     migrate(directory, database, action="baseline", target=version("3"))
     assert [one["version"] for one in migrate(directory, database).done] == ["4"]
