@@ -16,7 +16,7 @@ from ..._common.errors import InputError
 from ..statements import Statement
 from .model import ERROR, OFF, SEVERITIES, SMALL, WARNING, Catalog, Finding
 from .rules import constraints, definitions, dispatch, transactions
-from .seen import Seen, absorb
+from .seen import Seen, absorb, created
 from .subject import File, Hit, Subject
 from .table import BY_NAME
 
@@ -81,7 +81,7 @@ class Linter:
         self._used: set[str] = set()
         self._found: dict[str, list[tuple[Hit, Finding]]] = {}
         self._left_out: dict[str, int] = {}
-        seen.begin_file()
+        seen.begin_file(file.catalog)
 
     def look(self, statement: Statement) -> None:
         """Judge a statement, and take in what it changes."""
@@ -103,8 +103,8 @@ class Linter:
         if subject.commands:
             constraints.remember(subject)
         tree = subject.tree
-        there = self._file.catalog and getattr(tree, "if_not_exists", False) and hasattr(tree, "relation")
-        if not (there and subject.existed(subject.table)) or subject.kind == "IndexStmt":
+        there = self._file.catalog and getattr(tree, "if_not_exists", False) and [*map(self._seen.new, created(tree))]
+        if not (there and any(map(subject.existed, there))):
             absorb(self._seen, tree)
 
     def _take(self, subject: Subject, hits: Iterable[Hit]) -> None:

@@ -8,11 +8,12 @@ Keeps names and never trees, so that memory is bound by the number of objects th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..transactions import node
+from .model import Catalog
 from .names import TEMPORARY, Name, strings
 
 Key = tuple[str, str]
@@ -42,12 +43,14 @@ class FileSeen:
 class Seen:
     """What a change has made so far; give the same one to each file of a change.
 
-    :param schema: where names without a schema belong.
+    :param schema: where new objects without a schema belong.
+    :param more: where else names without a schema are looked up.
     """
 
-    def __init__(self, schema: str = "public") -> None:
-        self.schema = schema
-        self.default_schema = schema
+    def __init__(self, schema: str = "public", more: Sequence[str] = ()) -> None:
+        self._default_path = (schema, *more)
+        self._path = self._default_path
+        self._catalog: Catalog | None = None
         self.relations: set[Key] = set()
         self.types: set[Key] = set()
         self.schemas: set[str] = set()
@@ -57,26 +60,59 @@ class Seen:
         self.promised: dict[tuple[Key, str], set[str]] = {}
         self.file = FileSeen()
 
-    def begin_file(self) -> None:
-        """Forget what belongs to one file."""
+    def begin_file(self, catalog: Catalog | None = None) -> None:
+        """Forget what belongs to one file.
+
+        :param catalog: says in which schema of the search path a name is.
+        """
         self.file = FileSeen()
-        self.schema = self.default_schema
+        self._path = self._default_path
+        self._catalog = catalog
+
+    def search(self, schemas: Sequence[str]) -> None:
+        """Names are looked up elsewhere from here on; none for where they are by default."""
+        self._path = tuple(schemas) or self._default_path
+
+    def new(self, relation: Any) -> Name:
+        """Of the ``RangeVar`` of what is being made."""
+        return Name(relation.schemaname or self._path[0], relation.relname, bool(relation.schemaname))
 
     def name(self, relation: Any) -> Name:
         """Of a ``RangeVar``; a name without a schema is a temporary table's before it is another's."""
         if relation.schemaname:
             return Name(relation.schemaname, relation.relname, True)
-        if (TEMPORARY, relation.relname) in self.relations:
-            return Name(TEMPORARY, relation.relname)
-        return Name(self.schema, relation.relname)
+        return self._found(relation.relname, self._has_relation)
 
     def name_of(self, parts: Any) -> Name:
-        """Of a list of ``String`` nodes."""
+        """Of the ``String`` nodes of a table, a view or an index."""
         *schema, name = strings(parts)
-        if schema:
-            return Name(schema[-1], name, True)
-        temporary = (TEMPORARY, name) in self.relations
-        return Name(TEMPORARY if temporary else self.schema, name)
+        return Name(schema[-1], name, True) if schema else self._found(name, self._has_relation)
+
+    def new_type(self, parts: Any) -> Name:
+        """Of the ``String`` nodes of a type that is being made."""
+        *schema, name = strings(parts)
+        return Name(schema[-1] if schema else self._path[0], name, bool(schema))
+
+    def type_of(self, parts: Any) -> Name:
+        """Of the ``String`` nodes of a type."""
+        *schema, name = strings(parts)
+        return Name(schema[-1], name, True) if schema else self._found(name, self._has_type)
+
+    def _found(self, name: str, has: Callable[[Key], bool]) -> Name:
+        """The first of the search path that is there, or where a new one would be."""
+        there = (schema for schema in (TEMPORARY, *self._path) if has((schema, name)))
+        lasting = (schema for schema in self._path if schema != TEMPORARY)
+        return Name(next(there, None) or next(lasting, TEMPORARY), name)
+
+    def _has_relation(self, key: Key) -> bool:
+        if key in self.relations or key in self.indexes:
+            return True
+        if not self._catalog or key[0] == TEMPORARY:
+            return False
+        return self._catalog.table(*key) is not None or self._catalog.table_of_index(*key) is not None
+
+    def _has_type(self, key: Key) -> bool:
+        return key in self.types
 
     def made(self, name: Name) -> bool:
         """Whether this change has made the relation."""
@@ -129,7 +165,7 @@ def absorb(seen: Seen, tree: Any) -> None:
 def _relations(seen: Seen, tree: Any) -> None:
     kind = node(tree)
     for relation in created(tree):
-        name = seen.name(relation)
+        name = seen.new(relation)
         if relation.relpersistence == "t" or relation.schemaname == TEMPORARY:
             name = Name(TEMPORARY, relation.relname)
         if kind == "ViewStmt":
@@ -149,15 +185,15 @@ def _relations(seen: Seen, tree: Any) -> None:
 def _others(seen: Seen, tree: Any) -> None:
     kind = node(tree)
     if kind in ("CreateEnumStmt", "CreateDomainStmt"):
-        seen.types.add(seen.name_of(tree.typeName if kind == "CreateEnumStmt" else tree.domainname).key)
+        seen.types.add(seen.new_type(tree.typeName if kind == "CreateEnumStmt" else tree.domainname).key)
     elif kind == "CompositeTypeStmt":
-        seen.types.add(seen.name(tree.typevar).key)
+        seen.types.add(seen.new(tree.typevar).key)
     elif kind == "CreateSchemaStmt" and tree.schemaname and not tree.if_not_exists:
         seen.schemas.add(tree.schemaname)
     elif kind == "VariableSetStmt" and tree.name == "search_path":
-        first = tree.args[0] if tree.args else None
-        value = getattr(getattr(first, "val", None), "sval", None)
-        seen.schema = value.split(",")[0].strip(' "') if value else seen.default_schema
+        words = [getattr(getattr(one, "val", None), "sval", "") for one in tree.args or ()]
+        schemas = [schema.strip(' "') for word in words for schema in word.split(",")]
+        seen.search([schema for schema in schemas if schema not in ("", "$user")])
 
 
 def _renames(seen: Seen, tree: Any) -> None:

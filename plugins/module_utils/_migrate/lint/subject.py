@@ -84,7 +84,8 @@ class Subject:
     @cached_property
     def table(self) -> Name:
         """The relation that the statement names."""
-        return self.seen.name(self.tree.relation)
+        new = self.kind in ("CreateStmt", "CreateForeignTableStmt")
+        return (self.seen.new if new else self.seen.name)(self.tree.relation)
 
     @cached_property
     def on_table(self) -> str:

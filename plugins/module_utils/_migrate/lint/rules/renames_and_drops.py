@@ -28,8 +28,8 @@ def rename(s: Subject) -> Iterator[Hit]:
         yield Hit("rename", _at_rename(s), what, _column_renamed(s))
     elif kind == "OBJECT_SCHEMA" and s.tree.subname not in s.seen.schemas:
         yield Hit("rename", _at_rename(s), f"RENAME of the schema {s.tree.subname}", _schema_beside(s))
-    elif kind == "OBJECT_TYPE" and s.seen.name_of(s.tree.object).key not in s.seen.types:
-        yield Hit("rename", _at_rename(s), f"RENAME of the type {s.seen.name_of(s.tree.object).sql()}")
+    elif kind == "OBJECT_TYPE" and s.seen.type_of(s.tree.object).key not in s.seen.types:
+        yield Hit("rename", _at_rename(s), f"RENAME of the type {s.seen.type_of(s.tree.object).sql()}")
 
 
 def _at_rename(s: Subject) -> int:
@@ -73,7 +73,7 @@ def set_schema(s: Subject) -> Iterator[Hit]:
 
 def enum_value(s: Subject) -> Iterator[Hit]:
     """RENAME VALUE, and ADD VALUE without a place."""
-    name = s.seen.name_of(s.tree.typeName)
+    name = s.seen.type_of(s.tree.typeName)
     if name.key in s.seen.types or name.schema in s.seen.schemas:
         return
     new = _literal(s.tree.newVal)
