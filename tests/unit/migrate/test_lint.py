@@ -19,6 +19,7 @@ from ansible_collections.slipway.release.plugins.module_utils._migrate.lint.mode
     ERROR,
     OFF,
     WARNING,
+    DataType,
     Finding,
     Table,
 )
@@ -131,6 +132,9 @@ class Tables:
 
     def table_of_index(self, schema: str, name: str) -> tuple[str, str] | None:
         return (schema, name[: -len("_idx")]) if (schema, name[: -len("_idx")]) in self._names else None
+
+    def type(self, schema: str, name: str) -> DataType | None:
+        return None
 
     def volatile(self, function: str) -> bool | None:
         return None

@@ -9,14 +9,16 @@ Keeps names and never trees, so that memory is bound by the number of objects th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..transactions import node
-from .model import Catalog
+from .model import Catalog, DataType
 from .names import TEMPORARY, Name, strings
+from .types import text_of
 
 Key = tuple[str, str]
+BUILT_IN = "pg_catalog"
 RELATIONS = ("OBJECT_TABLE", "OBJECT_VIEW", "OBJECT_MATVIEW", "OBJECT_FOREIGN_TABLE")
 
 
@@ -53,6 +55,7 @@ class Seen:
         self._catalog: Catalog | None = None
         self.relations: set[Key] = set()
         self.types: set[Key] = set()
+        self.domains: dict[Key, DataType] = {}
         self.schemas: set[str] = set()
         self.indexes: dict[Key, Key] = {}
         self.index_columns: dict[Key, list[tuple[str, ...]]] = {}
@@ -96,11 +99,33 @@ class Seen:
     def type_of(self, parts: Any) -> Name:
         """Of the ``String`` nodes of a type."""
         *schema, name = strings(parts)
-        return Name(schema[-1], name, True) if schema else self._found(name, self._has_type)
+        return Name(schema[-1], name, True) if schema else self._found(name, self._has_type, BUILT_IN)
 
-    def _found(self, name: str, has: Callable[[Key], bool]) -> Name:
+    def data_type(self, type_name: Any) -> DataType:
+        """What is known of the type that a ``TypeName`` names."""
+        name = self.type_of(type_name.names)
+        if name.schema == BUILT_IN or type_name.arrayBounds:
+            return DataType()
+        return self._known_type(name.key)
+
+    def domain(self, name: Name, base: Any, constrained: bool) -> None:
+        """A domain was made of the type that the ``TypeName`` names."""
+        self.types.add(name.key)
+        below = self.data_type(base)
+        self.domains[name.key] = DataType(below.base or text_of(base), constrained or below.constrained)
+
+    def constrain(self, name: Name) -> None:
+        """A domain has got a constraint."""
+        self.domains[name.key] = replace(self._known_type(name.key), constrained=True)
+
+    def _known_type(self, key: Key) -> DataType:
+        if key in self.domains or key in self.types or not self._catalog:
+            return self.domains.get(key, DataType())
+        return self._catalog.type(*key) or DataType()
+
+    def _found(self, name: str, has: Callable[[Key], bool], *first: str) -> Name:
         """The first of the search path that is there, or where a new one would be."""
-        there = (schema for schema in (TEMPORARY, *self._path) if has((schema, name)))
+        there = (schema for schema in (TEMPORARY, *first, *self._path) if has((schema, name)))
         lasting = (schema for schema in self._path if schema != TEMPORARY)
         return Name(next(there, None) or next(lasting, TEMPORARY), name)
 
@@ -112,7 +137,9 @@ class Seen:
         return self._catalog.table(*key) is not None or self._catalog.table_of_index(*key) is not None
 
     def _has_type(self, key: Key) -> bool:
-        return key in self.types
+        if key in self.types or not self._catalog or key[0] == TEMPORARY:
+            return key in self.types
+        return self._catalog.type(*key) is not None
 
     def made(self, name: Name) -> bool:
         """Whether this change has made the relation."""
@@ -184,8 +211,14 @@ def _relations(seen: Seen, tree: Any) -> None:
 
 def _others(seen: Seen, tree: Any) -> None:
     kind = node(tree)
-    if kind in ("CreateEnumStmt", "CreateDomainStmt"):
-        seen.types.add(seen.new_type(tree.typeName if kind == "CreateEnumStmt" else tree.domainname).key)
+    if kind == "CreateEnumStmt":
+        seen.types.add(seen.new_type(tree.typeName).key)
+    elif kind == "CreateDomainStmt":
+        kinds = {one.contype.name for one in tree.constraints or ()}
+        constrained = bool(kinds & {"CONSTR_CHECK", "CONSTR_NOTNULL"})
+        seen.domain(seen.new_type(tree.domainname), tree.typeName, constrained)
+    elif kind == "AlterDomainStmt" and tree.subtype in ("C", "O"):
+        seen.constrain(seen.type_of(tree.typeName))
     elif kind == "CompositeTypeStmt":
         seen.types.add(seen.new(tree.typevar).key)
     elif kind == "CreateSchemaStmt" and tree.schemaname and not tree.if_not_exists:

@@ -218,7 +218,8 @@ RULES: tuple[Rule, ...] = (
         "full-rewrite",
         ERROR,
         "writes everything anew under ACCESS EXCLUSIVE, so every query waits",
-        "pg_repack for a table, REFRESH MATERIALIZED VIEW CONCURRENTLY for a view",
+        "pg_repack for a table, REFRESH MATERIALIZED VIEW CONCURRENTLY for a view, the base type for a column of a domain, "
+        "and what the domain checks as a NOT VALID constraint of the table",
         by_size=True,
     ),
     Rule("type-json", WARNING, "has no equality, no indexes worth having, and is parsed anew by every query", "jsonb"),
