@@ -59,6 +59,8 @@ class Seen:
         self.schemas: set[str] = set()
         self.indexes: dict[Key, Key] = {}
         self.index_columns: dict[Key, list[tuple[str, ...]]] = {}
+        self.columns_of_index: dict[Key, tuple[str, ...]] = {}
+        self.not_null: set[tuple[Key, str]] = set()
         self.never_null: dict[tuple[Key, str], str] = {}
         self.promised: dict[tuple[Key, str], set[str]] = {}
         self.file = FileSeen()
@@ -161,8 +163,10 @@ class Seen:
 
     def index(self, table: Name, name: str | None, columns: Iterable[str]) -> None:
         """An index was made."""
-        self.index_columns.setdefault(table.key, []).append(tuple(columns))
+        begins = tuple(columns)
+        self.index_columns.setdefault(table.key, []).append(begins)
         if name:
+            self.columns_of_index[(table.schema, name)] = begins
             self.indexes[(table.schema, name)] = table.key
 
 
