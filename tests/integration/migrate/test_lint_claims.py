@@ -60,6 +60,7 @@ UNKNOWN = (
     "a schema",
     "a value of an enum",
     "a type",
+    "rename: a function",
     "as a constraint",
     "pk: with the column",
 )
@@ -158,9 +159,7 @@ def rows_read_under_exclusive(database: Database, cases: tuple[Case, ...]) -> in
     return read
 
 
-def _run_alone(
-    connection: psycopg2.extensions.connection, cursor: psycopg2.extensions.cursor, statement: str
-) -> None:
+def _run_alone(connection: psycopg2.extensions.connection, cursor: psycopg2.extensions.cursor, statement: str) -> None:
     connection.commit()
     connection.autocommit = True
     cursor.execute(statement)

@@ -161,7 +161,7 @@ def test_a_table_that_a_query_would_make_if_it_were_not_there_is_old() -> None:
     assert rules(sql, catalog=Tables()) == []
 
 
-@pytest.mark.parametrize("path", ["public, app", "'public,app'", "pg_temp, \"$user\", app"])
+@pytest.mark.parametrize("path", ["public, app", "'public,app'", 'pg_temp, "$user", app'])
 def test_a_search_path_that_the_file_sets_is_looked_through_as_well(path: str) -> None:
     sql = f"SET search_path = {path}; CREATE INDEX ON jobs (id);"
     assert rules(sql, catalog=Tables(("app", "jobs"))) == [("index-create", ERROR)]

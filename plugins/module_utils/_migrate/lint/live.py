@@ -13,7 +13,7 @@ SELECT c.oid, c.relkind = 'p', CASE
     WHEN c.relkind = 'p' THEN (SELECT coalesce(sum(pg_table_size(relid)), 0) FROM pg_partition_tree(c.oid))
     ELSE pg_table_size(c.oid) END
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = %s AND c.relname = %s AND c.relkind IN ('r', 'p', 'm', 'f', 'v')"""
+WHERE n.nspname = %s AND c.relname = %s AND c.relkind IN ('r', 'p', 'm', 'f', 'v', 'S')"""
 _COLUMNS = """
 SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, c.collname FROM pg_attribute a
 JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_collation c ON c.oid = a.attcollation AND c.oid <> t.typcollation
@@ -74,7 +74,7 @@ class LiveCatalog:
         self._functions: dict[str, bool | None] = {}
 
     def table(self, schema: str, name: str) -> Table | None:
-        """The facts of a table or view; ``None`` when there is none of that name.
+        """The facts of a table, view or sequence; ``None`` when there is none of that name.
 
         :raises DatabaseError: PostgreSQL refuses.
         """

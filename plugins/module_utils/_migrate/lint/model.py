@@ -138,7 +138,7 @@ class Catalog(Protocol):
     """A live database, as far as lint asks."""
 
     def table(self, schema: str, name: str) -> Table | None:
-        """The facts of a table or materialized view; ``None`` when there is none of that name."""
+        """The facts of a table, view or sequence; ``None`` when there is none of that name."""
 
     def table_of_index(self, schema: str, name: str) -> tuple[str, str] | None:
         """Schema and name of the table that an index belongs to; ``None`` when there is no such index."""

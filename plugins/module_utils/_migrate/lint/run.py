@@ -15,6 +15,7 @@ from dataclasses import replace
 from ..._common.errors import InputError
 from ..statements import Statement
 from .model import ERROR, OFF, SEVERITIES, SMALL, WARNING, Catalog, Finding
+from .objects import absorb_objects
 from .rules import constraints, definitions, dispatch, transactions
 from .seen import Seen, absorb, created
 from .subject import File, Hit, Subject
@@ -106,6 +107,7 @@ class Linter:
         there = self._file.catalog and getattr(tree, "if_not_exists", False) and [*map(self._seen.new, created(tree))]
         if not (there and any(map(subject.existed, there))):
             absorb(self._seen, tree)
+            absorb_objects(self._seen, tree)
 
     def _take(self, subject: Subject, hits: Iterable[Hit]) -> None:
         for hit in hits:
@@ -143,7 +145,7 @@ class Linter:
         """Whether the rest of the file has not made it harmless."""
         if hit.beside_ddl and not self._seen.file.ddl:
             return False
-        return hit.unless_view is None or hit.unless_view not in self._seen.file.views
+        return not hit.unless_made or not self._seen.file.made.issuperset(hit.unless_made)
 
     def _of_waivers(self) -> Iterable[Finding]:
         for rule, reason in self._waivers.items():

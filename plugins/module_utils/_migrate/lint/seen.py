@@ -18,6 +18,7 @@ from .names import TEMPORARY, Name, strings
 from .types import text_of
 
 Key = tuple[str, str]
+ObjectKey = tuple[str, ...]
 BUILT_IN = "pg_catalog"
 RELATIONS = ("OBJECT_TABLE", "OBJECT_VIEW", "OBJECT_MATVIEW", "OBJECT_FOREIGN_TABLE")
 
@@ -28,6 +29,7 @@ class FileSeen:
 
     :ivar holder: table and line of the first ACCESS EXCLUSIVE lock on a table that existed before.
     :ivar altered: line and actions of the last ALTER by table.
+    :ivar made: what it makes, new or in place of what was there.
     :ivar not_valid: constraints added without being checked, by table and name.
     :ivar timeouts: what the file itself has set, and whether that is a limit.
     :ivar ddl: whether it stops anybody.
@@ -36,7 +38,7 @@ class FileSeen:
     holder: tuple[Name, int] | None = None
     altered: dict[Key, tuple[int, str]] = field(default_factory=dict)
     not_valid: set[tuple[Key, str]] = field(default_factory=set)
-    views: set[Key] = field(default_factory=set)
+    made: set[ObjectKey] = field(default_factory=set)
     timeouts: dict[str, bool] = field(default_factory=dict)
     timeouts_reported: bool = False
     ddl: bool = False
@@ -55,6 +57,8 @@ class Seen:
         self._catalog: Catalog | None = None
         self.relations: set[Key] = set()
         self.types: set[Key] = set()
+        self.objects: set[ObjectKey] = set()
+        self.replaced: set[ObjectKey] = set()
         self.domains: dict[Key, DataType] = {}
         self.schemas: set[str] = set()
         self.indexes: dict[Key, Key] = {}
@@ -93,8 +97,8 @@ class Seen:
         *schema, name = strings(parts)
         return Name(schema[-1], name, True) if schema else self._found(name, self._has_relation)
 
-    def new_type(self, parts: Any) -> Name:
-        """Of the ``String`` nodes of a type that is being made."""
+    def new_of(self, parts: Any) -> Name:
+        """Of the ``String`` nodes of what is being made."""
         *schema, name = strings(parts)
         return Name(schema[-1] if schema else self._path[0], name, bool(schema))
 
@@ -102,6 +106,18 @@ class Seen:
         """Of the ``String`` nodes of a type."""
         *schema, name = strings(parts)
         return Name(schema[-1], name, True) if schema else self._found(name, self._has_type, BUILT_IN)
+
+    def type_of_relation(self, relation: Any) -> Name:
+        """Of the ``RangeVar`` of a composite type."""
+        written = Name(relation.schemaname or "", relation.relname, True)
+        return written if relation.schemaname else self._found(relation.relname, self._has_type)
+
+    def routine_of(self, parts: Any) -> Name:
+        """Of the ``String`` nodes of a function or procedure."""
+        *schema, name = strings(parts)
+        if schema:
+            return Name(schema[-1], name, True)
+        return self._found(name, lambda key: ("routine", *key) in self.objects)
 
     def data_type(self, type_name: Any) -> DataType:
         """What is known of the type that a ``TypeName`` names."""
@@ -200,8 +216,8 @@ def _relations(seen: Seen, tree: Any) -> None:
         if relation.relpersistence == "t" or relation.schemaname == TEMPORARY:
             name = Name(TEMPORARY, relation.relname)
         if kind == "ViewStmt":
-            seen.file.views.add(name.key)
-            if tree.replace:
+            seen.file.made.add(("relation", *name.key))
+            if tree.replace or ("relation", *name.key) in seen.replaced:
                 continue
         seen.make(name)
     if kind == "IndexStmt":
@@ -216,11 +232,11 @@ def _relations(seen: Seen, tree: Any) -> None:
 def _others(seen: Seen, tree: Any) -> None:
     kind = node(tree)
     if kind == "CreateEnumStmt":
-        seen.types.add(seen.new_type(tree.typeName).key)
+        seen.types.add(seen.new_of(tree.typeName).key)
     elif kind == "CreateDomainStmt":
         kinds = {one.contype.name for one in tree.constraints or ()}
         constrained = bool(kinds & {"CONSTR_CHECK", "CONSTR_NOTNULL"})
-        seen.domain(seen.new_type(tree.domainname), tree.typeName, constrained)
+        seen.domain(seen.new_of(tree.domainname), tree.typeName, constrained)
     elif kind == "AlterDomainStmt" and tree.subtype in ("C", "O"):
         seen.constrain(seen.type_of(tree.typeName))
     elif kind == "CompositeTypeStmt":

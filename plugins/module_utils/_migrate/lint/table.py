@@ -154,6 +154,20 @@ RULES: tuple[Rule, ...] = (
         "the phase contract, when no release that runs, or may be returned to, uses it",
     ),
     Rule(
+        "drop-object",
+        ERROR,
+        "the release that runs may still use it, and fails, or does something else, from this moment on",
+        "the phase contract, when no release that runs, or may be returned to, uses it; or make it anew in the same "
+        "transaction",
+    ),
+    Rule(
+        "drop-cascade",
+        ERROR,
+        "takes with it whatever depends on it (columns of tables and their data, defaults, triggers, constraints, "
+        "views), and none of that is named",
+        "the phase contract, without CASCADE, behind a DROP of each thing that depends on it",
+    ),
+    Rule(
         "drop-database",
         ERROR,
         "everything in it is gone, and so is every client",

@@ -168,7 +168,7 @@ def domain_created(s: Subject) -> Iterator[Hit]:
         key=lambda one: one.location,
     )
     if found:
-        name = s.seen.new_type(s.tree.domainname)
+        name = s.seen.new_of(s.tree.domainname)
         first = min(one.location for one in s.tree.constraints)
         what = f"the domain {name.sql()} has a constraint"
         steps = (step(s, s.text[:first].rstrip()), *(_on_table(s, one) for one in found if one.raw_expr))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from ..locks import alters_table
 from ..place import Command
 from ..subject import Hit, Subject
-from . import columns, constraints, definitions, indexes, renames_and_drops, transactions
+from . import columns, constraints, definitions, indexes, objects, renames_and_drops, transactions
 
 Check = Callable[[Subject], Iterator[Hit]]
 ActionCheck = Callable[[Subject, Command], Iterator[Hit]]
@@ -18,11 +18,14 @@ ActionCheck = Callable[[Subject, Command], Iterator[Hit]]
 EVERY: tuple[Check, ...] = (transactions.in_transaction, transactions.robust, transactions.timeouts)
 OF_STATEMENT: dict[str, tuple[Check, ...]] = {
     "IndexStmt": (indexes.create, indexes.wide, definitions.duplicates),
-    "DropStmt": (indexes.drop, renames_and_drops.drop),
+    "DropStmt": (indexes.drop, renames_and_drops.drop, objects.drop),
     "ReindexStmt": (indexes.reindex,),
     "RenameStmt": (renames_and_drops.rename,),
     "AlterObjectSchemaStmt": (renames_and_drops.set_schema,),
     "AlterEnumStmt": (renames_and_drops.enum_value,),
+    "DropOwnedStmt": (objects.drop_owned,),
+    "DropRoleStmt": (objects.drop_role,),
+    "DropSubscriptionStmt": (objects.drop_subscription,),
     "DropdbStmt": (renames_and_drops.drop_database,),
     "TruncateStmt": (renames_and_drops.truncate,),
     "TransactionStmt": (transactions.nesting,),
@@ -34,7 +37,7 @@ OF_STATEMENT: dict[str, tuple[Check, ...]] = {
     "MergeStmt": (transactions.bulk,),
     "InsertStmt": (transactions.bulk, definitions.duplicates),
     "CreateStmt": (definitions.types, definitions.duplicates),
-    "AlterTableStmt": (definitions.types, definitions.duplicates, transactions.multi_alter),
+    "AlterTableStmt": (definitions.types, definitions.duplicates, transactions.multi_alter, objects.attributes),
     "CreateDomainStmt": (definitions.domain_created,),
     "AlterDomainStmt": (definitions.domain_altered,),
     "ClusterStmt": (definitions.full_rewrite,),
@@ -51,6 +54,7 @@ OF_ACTION: dict[str, ActionCheck] = {
     "AT_AddConstraint": constraints.added,
     "AT_SetNotNull": constraints.set_not_null,
     "AT_ValidateConstraint": constraints.validate,
+    "AT_DropConstraint": objects.constraint_dropped,
     "AT_DropColumn": renames_and_drops.drop_column,
     "AT_DetachPartition": renames_and_drops.detach,
     "AT_SetLogged": definitions.rewritten,
