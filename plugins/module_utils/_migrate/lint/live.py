@@ -41,6 +41,9 @@ _REFERRING = """
 SELECT DISTINCT conrelid::regclass::text FROM pg_constraint
 WHERE confrelid = %s AND conrelid <> confrelid AND contype = 'f' AND conparentid = 0 ORDER BY 1"""
 _PARTITIONS = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = %s ORDER BY 1"
+_PARTITION_KEY = """
+SELECT a.attname FROM pg_partitioned_table p
+JOIN pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = ANY (p.partattrs::int2[]) WHERE p.partrelid = %s"""
 _OF_INDEX = """
 SELECT tn.nspname, t.relname FROM pg_index x
 JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_namespace n ON n.oid = i.relnamespace
@@ -130,6 +133,7 @@ class LiveCatalog:
                 for index, valid, unique, names in self._session.ask(_INDEXES, (oid,))
             ),
             referenced_by=tuple(row[0] for row in self._session.ask(_REFERRING, (oid,))),
+            partition_key=frozenset(row[0] for row in self._session.ask(_PARTITION_KEY, (oid,))),
             partitions=tuple(row[0] for row in self._session.ask(_PARTITIONS, (oid,))),
         )
 

@@ -107,6 +107,7 @@ class Table:
     :param columns: name to type as ``format_type`` writes it.
     :param collations: of the columns that have another one than their type.
     :param bound: the columns that a valid CHECK, or an index with an expression or a predicate, is about.
+    :param partition_key: the columns of it; none of what is no column.
     :param referenced_by: qualified and quoted names of the tables with a foreign key to it.
     """
 
@@ -120,6 +121,7 @@ class Table:
     indexes: tuple[Index, ...] = ()
     referenced_by: tuple[str, ...] = ()
     partitions: tuple[str, ...] = ()
+    partition_key: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from ..transactions import node
-from .names import Name, quoted, strings
+from .names import Name, quoted
 from .seen import RELATIONS, ObjectKey, Seen
 from .types import text_of
 

@@ -66,6 +66,8 @@ class Seen:
         self.columns_of_index: dict[Key, tuple[str, ...]] = {}
         self.not_null: set[tuple[Key, str]] = set()
         self.never_null: dict[tuple[Key, str], str] = {}
+        self.check_columns: dict[tuple[Key, str], frozenset[str]] = {}
+        self.checked: dict[Key, list[frozenset[str]]] = {}
         self.promised: dict[tuple[Key, str], set[str]] = {}
         self.file = FileSeen()
 

@@ -163,7 +163,7 @@ def truncate(s: Subject) -> Iterator[Hit]:
     listed = dict.fromkeys([name.sql() for name in names] + also)
     what = f"TRUNCATE {', '.join(name.sql() for name in names)} CASCADE"
     place = s.source.find("CASCADE") or 0
-    yield Hit("truncate-cascade", place, what, (step(s, f"TRUNCATE {', '.join(listed)}"),))
+    yield Hit("truncate-cascade", place, what, (step(s, f"TRUNCATE {', '.join(listed)}", phase=CONTRACT),))
 
 
 def _referring(s: Subject, name: Name) -> tuple[str, ...]:
