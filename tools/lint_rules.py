@@ -21,13 +21,18 @@ SQL: the names of the statement are filled in, and each file begins with the dir
 - Tables, indexes, types and schemas that the same change makes are exempt, also temporary ones, new partitions, those
   that a query makes, and under another name when they were renamed in between. Rules that are about what is regretted
   later (types, names, wide indexes) are not about locks and hold for new tables too.
-- `drop-column`, `drop-table`, `drop-database` and `drop-not-null` are findings in the phases expand and migrate, and
-  none in the phase contract.
+- `drop-column`, `drop-table`, `drop-object`, `drop-cascade`, `drop-database`, `drop-not-null`, `drop-default`,
+  `triggers-off`, `row-security` and `truncate` are findings in the phases expand and migrate, and none in the phase
+  contract. What is dropped and made anew by one transaction is no
+  finding of `drop-object`; of a function that is so when its arguments stay.
 - With a live database at hand the facts decide: a column's old type says whether a new one keeps the rows as they are,
-  a valid CHECK makes SET NOT NULL safe, an index on the referencing columns satisfies `fk-unindexed`, a table that is
-  not there yet is new. Where a table has no more than {SMALL // 1024} KiB, an error marked "by size" is a warning,
-  unless the operator has set its severity.
-- Without one, what cannot be known is taken for the worse: a type change to anything but `text` is a finding.
+  and its collation, CHECKs and indexes whether nothing is read or built anew; a valid CHECK makes SET NOT NULL safe,
+  an index on the referencing columns satisfies `fk-unindexed`, a table that is nowhere in the search path is new.
+  Where a table has no more than {SMALL // 1024} KiB, an error marked "by size" is a warning, unless the operator has
+  set its severity.
+- Without one, what cannot be known is taken for the worse: a type change to anything but `text` is a finding. Two
+  things are not: a type that the change does not make is no domain with constraints, and no CHECK and no partial index
+  is about a column.
 - Bodies of functions and procedures are text to PostgreSQL and to the lint: what they hold is not judged. `DO`,
   `EXECUTE` and `CALL` run such text at once, and are `opaque`.
 

@@ -8,7 +8,7 @@ Every statement of every file that is due is read here, so that an error in the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from .._common.errors import InputError
@@ -22,17 +22,17 @@ from .transactions import controls_transaction
 
 
 def examine(
-    section: Section, placeholders: Mapping[str, str], lint: Lint | None, session: Session, schema: str
+    section: Section, placeholders: Mapping[str, str], lint: Lint | None, session: Session, search_path: Sequence[str]
 ) -> list[dict[str, Any]]:
     """Check one way of a migration; the findings of the lint.
 
     :param session: with the database that it is for.
-    :param schema: the schema that it is for.
+    :param search_path: where names without a schema are looked up.
     :raises InputError: it cannot be run.
     """
     statements = required(section, placeholders)
     if lint:
-        return lint.findings(statements, section, session, schema)
+        return lint.findings(statements, section, session, search_path)
     for unused in statements:
         del unused
     return []

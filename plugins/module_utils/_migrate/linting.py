@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .lint.live import LiveCatalog
@@ -31,12 +31,12 @@ class Lint:
         self._catalog: tuple[Session, LiveCatalog] | None = None
 
     def findings(
-        self, statements: Iterable[Statement], section: Section, session: Session, schema: str
+        self, statements: Iterable[Statement], section: Section, session: Session, search_path: Sequence[str]
     ) -> list[dict[str, Any]]:
         """What is unsafe in one way of a migration.
 
         :param session: with the database that it is for.
-        :param schema: where names without one are.
+        :param search_path: schemas where names without one are looked up; new objects belong to the first.
         :raises InputError: from ``statements``.
         """
         found = lint(
@@ -47,7 +47,7 @@ class Lint:
             severities=self._severities,
             server_version=session.connection.server_version // 10_000,
             catalog=self._catalog_of(session),
-            seen=self._seen.setdefault(schema, Seen(schema)),
+            seen=self._seen.setdefault(search_path[0], Seen(search_path[0], search_path[1:])),
         )
         return [
             {

@@ -253,7 +253,8 @@ class Run:
             return
         self._examined.add(key)
         placeholders = self._options.placeholders_of(schema)
-        self.outcome.findings += check.examine(section, placeholders, self._lint if lint else None, session, schema)
+        path = self._options.search_path(schema)
+        self.outcome.findings += check.examine(section, placeholders, self._lint if lint else None, session, path)
 
     def _baseline(
         self, schema: str, migrations: list[Migration], known: dict[str, Entry], history: History

@@ -9,15 +9,26 @@ import itertools
 import tracemalloc
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError
-from ansible_collections.slipway.release.plugins.module_utils._migrate.lint.model import ERROR, OFF, WARNING, Finding
+from ansible_collections.slipway.release.plugins.module_utils._migrate.directives import Directives
+from ansible_collections.slipway.release.plugins.module_utils._migrate.lint.model import (
+    ERROR,
+    OFF,
+    WARNING,
+    DataType,
+    Finding,
+    Table,
+)
 from ansible_collections.slipway.release.plugins.module_utils._migrate.lint.run import MOST_OF_ONE_RULE, lint
 from ansible_collections.slipway.release.plugins.module_utils._migrate.lint.seen import Seen
 from ansible_collections.slipway.release.plugins.module_utils._migrate.lint.table import BY_NAME, RULES
+from ansible_collections.slipway.release.plugins.module_utils._migrate.linting import Lint
 from ansible_collections.slipway.release.plugins.module_utils._migrate.statements import statements, statements_of
+from ansible_collections.slipway.release.plugins.module_utils._migrate.text import Section
 
 from tests.fixtures.migrate.cases import SchemaFacts
 from tools.docs import NOTICE
@@ -77,7 +88,9 @@ def test_a_waiver_without_a_reason_does_not_count() -> None:
 
 
 def test_a_waiver_that_matches_only_what_turned_out_harmless_is_reported() -> None:
-    assert rules("UPDATE t SET a = 1;", waivers={"backfill-with-ddl": "few rows"}) == [("waiver-unused", WARNING)]
+    assert rules("UPDATE t SET a = 1 WHERE a > 1;", waivers={"backfill-with-ddl": "few rows"}) == [
+        ("waiver-unused", WARNING)
+    ]
 
 
 def test_a_small_table_makes_an_error_a_warning_where_size_is_what_hurts() -> None:
@@ -108,6 +121,78 @@ def test_the_search_path_of_one_file_is_not_that_of_the_next() -> None:
     seen = Seen()
     assert rules("SET search_path = app; CREATE TABLE t (id bigint);", seen=seen) == []
     assert rules("CREATE INDEX ON t (id);", seen=seen) == [("index-create", ERROR)]
+
+
+class Tables:
+    """A database that has some big tables and nothing else."""
+
+    def __init__(self, *names: tuple[str, str]) -> None:
+        self._names = names
+
+    def table(self, schema: str, name: str) -> Table | None:
+        return Table(50 * 1024 * 1024) if (schema, name) in self._names else None
+
+    def table_of_index(self, schema: str, name: str) -> tuple[str, str] | None:
+        return (schema, name[: -len("_idx")]) if (schema, name[: -len("_idx")]) in self._names else None
+
+    def type(self, schema: str, name: str) -> DataType | None:
+        return None
+
+    def volatile(self, function: str) -> bool | None:
+        return None
+
+
+def test_a_name_without_a_schema_is_looked_up_in_all_of_the_search_path() -> None:
+    catalog = Tables(("tenant", "orders"), ("public", "shops"))
+    seen = Seen("tenant", ["public"])
+    sql = "CREATE INDEX ON orders (a); CREATE INDEX ON shops (a); DROP INDEX shops_idx; CREATE INDEX ON nothing (a);"
+    assert rules(sql, seen=seen, catalog=catalog) == [("index-create", ERROR)] * 2 + [("index-drop", ERROR)]
+    assert rules("CREATE INDEX ON shops (a);", seen=Seen("tenant"), catalog=catalog) == []
+
+
+def test_a_new_table_hides_one_of_a_later_schema() -> None:
+    catalog = Tables(("public", "shops"))
+    made = "CREATE TABLE IF NOT EXISTS shops (id bigint);"
+    assert rules(f"{made} CREATE INDEX ON shops (id);", seen=Seen("tenant", ["public"]), catalog=catalog) == []
+    assert rules(f"{made} CREATE INDEX ON shops (id);", seen=Seen(), catalog=catalog) == [("index-create", ERROR)]
+
+
+def test_a_table_that_a_query_would_make_if_it_were_not_there_is_old() -> None:
+    sql = "CREATE TABLE IF NOT EXISTS shops AS SELECT 1 AS id; CREATE INDEX ON shops (id);"
+    assert rules(sql, catalog=Tables(("public", "shops"))) == [("index-create", ERROR)]
+    assert rules(sql, catalog=Tables()) == []
+
+
+@pytest.mark.parametrize("path", ["public, app", "'public,app'", 'pg_temp, "$user", app'])
+def test_a_search_path_that_the_file_sets_is_looked_through_as_well(path: str) -> None:
+    sql = f"SET search_path = {path}; CREATE INDEX ON jobs (id);"
+    assert rules(sql, catalog=Tables(("app", "jobs"))) == [("index-create", ERROR)]
+
+
+def test_what_is_new_to_one_schema_is_not_new_to_another() -> None:
+    session: Any = Answers(("b", "orders"), ("public", "shops"))
+    section = Section(Path("001_a.sql"), Directives())
+    sql = "CREATE TABLE IF NOT EXISTS orders (id bigint); CREATE INDEX ON orders (id); CREATE INDEX ON shops (id);"
+    lint_of_run = Lint({})
+    found_in = [
+        [one["column"] for one in lint_of_run.findings(statements(sql), section, session, (schema, "public"))]
+        for schema in ("a", "b", "a")
+    ]
+    shops = sql.index("CREATE INDEX ON shops") + 1
+    orders = sql.index("CREATE INDEX ON orders") + 1
+    assert found_in == [[shops], [orders, shops], [shops]]
+
+
+class Answers:
+    """A session with a database that has some big tables and nothing else."""
+
+    connection = SimpleNamespace(server_version=150000)
+
+    def __init__(self, *names: tuple[str, str]) -> None:
+        self._names = names
+
+    def ask(self, sql: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        return [(1, False, 50 * 1024 * 1024)] if "pg_class c JOIN" in sql and values in self._names else []
 
 
 def test_an_enum_value_needs_no_transaction_before_12() -> None:

@@ -6,17 +6,27 @@
 from __future__ import annotations
 
 from ..session import Session
-from .model import Check, Index, Table
+from .model import Check, DataType, Index, Table
 
 _RELATION = """
 SELECT c.oid, c.relkind = 'p', CASE
     WHEN c.relkind = 'p' THEN (SELECT coalesce(sum(pg_table_size(relid)), 0) FROM pg_partition_tree(c.oid))
     ELSE pg_table_size(c.oid) END
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = %s AND c.relname = %s AND c.relkind IN ('r', 'p', 'm', 'f', 'v')"""
+WHERE n.nspname = %s AND c.relname = %s AND c.relkind IN ('r', 'p', 'm', 'f', 'v', 'S')"""
 _COLUMNS = """
-SELECT attname, format_type(atttypid, atttypmod), attnotnull FROM pg_attribute
-WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped ORDER BY attnum"""
+SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, c.collname FROM pg_attribute a
+JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_collation c ON c.oid = a.attcollation AND c.oid <> t.typcollation
+WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"""
+_BOUND = """
+SELECT a.attname FROM pg_attribute a WHERE a.attrelid = %s AND a.attnum > 0 AND (EXISTS (
+    SELECT FROM pg_constraint c
+    WHERE c.conrelid = a.attrelid AND c.contype = 'c' AND c.convalidated AND a.attnum = ANY (c.conkey)
+) OR EXISTS (
+    SELECT FROM pg_index x JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = x.indexrelid
+    WHERE x.indrelid = a.attrelid AND (x.indexprs IS NOT NULL OR x.indpred IS NOT NULL)
+    AND d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum
+))"""
 _CHECKS = """
 SELECT conname, pg_get_expr(conbin, conrelid), convalidated FROM pg_constraint
 WHERE conrelid = %s AND contype = 'c' ORDER BY conname"""
@@ -31,11 +41,25 @@ _REFERRING = """
 SELECT DISTINCT conrelid::regclass::text FROM pg_constraint
 WHERE confrelid = %s AND conrelid <> confrelid AND contype = 'f' AND conparentid = 0 ORDER BY 1"""
 _PARTITIONS = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = %s ORDER BY 1"
+_PARTITION_KEY = """
+SELECT a.attname FROM pg_partitioned_table p
+JOIN pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = ANY (p.partattrs::int2[]) WHERE p.partrelid = %s"""
 _OF_INDEX = """
 SELECT tn.nspname, t.relname FROM pg_index x
 JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_namespace n ON n.oid = i.relnamespace
 JOIN pg_class t ON t.oid = x.indrelid JOIN pg_namespace tn ON tn.oid = t.relnamespace
 WHERE n.nspname = %s AND i.relname = %s"""
+_TYPE = """
+WITH RECURSIVE base AS (
+    SELECT t.oid, t.typtype, t.typnotnull, t.typbasetype, t.typtypmod, -1 AS modifier, true AS itself
+    FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE n.nspname = %s AND t.typname = %s
+    UNION ALL
+    SELECT t.oid, t.typtype, t.typnotnull, t.typbasetype, t.typtypmod, b.typtypmod, false
+    FROM base b JOIN pg_type t ON t.oid = b.typbasetype WHERE b.typtype = 'd'
+)
+SELECT max(CASE WHEN itself OR typtype = 'd' THEN '' ELSE format_type(oid, modifier) END),
+    bool_or(typtype = 'd' AND (typnotnull OR EXISTS (SELECT FROM pg_constraint c WHERE c.contypid = base.oid)))
+FROM base HAVING count(*) > 0"""
 _VOLATILE = "SELECT bool_or(provolatile = 'v') FROM pg_proc WHERE proname = %s"
 
 
@@ -49,10 +73,11 @@ class LiveCatalog:
         self._session = session
         self._tables: dict[tuple[str, str], Table | None] = {}
         self._indexes: dict[tuple[str, str], tuple[str, str] | None] = {}
+        self._types: dict[tuple[str, str], DataType | None] = {}
         self._functions: dict[str, bool | None] = {}
 
     def table(self, schema: str, name: str) -> Table | None:
-        """The facts of a table or view; ``None`` when there is none of that name.
+        """The facts of a table, view or sequence; ``None`` when there is none of that name.
 
         :raises DatabaseError: PostgreSQL refuses.
         """
@@ -69,6 +94,16 @@ class LiveCatalog:
             rows = self._session.ask(_OF_INDEX, (schema, name))
             self._indexes[(schema, name)] = (str(rows[0][0]), str(rows[0][1])) if rows else None
         return self._indexes[(schema, name)]
+
+    def type(self, schema: str, name: str) -> DataType | None:
+        """The facts of a type; ``None`` when there is none of that name.
+
+        :raises DatabaseError: PostgreSQL refuses.
+        """
+        if (schema, name) not in self._types:
+            rows = self._session.ask(_TYPE, (schema, name))
+            self._types[(schema, name)] = DataType(str(rows[0][0]), bool(rows[0][1])) if rows else None
+        return self._types[(schema, name)]
 
     def volatile(self, function: str) -> bool | None:
         """Whether any function of that name is volatile; ``None`` when there is none.
@@ -88,14 +123,17 @@ class LiveCatalog:
         return Table(
             bytes=int(size),
             partitioned=bool(partitioned),
-            columns={column: kind for column, kind, _required in columns},
-            not_null=frozenset(column for column, _kind, required in columns if required),
+            columns={column: kind for column, kind, _required, _collation in columns},
+            collations={column: collation for column, _kind, _required, collation in columns if collation},
+            bound=frozenset(row[0] for row in self._session.ask(_BOUND, (oid,))),
+            not_null=frozenset(column for column, _kind, required, _collation in columns if required),
             checks=tuple(Check(*row) for row in self._session.ask(_CHECKS, (oid,))),
             indexes=tuple(
                 Index(index, _until_expression(names), bool(valid), bool(unique))
                 for index, valid, unique, names in self._session.ask(_INDEXES, (oid,))
             ),
             referenced_by=tuple(row[0] for row in self._session.ask(_REFERRING, (oid,))),
+            partition_key=frozenset(row[0] for row in self._session.ask(_PARTITION_KEY, (oid,))),
             partitions=tuple(row[0] for row in self._session.ask(_PARTITIONS, (oid,))),
         )
 

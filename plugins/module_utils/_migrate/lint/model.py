@@ -105,27 +105,48 @@ class Table:
 
     :param bytes: its size on disk with its partitions, without its indexes.
     :param columns: name to type as ``format_type`` writes it.
+    :param collations: of the columns that have another one than their type.
+    :param bound: the columns that a valid CHECK, or an index with an expression or a predicate, is about.
+    :param partition_key: the columns of it; none of what is no column.
     :param referenced_by: qualified and quoted names of the tables with a foreign key to it.
     """
 
     bytes: int
     partitioned: bool = False
     columns: Mapping[str, str] = field(default_factory=dict)
+    collations: Mapping[str, str] = field(default_factory=dict)
+    bound: frozenset[str] = frozenset()
     not_null: frozenset[str] = frozenset()
     checks: tuple[Check, ...] = ()
     indexes: tuple[Index, ...] = ()
     referenced_by: tuple[str, ...] = ()
     partitions: tuple[str, ...] = ()
+    partition_key: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class DataType:
+    """What is known of a type.
+
+    :param base: what a domain is made of, which is no domain itself; empty of other types.
+    :param constrained: whether it is a domain with a constraint, its own or of its base.
+    """
+
+    base: str = ""
+    constrained: bool = False
 
 
 class Catalog(Protocol):
     """A live database, as far as lint asks."""
 
     def table(self, schema: str, name: str) -> Table | None:
-        """The facts of a table or materialized view; ``None`` when there is none of that name."""
+        """The facts of a table, view or sequence; ``None`` when there is none of that name."""
 
     def table_of_index(self, schema: str, name: str) -> tuple[str, str] | None:
         """Schema and name of the table that an index belongs to; ``None`` when there is no such index."""
+
+    def type(self, schema: str, name: str) -> DataType | None:
+        """The facts of a type; ``None`` when there is none of that name."""
 
     def volatile(self, function: str) -> bool | None:
         """Whether any function of that name is volatile; ``None`` when there is none."""

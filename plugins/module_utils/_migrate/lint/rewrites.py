@@ -54,10 +54,16 @@ def using_index(s: Subject, kind: str, name: str, columns: Sequence[str]) -> tup
     )
 
 
+def may_be_null(s: Subject, columns: Sequence[str]) -> list[str]:
+    """The columns that are not known to be NOT NULL."""
+    facts = s.facts(s.table)
+    known = facts.not_null if facts else frozenset()
+    return [column for column in columns if column not in known and (s.table.key, column) not in s.seen.not_null]
+
+
 def primary_key(s: Subject, name: str, columns: Sequence[str]) -> tuple[Step, ...]:
     """A primary key whose columns are made NOT NULL first, where they are not known to be."""
-    facts = s.facts(s.table)
-    nullable = [column for column in columns if not facts or column not in facts.not_null]
+    nullable = may_be_null(s, columns)
     before = not_null(s, nullable) if nullable else ()
     return (*before, *using_index(s, "PRIMARY KEY", name, columns))
 

@@ -15,8 +15,9 @@ from dataclasses import replace
 from ..._common.errors import InputError
 from ..statements import Statement
 from .model import ERROR, OFF, SEVERITIES, SMALL, WARNING, Catalog, Finding
+from .objects import absorb_objects
 from .rules import constraints, definitions, dispatch, transactions
-from .seen import Seen, absorb
+from .seen import Seen, absorb, created
 from .subject import File, Hit, Subject
 from .table import BY_NAME
 
@@ -81,7 +82,7 @@ class Linter:
         self._used: set[str] = set()
         self._found: dict[str, list[tuple[Hit, Finding]]] = {}
         self._left_out: dict[str, int] = {}
-        seen.begin_file()
+        seen.begin_file(file.catalog)
 
     def look(self, statement: Statement) -> None:
         """Judge a statement, and take in what it changes."""
@@ -103,9 +104,10 @@ class Linter:
         if subject.commands:
             constraints.remember(subject)
         tree = subject.tree
-        there = self._file.catalog and getattr(tree, "if_not_exists", False) and hasattr(tree, "relation")
-        if not (there and subject.existed(subject.table)) or subject.kind == "IndexStmt":
+        there = self._file.catalog and getattr(tree, "if_not_exists", False) and [*map(self._seen.new, created(tree))]
+        if not (there and any(map(subject.existed, there))):
             absorb(self._seen, tree)
+            absorb_objects(self._seen, tree)
 
     def _take(self, subject: Subject, hits: Iterable[Hit]) -> None:
         for hit in hits:
@@ -143,7 +145,7 @@ class Linter:
         """Whether the rest of the file has not made it harmless."""
         if hit.beside_ddl and not self._seen.file.ddl:
             return False
-        return hit.unless_view is None or hit.unless_view not in self._seen.file.views
+        return not hit.unless_made or not self._seen.file.made.issuperset(hit.unless_made)
 
     def _of_waivers(self) -> Iterable[Finding]:
         for rule, reason in self._waivers.items():

@@ -8,14 +8,18 @@ Keeps names and never trees, so that memory is bound by the number of objects th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..transactions import node
+from .model import Catalog, DataType
 from .names import TEMPORARY, Name, strings
+from .types import text_of
 
 Key = tuple[str, str]
+ObjectKey = tuple[str, ...]
+BUILT_IN = "pg_catalog"
 RELATIONS = ("OBJECT_TABLE", "OBJECT_VIEW", "OBJECT_MATVIEW", "OBJECT_FOREIGN_TABLE")
 
 
@@ -25,6 +29,7 @@ class FileSeen:
 
     :ivar holder: table and line of the first ACCESS EXCLUSIVE lock on a table that existed before.
     :ivar altered: line and actions of the last ALTER by table.
+    :ivar made: what it makes, new or in place of what was there.
     :ivar not_valid: constraints added without being checked, by table and name.
     :ivar timeouts: what the file itself has set, and whether that is a limit.
     :ivar ddl: whether it stops anybody.
@@ -33,7 +38,7 @@ class FileSeen:
     holder: tuple[Name, int] | None = None
     altered: dict[Key, tuple[int, str]] = field(default_factory=dict)
     not_valid: set[tuple[Key, str]] = field(default_factory=set)
-    views: set[Key] = field(default_factory=set)
+    made: set[ObjectKey] = field(default_factory=set)
     timeouts: dict[str, bool] = field(default_factory=dict)
     timeouts_reported: bool = False
     ddl: bool = False
@@ -42,41 +47,119 @@ class FileSeen:
 class Seen:
     """What a change has made so far; give the same one to each file of a change.
 
-    :param schema: where names without a schema belong.
+    :param schema: where new objects without a schema belong.
+    :param more: where else names without a schema are looked up.
     """
 
-    def __init__(self, schema: str = "public") -> None:
-        self.schema = schema
-        self.default_schema = schema
+    def __init__(self, schema: str = "public", more: Sequence[str] = ()) -> None:
+        self._default_path = (schema, *more)
+        self._path = self._default_path
+        self._catalog: Catalog | None = None
         self.relations: set[Key] = set()
         self.types: set[Key] = set()
+        self.objects: set[ObjectKey] = set()
+        self.replaced: set[ObjectKey] = set()
+        self.domains: dict[Key, DataType] = {}
         self.schemas: set[str] = set()
         self.indexes: dict[Key, Key] = {}
         self.index_columns: dict[Key, list[tuple[str, ...]]] = {}
+        self.columns_of_index: dict[Key, tuple[str, ...]] = {}
+        self.not_null: set[tuple[Key, str]] = set()
         self.never_null: dict[tuple[Key, str], str] = {}
+        self.check_columns: dict[tuple[Key, str], frozenset[str]] = {}
+        self.checked: dict[Key, list[frozenset[str]]] = {}
         self.promised: dict[tuple[Key, str], set[str]] = {}
         self.file = FileSeen()
 
-    def begin_file(self) -> None:
-        """Forget what belongs to one file."""
+    def begin_file(self, catalog: Catalog | None = None) -> None:
+        """Forget what belongs to one file.
+
+        :param catalog: says in which schema of the search path a name is.
+        """
         self.file = FileSeen()
-        self.schema = self.default_schema
+        self._path = self._default_path
+        self._catalog = catalog
+
+    def search(self, schemas: Sequence[str]) -> None:
+        """Names are looked up elsewhere from here on; none for where they are by default."""
+        self._path = tuple(schemas) or self._default_path
+
+    def new(self, relation: Any) -> Name:
+        """Of the ``RangeVar`` of what is being made."""
+        return Name(relation.schemaname or self._path[0], relation.relname, bool(relation.schemaname))
 
     def name(self, relation: Any) -> Name:
         """Of a ``RangeVar``; a name without a schema is a temporary table's before it is another's."""
         if relation.schemaname:
             return Name(relation.schemaname, relation.relname, True)
-        if (TEMPORARY, relation.relname) in self.relations:
-            return Name(TEMPORARY, relation.relname)
-        return Name(self.schema, relation.relname)
+        return self._found(relation.relname, self._has_relation)
 
     def name_of(self, parts: Any) -> Name:
-        """Of a list of ``String`` nodes."""
+        """Of the ``String`` nodes of a table, a view or an index."""
+        *schema, name = strings(parts)
+        return Name(schema[-1], name, True) if schema else self._found(name, self._has_relation)
+
+    def new_of(self, parts: Any) -> Name:
+        """Of the ``String`` nodes of what is being made."""
+        *schema, name = strings(parts)
+        return Name(schema[-1] if schema else self._path[0], name, bool(schema))
+
+    def type_of(self, parts: Any) -> Name:
+        """Of the ``String`` nodes of a type."""
+        *schema, name = strings(parts)
+        return Name(schema[-1], name, True) if schema else self._found(name, self._has_type, BUILT_IN)
+
+    def type_of_relation(self, relation: Any) -> Name:
+        """Of the ``RangeVar`` of a composite type."""
+        written = Name(relation.schemaname or "", relation.relname, True)
+        return written if relation.schemaname else self._found(relation.relname, self._has_type)
+
+    def routine_of(self, parts: Any) -> Name:
+        """Of the ``String`` nodes of a function or procedure."""
         *schema, name = strings(parts)
         if schema:
             return Name(schema[-1], name, True)
-        temporary = (TEMPORARY, name) in self.relations
-        return Name(TEMPORARY if temporary else self.schema, name)
+        return self._found(name, lambda key: ("routine", *key) in self.objects)
+
+    def data_type(self, type_name: Any) -> DataType:
+        """What is known of the type that a ``TypeName`` names."""
+        name = self.type_of(type_name.names)
+        if name.schema == BUILT_IN or type_name.arrayBounds:
+            return DataType()
+        return self._known_type(name.key)
+
+    def domain(self, name: Name, base: Any, constrained: bool) -> None:
+        """A domain was made of the type that the ``TypeName`` names."""
+        self.types.add(name.key)
+        below = self.data_type(base)
+        self.domains[name.key] = DataType(below.base or text_of(base), constrained or below.constrained)
+
+    def constrain(self, name: Name) -> None:
+        """A domain has got a constraint."""
+        self.domains[name.key] = replace(self._known_type(name.key), constrained=True)
+
+    def _known_type(self, key: Key) -> DataType:
+        if key in self.domains or key in self.types or not self._catalog:
+            return self.domains.get(key, DataType())
+        return self._catalog.type(*key) or DataType()
+
+    def _found(self, name: str, has: Callable[[Key], bool], *first: str) -> Name:
+        """The first of the search path that is there, or where a new one would be."""
+        there = (schema for schema in (TEMPORARY, *first, *self._path) if has((schema, name)))
+        lasting = (schema for schema in self._path if schema != TEMPORARY)
+        return Name(next(there, None) or next(lasting, TEMPORARY), name)
+
+    def _has_relation(self, key: Key) -> bool:
+        if key in self.relations or key in self.indexes:
+            return True
+        if not self._catalog or key[0] == TEMPORARY:
+            return False
+        return self._catalog.table(*key) is not None or self._catalog.table_of_index(*key) is not None
+
+    def _has_type(self, key: Key) -> bool:
+        if key in self.types or not self._catalog or key[0] == TEMPORARY:
+            return key in self.types
+        return self._catalog.type(*key) is not None
 
     def made(self, name: Name) -> bool:
         """Whether this change has made the relation."""
@@ -98,8 +181,10 @@ class Seen:
 
     def index(self, table: Name, name: str | None, columns: Iterable[str]) -> None:
         """An index was made."""
-        self.index_columns.setdefault(table.key, []).append(tuple(columns))
+        begins = tuple(columns)
+        self.index_columns.setdefault(table.key, []).append(begins)
         if name:
+            self.columns_of_index[(table.schema, name)] = begins
             self.indexes[(table.schema, name)] = table.key
 
 
@@ -129,12 +214,12 @@ def absorb(seen: Seen, tree: Any) -> None:
 def _relations(seen: Seen, tree: Any) -> None:
     kind = node(tree)
     for relation in created(tree):
-        name = seen.name(relation)
+        name = seen.new(relation)
         if relation.relpersistence == "t" or relation.schemaname == TEMPORARY:
             name = Name(TEMPORARY, relation.relname)
         if kind == "ViewStmt":
-            seen.file.views.add(name.key)
-            if tree.replace:
+            seen.file.made.add(("relation", *name.key))
+            if tree.replace or ("relation", *name.key) in seen.replaced:
                 continue
         seen.make(name)
     if kind == "IndexStmt":
@@ -148,16 +233,22 @@ def _relations(seen: Seen, tree: Any) -> None:
 
 def _others(seen: Seen, tree: Any) -> None:
     kind = node(tree)
-    if kind in ("CreateEnumStmt", "CreateDomainStmt"):
-        seen.types.add(seen.name_of(tree.typeName if kind == "CreateEnumStmt" else tree.domainname).key)
+    if kind == "CreateEnumStmt":
+        seen.types.add(seen.new_of(tree.typeName).key)
+    elif kind == "CreateDomainStmt":
+        kinds = {one.contype.name for one in tree.constraints or ()}
+        constrained = bool(kinds & {"CONSTR_CHECK", "CONSTR_NOTNULL"})
+        seen.domain(seen.new_of(tree.domainname), tree.typeName, constrained)
+    elif kind == "AlterDomainStmt" and tree.subtype in ("C", "O"):
+        seen.constrain(seen.type_of(tree.typeName))
     elif kind == "CompositeTypeStmt":
-        seen.types.add(seen.name(tree.typevar).key)
+        seen.types.add(seen.new(tree.typevar).key)
     elif kind == "CreateSchemaStmt" and tree.schemaname and not tree.if_not_exists:
         seen.schemas.add(tree.schemaname)
     elif kind == "VariableSetStmt" and tree.name == "search_path":
-        first = tree.args[0] if tree.args else None
-        value = getattr(getattr(first, "val", None), "sval", None)
-        seen.schema = value.split(",")[0].strip(' "') if value else seen.default_schema
+        words = [getattr(getattr(one, "val", None), "sval", "") for one in tree.args or ()]
+        schemas = [schema.strip(' "') for word in words for schema in word.split(",")]
+        seen.search([schema for schema in schemas if schema not in ("", "$user")])
 
 
 def _renames(seen: Seen, tree: Any) -> None:

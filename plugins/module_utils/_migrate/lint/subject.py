@@ -14,7 +14,7 @@ from ..transactions import node
 from .model import Catalog, Step, Table
 from .names import Name
 from .place import Command, Source
-from .seen import Seen
+from .seen import ObjectKey, Seen
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Hit:
     :param offset: in the text of the statement.
     :param what: what is there; the rule's ``why`` follows.
     :param table: whose size counts.
-    :param unless_view: no finding when the file makes this view.
+    :param unless_made: no finding when the file makes all of these.
     :param beside_ddl: no finding when the file stops nobody.
     """
 
@@ -48,7 +48,7 @@ class Hit:
     what: str
     steps: tuple[Step, ...] = ()
     table: Name | None = None
-    unless_view: tuple[str, str] | None = None
+    unless_made: tuple[ObjectKey, ...] = ()
     beside_ddl: bool = False
 
 
@@ -84,7 +84,8 @@ class Subject:
     @cached_property
     def table(self) -> Name:
         """The relation that the statement names."""
-        return self.seen.name(self.tree.relation)
+        new = self.kind in ("CreateStmt", "CreateForeignTableStmt")
+        return (self.seen.new if new else self.seen.name)(self.tree.relation)
 
     @cached_property
     def on_table(self) -> str:

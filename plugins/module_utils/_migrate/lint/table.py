@@ -43,6 +43,15 @@ RULES: tuple[Rule, ...] = (
         "DETACH PARTITION ... CONCURRENTLY, outside of a transaction",
     ),
     Rule(
+        "partition-attach",
+        ERROR,
+        "reads the whole table, and builds the indexes that it lacks, under ACCESS EXCLUSIVE, so every query of it "
+        "waits; so does the default partition where there is one",
+        "first a CHECK of the bounds, NOT VALID and validated in a later transaction, and each index of the "
+        "partitioned table, CONCURRENTLY; then ATTACH PARTITION; then drop the CHECK",
+        by_size=True,
+    ),
+    Rule(
         "constraint-valid",
         ERROR,
         "reads the whole table under ACCESS EXCLUSIVE, so every query of it waits until all rows are checked",
@@ -154,6 +163,39 @@ RULES: tuple[Rule, ...] = (
         "the phase contract, when no release that runs, or may be returned to, uses it",
     ),
     Rule(
+        "drop-object",
+        ERROR,
+        "the release that runs may still use it, and fails, or does something else, from this moment on",
+        "the phase contract, when no release that runs, or may be returned to, uses it; or make it anew in the same "
+        "transaction",
+    ),
+    Rule(
+        "drop-cascade",
+        ERROR,
+        "takes with it whatever depends on it (columns of tables and their data, defaults, triggers, constraints, "
+        "views), and none of that is named",
+        "the phase contract, without CASCADE, behind a DROP of each thing that depends on it",
+    ),
+    Rule(
+        "drop-default",
+        WARNING,
+        "an INSERT of the release that runs, which leaves the column out, writes NULL or fails from this moment on",
+        "the phase contract, when every release that runs gives the column a value",
+    ),
+    Rule(
+        "triggers-off",
+        ERROR,
+        "what they keep true (foreign keys too, with ALL) is not kept for rows that are written from this moment on, "
+        "and nothing checks those rows later",
+        "the phase contract; a trigger that backs off by itself where that is asked for",
+    ),
+    Rule(
+        "row-security",
+        WARNING,
+        "the release that runs sees, and may write, only the rows that a policy gives it; without one none at all",
+        "the policies first, and the phase contract, when no release that runs needs more than they give",
+    ),
+    Rule(
         "drop-database",
         ERROR,
         "everything in it is gone, and so is every client",
@@ -164,6 +206,20 @@ RULES: tuple[Rule, ...] = (
         WARNING,
         "the release that runs may fail at the first NULL that it reads",
         "the phase contract, when every reader tolerates NULL",
+    ),
+    Rule(
+        "truncate",
+        ERROR,
+        "takes ACCESS EXCLUSIVE on the table, and the rows, which the release that runs may use, are gone",
+        "the phase contract, when no release that runs, or may be returned to, uses the rows",
+    ),
+    Rule(
+        "every-row",
+        ERROR,
+        "every row stays locked until the end of the transaction, and the old ones bloat the table; what is deleted "
+        "is gone",
+        "pg_backfill, or statements that each name some rows",
+        by_size=True,
     ),
     Rule(
         "truncate-cascade",
@@ -218,7 +274,8 @@ RULES: tuple[Rule, ...] = (
         "full-rewrite",
         ERROR,
         "writes everything anew under ACCESS EXCLUSIVE, so every query waits",
-        "pg_repack for a table, REFRESH MATERIALIZED VIEW CONCURRENTLY for a view",
+        "pg_repack for a table, REFRESH MATERIALIZED VIEW CONCURRENTLY for a view, the base type for a "
+        "column of a domain, and what the domain checks as a NOT VALID constraint of the table",
         by_size=True,
     ),
     Rule("type-json", WARNING, "has no equality, no indexes worth having, and is parsed anew by every query", "jsonb"),

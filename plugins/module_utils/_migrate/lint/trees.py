@@ -47,6 +47,16 @@ def never_null_of_text(expression: str) -> set[str]:
     return never_null(grammar.tree(f"SELECT {expression}").targetList[0].val)
 
 
+def columns_in(expression: Any) -> frozenset[str]:
+    """The columns that an expression names."""
+    return frozenset(map(column_of, walk(expression))) - {""}
+
+
+def columns_in_text(expression: str) -> frozenset[str]:
+    """The same, of an expression as a catalog writes it."""
+    return columns_in(grammar.tree(f"SELECT {expression}").targetList[0].val)
+
+
 def with_new(text: str, start: int, expression: Any) -> str:
     """The text of an expression with ``NEW.`` before each column, for a trigger.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from .names import strings
+from .names import quoted, strings
 
 SERIALS = {"serial": "bigint", "serial4": "bigint", "bigserial": "bigint", "serial8": "bigint"} | {
     "smallserial": "bigint",
@@ -61,6 +61,15 @@ def of_text(written: str) -> Type:
         return Type(written)
     modifiers = tuple(int(part) for part in found.group(2, 3) if part is not None)
     return Type(found[1] + (found[4] or ""), modifiers, bool(found[5]))
+
+
+def text_of(type_name: Any) -> str:
+    """The type that a ``TypeName`` names, as SQL."""
+    found = of_node(type_name)
+    name = found.name if found.name in _NAMES.values() else ".".join(map(quoted, strings(type_name.names)))
+    modifiers = f"({', '.join(map(str, found.modifiers))})" if found.modifiers else ""
+    front, zone, behind = name.partition(" with")
+    return f"{front}{modifiers}{zone}{behind}{'[]' if found.array else ''}"
 
 
 def kept(old: Type, new: Type) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ...transactions import node
 from ..model import Step
-from ..names import joined, quoted
+from ..names import joined, quoted, strings
 from ..place import Command
 from ..rewrites import backfill, filled_by_trigger, index_for, not_valid, primary_key, step, using_index
 from ..subject import Hit, Subject
@@ -121,7 +121,7 @@ STEADY = frozenset(
 class Column:
     """A column that is being added, in pieces of SQL.
 
-    :param type: with its collation; one that no rule is against.
+    :param type: with its collation; one that no rule is against, and no domain that has constraints.
     :param constraints: each with its text.
     """
 
@@ -142,7 +142,9 @@ def column(s: Subject, command: Command) -> Column:
     starts = [one.location for one in constraints] + [command.end]
     texts = [s.text[start:end].strip() for start, end in zip(starts, starts[1:])]
     written = s.text[definition.typeName.location : starts[0]].strip()
-    return Column(definition.colname, definition, better(definition.typeName, written), tuple(zip(constraints, texts)))
+    known = s.seen.data_type(definition.typeName)
+    plain_type = known.base if known.constrained and known.base else better(definition.typeName, written)
+    return Column(definition.colname, definition, plain_type, tuple(zip(constraints, texts)))
 
 
 def plain(s: Subject, one: Column, *more: str) -> str:
@@ -167,6 +169,7 @@ def added(s: Subject, command: Command) -> Iterator[Hit]:
     one = column(s, command)
     yield from _required(s, one)
     yield from _written_by_row(s, one)
+    yield from _of_domain(s, one)
     yield from _constrained(s, one)
 
 
@@ -198,6 +201,13 @@ def _written_by_row(s: Subject, one: Column) -> Iterator[Hit]:
         if call is not None:
             what = f"the DEFAULT of {where} calls {function_name(call)}(), which is volatile for all that is known"
             yield Hit("volatile-default", call.location, what, _default_later(s, one, default[1]), s.table)
+
+
+def _of_domain(s: Subject, one: Column) -> Iterator[Hit]:
+    if s.seen.data_type(one.node.typeName).constrained:
+        what = f"{s.table.sql()}.{one.name} is of the domain {name_of(one.node.typeName)}, which has constraints"
+        steps = (step(s, plain(s, one)),)
+        yield Hit("full-rewrite", one.node.typeName.location, what, steps, s.table)
 
 
 def _default_later(s: Subject, one: Column, default: str) -> tuple[Step, ...]:
@@ -278,14 +288,30 @@ def type_changed(s: Subject, command: Command) -> Iterator[Hit]:
     new = of_node(definition.typeName)
     facts = s.facts(s.table)
     written = facts.columns.get(name) if facts else None
-    if _trivial(definition.raw_default, name, new) and _fine(new, written):
+    same = _trivial(definition.raw_default, name, new) and _fine(new, written)
+    more = _beside_type(s, name, definition.collClause)
+    if same and not more:
         return
     source = written or "its type"
     target = better(definition.typeName, _type_text(s, command))
     what = f"{s.table.sql()}.{name} from {source} to {target}"
     if written is None:
         what += " (unless it only gets wider, which only the live database can say)"
+    what += more
     yield Hit("type-change", definition.location, what, _by_new_column(s, command, target), s.table)
+
+
+def _beside_type(s: Subject, column: str, clause: Any) -> str:
+    """What a change of type does even where the values stay as they are; empty when that is nothing."""
+    facts = s.facts(s.table)
+    collation = strings(clause.collname)[-1] if clause else "default"
+    changes = collation != (facts.collations.get(column, "default") if facts else "default")
+    indexes = [*s.seen.index_columns.get(s.table.key, ()), *(one.columns for one in (facts.indexes if facts else ()))]
+    if changes and (not facts or any(column in index for index in indexes)):
+        return f", with the collation {collation}, so each index on it is built anew"
+    if facts and column in facts.bound:
+        return ", which a CHECK is about that is checked again, or a partial index or expression that is built anew"
+    return ""
 
 
 def _fine(new: Type, written: str | None) -> bool:

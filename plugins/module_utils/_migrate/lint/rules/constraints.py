@@ -11,9 +11,9 @@ from typing import Any
 
 from ..names import joined, quoted, strings
 from ..place import Command
-from ..rewrites import index_for, not_null, not_valid, primary_key, step, unique_index, using_index
+from ..rewrites import index_for, may_be_null, not_null, not_valid, primary_key, step, unique_index, using_index
 from ..subject import Hit, Subject
-from ..trees import never_null, never_null_of_text
+from ..trees import columns_in, columns_in_text, never_null, never_null_of_text
 
 
 def constraint_name(s: Subject, constraint: Any, columns: Sequence[str]) -> str:
@@ -44,6 +44,8 @@ def added(s: Subject, command: Command) -> Iterator[Hit]:
         yield from foreign_key(s, constraint, body(constraint, text), strings(constraint.fk_attrs))
     elif kind in ("CONSTR_UNIQUE", "CONSTR_PRIMARY") and not constraint.indexname:
         yield keyed(s, constraint, strings(constraint.keys))
+    elif kind == "CONSTR_PRIMARY":
+        yield from _of_nullable(s, command)
     elif kind == "CONSTR_EXCLUSION":
         new = s.table.beside(joined(s.table.name, "new"))
         create = step(s, f"CREATE TABLE {new.sql()} (LIKE {s.table.sql()} INCLUDING ALL, {body(constraint, text)})")
@@ -61,6 +63,35 @@ def keyed(s: Subject, constraint: Any, columns: Sequence[str]) -> Hit:
     if constraint.nulls_not_distinct or constraint.including:
         return Hit("unique", constraint.location, f"UNIQUE {what}", (unique_index(s, name, columns),), s.table)
     return Hit("unique", constraint.location, f"UNIQUE {what}", using_index(s, "UNIQUE", name, columns), s.table)
+
+
+def _of_nullable(s: Subject, command: Command) -> Iterator[Hit]:
+    """PRIMARY KEY USING INDEX that makes its columns NOT NULL, for which it reads the table."""
+    constraint = command.node.def_
+    columns = _columns_of(s, constraint.indexname)
+    set_here = {one.node.name for one in s.commands if one.kind == "AT_SetNotNull"}
+    missing = [one for one in may_be_null(s, columns) if one not in set_here and not _proofs(s, one)]
+    if columns and not missing:
+        return
+    shown = ", ".join(missing) or f"the columns of {constraint.indexname}"
+    what = f"PRIMARY KEY on {s.table.sql()} from an index, while {shown} may be NULL"
+    steps = primary_key(s, constraint.indexname, columns) if columns else ()
+    yield Hit("pk", constraint.location, what, steps, s.table)
+
+
+def _columns_of(s: Subject, index: str) -> tuple[str, ...]:
+    """The columns of an index of the table; none when it is not known."""
+    facts = s.facts(s.table)
+    known = {one.name: one.columns for one in (facts.indexes if facts else ())}
+    return s.seen.columns_of_index.get((s.table.schema, index), known.get(index, ()))
+
+
+def _proofs(s: Subject, column: str) -> set[str]:
+    """The valid CHECKs that say that a column is not NULL."""
+    facts = s.facts(s.table)
+    proofs = {s.seen.never_null.get((s.table.key, column), "")} - {""}
+    checks = facts.checks if facts else ()
+    return proofs | {one.name for one in checks if one.valid and column in never_null_of_text(one.expression)}
 
 
 def foreign_key(s: Subject, constraint: Any, text: str, columns: list[str]) -> Iterator[Hit]:
@@ -103,13 +134,8 @@ def set_not_null(s: Subject, command: Command) -> Iterator[Hit]:
 def set_not_null_of(s: Subject, column: str, offset: int) -> Iterator[Hit]:
     """The same, however it was asked for."""
     dropped = {one.node.name for one in s.commands if one.kind == "AT_DropConstraint"}
-    facts = s.facts(s.table)
-    proofs = {s.seen.never_null.get((s.table.key, column), "")} - {""}
-    if facts:
-        if column in facts.not_null:
-            return
-        proofs |= {one.name for one in facts.checks if one.valid and column in never_null_of_text(one.expression)}
-    if proofs - dropped:
+    proofs = _proofs(s, column)
+    if not may_be_null(s, [column]) or proofs - dropped:
         return
     what = f"SET NOT NULL on {s.table.sql()}.{column}"
     if proofs:
@@ -138,11 +164,18 @@ def remember(s: Subject) -> None:
         if command.kind == "AT_AddConstraint":
             if definition.contype.name == "CONSTR_CHECK":
                 _promise(s, definition)
+            if definition.contype.name == "CONSTR_NOTNULL":
+                _promise_not_null(s, definition)
             if definition.skip_validation and definition.conname:
                 s.seen.file.not_valid.add((key, definition.conname))
             if definition.contype.name in ("CONSTR_UNIQUE", "CONSTR_PRIMARY") and definition.keys:
                 s.seen.index(s.table, definition.conname, strings(definition.keys))
+        elif command.kind == "AT_SetNotNull":
+            s.seen.not_null.add((key, command.node.name))
+        elif command.kind == "AT_DropNotNull":
+            s.seen.not_null.discard((key, command.node.name))
         elif command.kind == "AT_ValidateConstraint":
+            s.seen.checked.setdefault(key, []).append(_checked(s, command.node.name))
             for column in _promised(s, command.node.name):
                 s.seen.never_null[(key, column)] = command.node.name
         elif command.kind == "AT_DropConstraint":
@@ -151,13 +184,31 @@ def remember(s: Subject) -> None:
                 del s.seen.never_null[one]
 
 
+def _promise_not_null(s: Subject, constraint: Any) -> None:
+    (column,) = strings(constraint.keys)
+    if not constraint.skip_validation:
+        s.seen.not_null.add((s.table.key, column))
+    elif constraint.conname:
+        s.seen.promised[(s.table.key, constraint.conname)] = {column}
+
+
 def _promise(s: Subject, constraint: Any) -> None:
     columns = never_null(constraint.raw_expr)
     name = constraint_name(s, constraint, sorted(columns))
     s.seen.promised[(s.table.key, name)] = columns
+    s.seen.check_columns[(s.table.key, name)] = columns_in(constraint.raw_expr)
+    if not constraint.skip_validation:
+        s.seen.checked.setdefault(s.table.key, []).append(columns_in(constraint.raw_expr))
     if not constraint.skip_validation:
         for column in columns:
             s.seen.never_null[(s.table.key, column)] = name
+
+
+def _checked(s: Subject, name: str) -> frozenset[str]:
+    """The columns that a CHECK is about."""
+    facts = s.facts(s.table)
+    known = {one.name: columns_in_text(one.expression) for one in (facts.checks if facts else ())}
+    return s.seen.check_columns.get((s.table.key, name), known.get(name, frozenset()))
 
 
 def _promised(s: Subject, name: str) -> set[str]:

@@ -168,7 +168,7 @@ def domain_created(s: Subject) -> Iterator[Hit]:
         key=lambda one: one.location,
     )
     if found:
-        name = s.seen.name_of(s.tree.domainname)
+        name = s.seen.new_of(s.tree.domainname)
         first = min(one.location for one in s.tree.constraints)
         what = f"the domain {name.sql()} has a constraint"
         steps = (step(s, s.text[:first].rstrip()), *(_on_table(s, one) for one in found if one.raw_expr))
@@ -177,7 +177,7 @@ def domain_created(s: Subject) -> Iterator[Hit]:
 
 def domain_altered(s: Subject) -> Iterator[Hit]:
     """ALTER DOMAIN that adds a constraint."""
-    name = s.seen.name_of(s.tree.typeName)
+    name = s.seen.type_of(s.tree.typeName)
     if s.tree.subtype not in ("C", "O") or name.key in s.seen.types:
         return
     constraint = s.tree.def_ if s.tree.subtype == "C" else None

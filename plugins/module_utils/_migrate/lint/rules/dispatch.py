@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from ..locks import alters_table
 from ..place import Command
 from ..subject import Hit, Subject
-from . import columns, constraints, definitions, indexes, renames_and_drops, transactions
+from . import columns, constraints, definitions, indexes, objects, renames_and_drops, rows, transactions
 
 Check = Callable[[Subject], Iterator[Hit]]
 ActionCheck = Callable[[Subject, Command], Iterator[Hit]]
@@ -18,30 +18,42 @@ ActionCheck = Callable[[Subject, Command], Iterator[Hit]]
 EVERY: tuple[Check, ...] = (transactions.in_transaction, transactions.robust, transactions.timeouts)
 OF_STATEMENT: dict[str, tuple[Check, ...]] = {
     "IndexStmt": (indexes.create, indexes.wide, definitions.duplicates),
-    "DropStmt": (indexes.drop, renames_and_drops.drop),
+    "DropStmt": (indexes.drop, renames_and_drops.drop, objects.drop),
     "ReindexStmt": (indexes.reindex,),
     "RenameStmt": (renames_and_drops.rename,),
     "AlterObjectSchemaStmt": (renames_and_drops.set_schema,),
     "AlterEnumStmt": (renames_and_drops.enum_value,),
+    "DropOwnedStmt": (objects.drop_owned,),
+    "DropRoleStmt": (objects.drop_role,),
+    "DropSubscriptionStmt": (objects.drop_subscription,),
     "DropdbStmt": (renames_and_drops.drop_database,),
-    "TruncateStmt": (renames_and_drops.truncate,),
+    "TruncateStmt": (rows.truncate, renames_and_drops.truncate),
     "TransactionStmt": (transactions.nesting,),
     "DoStmt": (transactions.opaque,),
     "ExecuteStmt": (transactions.opaque,),
     "CallStmt": (transactions.opaque,),
-    "UpdateStmt": (transactions.bulk, definitions.duplicates),
-    "DeleteStmt": (transactions.bulk,),
-    "MergeStmt": (transactions.bulk,),
-    "InsertStmt": (transactions.bulk, definitions.duplicates),
+    "UpdateStmt": (rows.every_row, transactions.bulk, definitions.duplicates),
+    "DeleteStmt": (
+        rows.every_row,
+        transactions.bulk,
+    ),
+    "MergeStmt": (
+        rows.every_row,
+        transactions.bulk,
+    ),
+    "InsertStmt": (rows.every_row, transactions.bulk, definitions.duplicates),
     "CreateStmt": (definitions.types, definitions.duplicates),
-    "AlterTableStmt": (definitions.types, definitions.duplicates, transactions.multi_alter),
+    "AlterTableStmt": (definitions.types, definitions.duplicates, transactions.multi_alter, objects.attributes),
     "CreateDomainStmt": (definitions.domain_created,),
     "AlterDomainStmt": (definitions.domain_altered,),
     "ClusterStmt": (definitions.full_rewrite,),
     "VacuumStmt": (definitions.full_rewrite,),
     "RefreshMatViewStmt": (definitions.full_rewrite,),
     "AlterTableMoveAllStmt": (definitions.moved,),
-    "SelectStmt": (transactions.bulk_inside,),
+    "SelectStmt": (
+        rows.every_row,
+        transactions.bulk_inside,
+    ),
 }
 OF_ACTION: dict[str, ActionCheck] = {
     "AT_AddColumn": columns.added,
@@ -51,14 +63,26 @@ OF_ACTION: dict[str, ActionCheck] = {
     "AT_AddConstraint": constraints.added,
     "AT_SetNotNull": constraints.set_not_null,
     "AT_ValidateConstraint": constraints.validate,
+    "AT_DropConstraint": objects.constraint_dropped,
     "AT_DropColumn": renames_and_drops.drop_column,
+    "AT_ColumnDefault": rows.default_dropped,
+    "AT_DropIdentity": rows.default_dropped,
+    "AT_DropExpression": rows.default_dropped,
+    "AT_DisableTrig": rows.triggers_off,
+    "AT_DisableTrigAll": rows.triggers_off,
+    "AT_DisableTrigUser": rows.triggers_off,
+    "AT_EnableReplicaTrig": rows.triggers_off,
+    "AT_DisableRule": rows.triggers_off,
+    "AT_EnableRowSecurity": rows.row_security,
+    "AT_ForceRowSecurity": rows.row_security,
+    "AT_AttachPartition": rows.attach,
     "AT_DetachPartition": renames_and_drops.detach,
     "AT_SetLogged": definitions.rewritten,
     "AT_SetUnLogged": definitions.rewritten,
     "AT_SetTableSpace": definitions.rewritten,
     "AT_SetAccessMethod": definitions.rewritten,
 }
-MORE_THAN_LOCKS_HELD = frozenset({"backfill-with-ddl", "validate-same-txn", "multi-alter"})
+MORE_THAN_LOCKS_HELD = frozenset({"backfill-with-ddl", "every-row", "validate-same-txn", "multi-alter"})
 DATA = frozenset({"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"})
 
 

@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from ...directives import CONTRACT, EXPAND
 from ..model import Step
 from ..names import Name, joined, quoted
+from ..objects import ROUTINES, TYPES
 from ..place import Command
 from ..rewrites import backfill, filled_by_trigger, step
 from ..subject import Hit, Subject
 
 DROPPED = ("OBJECT_TABLE", "OBJECT_FOREIGN_TABLE")
 RENAMED = ("OBJECT_TABLE", "OBJECT_VIEW", "OBJECT_MATVIEW", "OBJECT_FOREIGN_TABLE")
+_CALLED = (*ROUTINES, "OBJECT_SEQUENCE")
 
 
 def rename(s: Subject) -> Iterator[Hit]:
@@ -28,8 +30,23 @@ def rename(s: Subject) -> Iterator[Hit]:
         yield Hit("rename", _at_rename(s), what, _column_renamed(s))
     elif kind == "OBJECT_SCHEMA" and s.tree.subname not in s.seen.schemas:
         yield Hit("rename", _at_rename(s), f"RENAME of the schema {s.tree.subname}", _schema_beside(s))
-    elif kind == "OBJECT_TYPE" and s.seen.name_of(s.tree.object).key not in s.seen.types:
-        yield Hit("rename", _at_rename(s), f"RENAME of the type {s.seen.name_of(s.tree.object).sql()}")
+    elif kind in _CALLED:
+        yield from _other_renamed(s)
+    elif kind == "OBJECT_ATTRIBUTE" and s.seen.type_of_relation(s.tree.relation).key not in s.seen.types:
+        yield Hit("rename", _at_rename(s), f"RENAME of the attribute {s.tree.subname} to {s.tree.newname}")
+    elif kind in TYPES and s.seen.type_of(s.tree.object).key not in s.seen.types:
+        yield Hit("rename", _at_rename(s), f"RENAME of the type {s.seen.type_of(s.tree.object).sql()}")
+
+
+def _other_renamed(s: Subject) -> Iterator[Hit]:
+    """Of a function, or a sequence."""
+    if s.kind == "RenameStmt" and s.tree.renameType.name == "OBJECT_SEQUENCE":
+        old, there = s.table, s.existed(s.table)
+    else:
+        old = s.seen.routine_of(s.tree.object.objname)
+        there = ("routine", *old.key) not in s.seen.objects
+    if there:
+        yield Hit("rename", _at_rename(s), f"RENAME of {old.sql()} to {s.tree.newname}")
 
 
 def _at_rename(s: Subject) -> int:
@@ -40,8 +57,8 @@ def _table_renamed(s: Subject, old: Name, new: Name) -> Hit:
     view = f"CREATE VIEW {old.sql()} AS SELECT * FROM {new.sql()}"
     what = f"{old.sql()} becomes {new.sql()}"
     place = s.source.find("RENAME") or s.source.find("SET", "SCHEMA") or 0
-    unless = old.key if s.file.transactional else None
-    return Hit("rename", place, what, (step(s, s.text, view),), unless_view=unless)
+    unless = (("relation", *old.key),) if s.file.transactional else ()
+    return Hit("rename", place, what, (step(s, s.text, view),), unless_made=unless)
 
 
 def _column_renamed(s: Subject) -> tuple[Step, ...]:
@@ -69,11 +86,25 @@ def set_schema(s: Subject) -> Iterator[Hit]:
     """SET SCHEMA, which is a rename to whoever uses the table."""
     if s.tree.objectType.name in RENAMED and s.existed(s.table):
         yield _table_renamed(s, s.table, Name(s.tree.newschema, s.table.name, True))
+    elif s.tree.objectType.name in ROUTINES:
+        old = s.seen.routine_of(s.tree.object.objname)
+        if ("routine", *old.key) not in s.seen.objects:
+            yield _moved(s, old)
+    elif s.tree.objectType.name in TYPES:
+        old = s.seen.type_of(s.tree.object)
+        if old.key not in s.seen.types:
+            yield _moved(s, old)
+    elif s.tree.objectType.name == "OBJECT_SEQUENCE" and s.existed(s.table):
+        yield _moved(s, s.table)
+
+
+def _moved(s: Subject, old: Name) -> Hit:
+    return Hit("rename", s.source.find("SET", "SCHEMA") or 0, f"{old.sql()} goes to the schema {s.tree.newschema}")
 
 
 def enum_value(s: Subject) -> Iterator[Hit]:
     """RENAME VALUE, and ADD VALUE without a place."""
-    name = s.seen.name_of(s.tree.typeName)
+    name = s.seen.type_of(s.tree.typeName)
     if name.key in s.seen.types or name.schema in s.seen.schemas:
         return
     new = _literal(s.tree.newVal)
@@ -132,7 +163,7 @@ def truncate(s: Subject) -> Iterator[Hit]:
     listed = dict.fromkeys([name.sql() for name in names] + also)
     what = f"TRUNCATE {', '.join(name.sql() for name in names)} CASCADE"
     place = s.source.find("CASCADE") or 0
-    yield Hit("truncate-cascade", place, what, (step(s, f"TRUNCATE {', '.join(listed)}"),))
+    yield Hit("truncate-cascade", place, what, (step(s, f"TRUNCATE {', '.join(listed)}", phase=CONTRACT),))
 
 
 def _referring(s: Subject, name: Name) -> tuple[str, ...]:

@@ -191,7 +191,8 @@ def opaque(s: Subject) -> Iterator[Hit]:
 
 def bulk(s: Subject) -> Iterator[Hit]:
     """Many rows changed in the transaction of a schema change."""
-    if not s.file.transactional or not s.existed(s.table) or _few(s):
+    whole = s.kind in ("UpdateStmt", "DeleteStmt") and s.tree.whereClause is None
+    if not s.file.transactional or not s.existed(s.table) or whole or _few(s):
         return
     word = s.text.split()[0].upper() if s.text[:4].upper() != "WITH" else s.kind.replace("Stmt", "").upper()
     steps = (step(s, s.text, phase=MIGRATE),)

@@ -1,0 +1,103 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What statements make and drop that is no table: functions, types, triggers and the like. Touches nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from ..transactions import node
+from .names import Name, quoted
+from .seen import RELATIONS, ObjectKey, Seen
+from .types import text_of
+
+ROUTINES = ("OBJECT_FUNCTION", "OBJECT_PROCEDURE", "OBJECT_ROUTINE", "OBJECT_AGGREGATE")
+TYPES = ("OBJECT_TYPE", "OBJECT_DOMAIN")
+OF_TABLES = ("OBJECT_TRIGGER", "OBJECT_RULE", "OBJECT_POLICY")
+IN_SCHEMAS = (*RELATIONS, "OBJECT_SEQUENCE")
+
+
+class Dropped(NamedTuple):
+    """One object that a statement drops.
+
+    :param name: of the object itself, or of the table that it belongs to.
+    :param shown: for people.
+    """
+
+    kind: str
+    key: ObjectKey
+    name: Name
+    shown: str
+
+
+def dropped(seen: Seen, tree: Any) -> Iterator[Dropped]:
+    """What a ``DropStmt`` names."""
+    kind = tree.removeType.name
+    for one in tree.objects:
+        if kind in IN_SCHEMAS:
+            name = seen.name_of(one)
+            yield Dropped(kind, ("relation", *name.key), name, name.sql())
+        elif kind in TYPES:
+            name = seen.type_of(one.names)
+            yield Dropped(kind, ("type", *name.key), name, name.sql())
+        elif kind in ROUTINES:
+            name = seen.routine_of(one.objname)
+            own = () if one.args_unspecified else (_signature(one.objargs),)
+            yield Dropped(kind, ("routine", *name.key, *own), name, name.sql())
+        elif kind in OF_TABLES:
+            name = seen.name_of(one[:-1])
+            yield Dropped(kind, (kind, *name.key, one[-1].sval), name, f"{quoted(one[-1].sval)} on {name.sql()}")
+        else:
+            parts = [part.sval for part in (one if isinstance(one, tuple) else (one,)) if hasattr(part, "sval")]
+            yield Dropped(kind, (kind, *parts), Name("", ""), ".".join(map(quoted, parts)))
+
+
+def made(seen: Seen, tree: Any) -> Iterator[ObjectKey]:
+    """What a statement makes that is no table."""
+    kind = node(tree)
+    if kind == "CreateFunctionStmt":
+        taken = [one.argType for one in tree.parameters or () if one.mode.value in ("d", "i", "b", "v")]
+        yield from _routine(seen.new_of(tree.funcname), taken)
+    elif kind == "DefineStmt" and tree.kind.name == "OBJECT_AGGREGATE" and tree.args:
+        yield from _routine(seen.new_of(tree.defnames), [one.argType for one in tree.args[0] or ()])
+    elif kind in ("CreateEnumStmt", "CreateRangeStmt"):
+        yield ("type", *seen.new_of(tree.typeName).key)
+    elif kind == "CreateDomainStmt":
+        yield ("type", *seen.new_of(tree.domainname).key)
+    elif kind == "CompositeTypeStmt":
+        yield ("type", *seen.new(tree.typevar).key)
+    elif kind == "CreateTrigStmt":
+        yield ("OBJECT_TRIGGER", *seen.name(tree.relation).key, tree.trigname)
+    elif kind == "RuleStmt":
+        yield ("OBJECT_RULE", *seen.name(tree.relation).key, tree.rulename)
+    elif kind == "CreatePolicyStmt":
+        yield ("OBJECT_POLICY", *seen.name(tree.table).key, tree.policy_name)
+    elif kind == "CreateExtensionStmt":
+        yield ("OBJECT_EXTENSION", tree.extname)
+    elif kind == "CreateSeqStmt":
+        yield ("relation", *seen.new(tree.sequence).key)
+
+
+def absorb_objects(seen: Seen, tree: Any) -> None:
+    """Take in what a statement makes and drops that is no table."""
+    if node(tree) == "DropStmt":
+        for one in dropped(seen, tree):
+            if one.key not in seen.objects:
+                seen.replaced.add(one.key)
+            seen.objects.discard(one.key)
+    perhaps_old = getattr(tree, "replace", False) or getattr(tree, "if_not_exists", False)
+    for key in made(seen, tree):
+        seen.file.made.add(key)
+        if not perhaps_old and key not in seen.replaced:
+            seen.objects.add(key)
+
+
+def _routine(name: Name, taken: Iterable[Any]) -> Iterator[ObjectKey]:
+    yield ("routine", *name.key)
+    yield ("routine", *name.key, _signature(taken))
+
+
+def _signature(types: Any) -> str:
+    return ", ".join(map(text_of, types or ()))
