@@ -79,8 +79,8 @@ options:
   handled:
     description:
       - Indexes and constraints of the old column, or the column itself, that you take care of yourself.
-      - V(forward), V(backward) and V(same) for an expression or cast that is not immutable, when you have made sure that
-        it gives the same in every session, such as C(to_date({value}, 'YYYY-MM-DD')).
+      - V(forward), V(backward) and V(same) for an expression or cast that is not immutable, when you have made sure
+        that it gives the same in every session, such as C(to_date({value}, 'YYYY-MM-DD')).
     type: list
     elements: str
     default: []
