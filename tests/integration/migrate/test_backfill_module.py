@@ -85,15 +85,16 @@ def test_rows_that_are_to_be_done_after_the_end_are_announced_and_done(cluster: 
 
 
 def test_what_no_statement_finds_in_its_time_is_looked_for_in_batches(cluster: Cluster) -> None:
-    fill(cluster, 1200)
+    fill(cluster, 600)
     slow = "CASE WHEN pg_sleep(0.001) IS NULL THEN true ELSE done IS NOT TRUE END"
-    given = {**BACKFILL, "where": slow, "dsn": cluster.dsn, "batch_size": 300, "batch_max": 300}
+    given = {**BACKFILL, "where": slow, "dsn": cluster.dsn, "batch_size": 100, "batch_max": 100, "pause_ms": 100}
+    given = {**given, "target_ms": 300, "statement_timeout_ms": 400}
     module_result(pg_backfill, **given)
     hurried = module_result(pg_backfill, **given, time_limit=1)
     assert (hurried["changed"], hurried["state"], hurried["verified"]) == (False, "finished", False)
     again = module_result(pg_backfill, **given)
     assert (again["changed"], again["rows_changed"], again["verified"]) == (False, 0, True)
-    cluster.sql("UPDATE item SET done = NULL WHERE id = 1190")
+    cluster.sql("UPDATE item SET done = NULL WHERE id = 590")
     again = module_result(pg_backfill, **given)
     assert (again["changed"], again["rows_changed"], again["verified"]) == (True, 1, True)
 
