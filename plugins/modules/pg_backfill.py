@@ -23,6 +23,8 @@ description:
   - A backfill that is finished looks for a row that is to be done, in batches where no index finds one at once. When
     there is one, it begins again from the first row.
   - One run at a time works on a table. A backfill whose definition has changed is refused.
+  - A connection that is lost is made again. The run fails, to be continued by the next, when somebody has ended its
+    backend while the server went on, or when three connections were lost without a batch between.
   - Each backfill has a row in the table O(record_table), with its state, its rows, its rate in rows
     per second, its estimate of the seconds left, and what it waits for.
 requirements:

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One run of a backfill: connects, takes the lock, goes on where the last run was, and says how far it came.
 
-Touches what ``worker`` touches. A connection that is lost is made again.
+Touches what ``worker`` touches. A connection that is lost is made again, as ``losses`` says.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import DatabaseError
-from ..retry import BackOff
 from .definition import Definition, Limits
 from .due import find_due
+from .losses import Losses
 from .progress import FINISHED, TABLE, Progress, Record, begun_again, continued
 from .quoting import quoted
 from .session import QUERY_TIMEOUT_MS, Session, is_lost
@@ -25,7 +25,6 @@ from .target import Target, find_target
 from .throttle import Throttle
 from .worker import Clock, Tally, Worker
 
-RECONNECT_SECONDS = 30
 TO_BE_CONTINUED = "to_be_continued"
 
 
@@ -69,26 +68,26 @@ class Backfill:
         """Work until it is finished or the time is over.
 
         :raises InputError: the table or its key will not do.
-        :raises StateError: the definition has changed, or something holds it up.
+        :raises StateError: the definition has changed, something holds it up, or somebody has ended the connection.
         :raises LeaseError: another run is at it.
         :raises DatabaseError: the server refused something, or is not there.
         """
         deadline = self._deadline()
         found: list[Progress | None] = []
-        again: BackOff | None = None
+        losses = Losses(self.clock)
         while True:
             try:
                 with self._session() as session:
+                    losses.connected(session)
                     worker, verified = self._worker(session, found, deadline)
-                    again = None
                     if worker.progress.state != FINISHED:
                         worker.work()
                         verified = worker.progress.state == FINISHED
                     return Outcome(found[0], worker.progress, self.tally, verified)
             except DatabaseError as exc:
-                again = again or BackOff(RECONNECT_SECONDS, clock=self.clock.now, sleep=self.clock.sleep)
-                if not is_lost(exc) or not found or not again.pause():
+                if not is_lost(exc) or not found:
                     raise
+                losses.wait(exc, (self.tally.batches, self.tally.changed))
                 self.tally.retries += 1
 
     def preview(self) -> Outcome:
