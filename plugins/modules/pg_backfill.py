@@ -20,8 +20,11 @@ description:
     autovacuum that prevents wraparound on this table, and waits as long as one of them asks for it.
   - After the last row the table is gone through again until a whole pass finds nothing to be done. Rows that are
     inserted meanwhile are kept right by a trigger, see M(slipway.release.pg_dual_write).
-  - One run at a time works on a table. A finished backfill is not run again, one whose definition has changed is
-    refused.
+  - A backfill that is finished looks for a row that is to be done, in batches where no index finds one at once. When
+    there is one, it begins again from the first row.
+  - One run at a time works on a table. A backfill whose definition has changed is refused.
+  - A connection that is lost is made again. The run fails, to be continued by the next, when somebody has ended its
+    backend while the server went on, or when three connections were lost without a batch between.
   - Each backfill has a row in the table O(record_table), with its state, its rows, its rate in rows
     per second, its estimate of the seconds left, and what it waits for.
 requirements:
@@ -229,7 +232,7 @@ seconds_left:
   returned: success
   sample: 0
 verified:
-  description: A whole pass over the table has found no row to be done.
+  description: It is finished, and this run has been through the whole table and found no row to be done.
   type: bool
   returned: success
   sample: true

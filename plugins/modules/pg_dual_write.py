@@ -18,6 +18,9 @@ description:
   - Old releases write the old column, new ones the new column. Whichever was changed wins; when one statement changes
     both and they disagree, the new one wins. An C(INSERT) may give only one of both. One that gives the new column as
     C(NULL) takes the old one's default for both.
+  - Both ways must give the same in every session. Casts and expressions that the server does not hold for immutable are
+    refused, since they can depend on a session's C(TimeZone) or C(DateStyle), as that of C(timestamp) to C(timestamptz)
+    does. Write C({value} AT TIME ZONE 'UTC') for O(forward) and O(backward), or name the option in O(handled).
   - Values that one side cannot express are refused by the server when they are written, until V(contract).
   - Each phase is refused while the one before is not complete, and does nothing when it has been done itself.
   - The trigger function runs as whoever writes, finds nothing but C(pg_catalog) and the schemas of both types without
@@ -74,7 +77,10 @@ options:
     type: str
     default: ''
   handled:
-    description: Indexes and constraints of the old column, or the column itself, that you take care of yourself.
+    description:
+      - Indexes and constraints of the old column, or the column itself, that you take care of yourself.
+      - V(forward), V(backward) and V(same) for an expression or cast that is not immutable, when you have made sure
+        that it gives the same in every session, such as C(to_date({value}, 'YYYY-MM-DD')).
     type: list
     elements: str
     default: []

@@ -87,6 +87,10 @@ class Cluster:
         with suppress(subprocess.CalledProcessError):
             self._run("pg_ctl", "-D", str(self.data), "-m", "immediate", "-w", "stop")
 
+    def restart(self) -> None:
+        """Stop it as an administrator does, which ends its clients, and start it."""
+        self._run("pg_ctl", "-D", str(self.data), "-m", "fast", "-l", str(self.directory / "log"), "-w", "restart")
+
     def kill(self) -> None:
         """Kill the server with SIGKILL."""
         pid = int((self.data / "postmaster.pid").read_text(encoding="ascii").splitlines()[0])

@@ -5,17 +5,21 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import psycopg2
 import pytest
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, LeaseError, StateError
-from ansible_collections.slipway.release.plugins.module_utils._migrate.backfill.session import SqlError
+from ansible_collections.slipway.release.plugins.module_utils._migrate.backfill.session import Session, SqlError
 from ansible_collections.slipway.release.plugins.module_utils._migrate.errors import DatabaseError
+from ansible_collections.slipway.release.plugins.module_utils._migrate.session import Access
 
 from tests.integration.migrate import clusters
 from tests.integration.migrate.backfills import backfill, definition, fill, run, wait_for
@@ -243,17 +247,80 @@ def test_rows_inserted_behind_the_cursor_are_found_by_another_pass(cluster: Clus
     assert cluster.sql("SELECT sweep, found FROM slipway_backfills") == [(3, 0)]
 
 
-def test_a_backend_that_is_ended_is_replaced(cluster: Cluster) -> None:
+@pytest.mark.parametrize("where", ["pause", "statement"])
+def test_a_backend_that_somebody_ends_ends_the_run(cluster: Cluster, where: str) -> None:
+    fill(cluster, 5000)
+    what = {
+        "pause": definition(),
+        "statement": definition(set={"done": "pg_sleep(0.0005) IS NOT NULL", "times": "times + 1"}),
+    }[where]
+    limits = {"pause_ms": 1000} if where == "pause" else {"target_ms": 2000, "statement_timeout_ms": 5000}
+    found: list[StateError] = []
+
+    def work() -> None:
+        try:
+            run(cluster, what, batch_size=500, batch_max=500, **limits)
+        except StateError as exc:
+            found.append(exc)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    wait_for(lambda: cluster.value("SELECT count(*) FROM item WHERE done") > 600)
+    cluster.sql("SELECT pg_terminate_backend(pid) FROM slipway_backfills")
+    thread.join(20)
+    assert not thread.is_alive()
+    assert "somebody has ended" in found[0].what
+    assert "goes on where it was" in found[0].remedy
+    assert run(cluster, what).after.state == "finished"
+    assert cluster.sql("SELECT count(*), min(times), max(times) FROM item WHERE done") == [(5000, 1, 1)]
+
+
+def test_a_server_that_is_restarted_is_waited_for(cluster: Cluster) -> None:
     fill(cluster, 5000)
     found: list[Any] = []
     slow = backfill(cluster, definition(), batch_size=200, batch_max=200, pause_ms=50)
     thread = threading.Thread(target=lambda: found.append(slow.run()))
     thread.start()
     wait_for(lambda: cluster.value("SELECT count(*) FROM item WHERE done") > 600)
-    cluster.sql("SELECT pg_terminate_backend(pid) FROM slipway_backfills")
+    cluster.restart()
     thread.join()
-    assert found[0].tally.retries == 1
+    assert found[0].tally.retries >= 1
     assert cluster.sql("SELECT count(*), min(times), max(times) FROM item WHERE done") == [(5000, 1, 1)]
+
+
+def test_a_batch_that_makes_the_server_crash_is_not_sent_for_ever(cluster: Cluster) -> None:
+    fill(cluster, 1000)
+    poisoned = backfill(cluster, definition(), batch_size=100, batch_max=100)
+    crashes = []
+
+    def connect(settings: dict[str, str]) -> Session:
+        session = Session(Access(cluster.dsn), "backfill test", settings)
+        really = session.rows
+
+        def rows(query: str, values: Any = ()) -> Any:
+            if "UPDATE" in query and "slipway_changed" in query and "EXPLAIN" not in query and "300" in values:
+                crashes.append(session.pid)
+                os.kill(session.pid, signal.SIGKILL)
+            return really(query, values)
+
+        session.rows = rows  # type: ignore[method-assign]
+        return session
+
+    poisoned.connect = connect
+    with pytest.raises(DatabaseError, match="lost 3 times without a batch") as caught:
+        poisoned.run()
+    assert len(crashes) == 3
+    assert "crash" in caught.value.remedy
+    wait_for(lambda: up(cluster))
+    assert cluster.sql("SELECT count(*), max(times) FROM item WHERE done") == [(200, 1)]
+    assert run(cluster).after.state == "finished"
+
+
+def up(cluster: Cluster) -> bool:
+    """The server takes connections."""
+    with suppress(psycopg2.Error):
+        return bool(cluster.value("SELECT true"))
+    return False
 
 
 REFUSED = {

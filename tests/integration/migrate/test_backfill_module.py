@@ -53,6 +53,7 @@ def test_a_backfill_is_announced_done_and_not_done_again(cluster: Cluster) -> No
     for check in (False, True):
         again = module_result(pg_backfill, **given, _ansible_check_mode=check)
         assert (again["changed"], again["state"], again["rows_changed"]) == (False, "finished", 0)
+        assert again["verified"] is True
         assert again["diff"]["before"] == again["diff"]["after"]
     assert cluster.sql("SELECT min(times), max(times) FROM item") == [(1, 1)]
 
@@ -65,6 +66,37 @@ def test_a_run_whose_time_is_over_is_no_failure(cluster: Cluster) -> None:
     assert (result["changed"], result["state"], result["verified"]) == (True, "to_be_continued", False)
     assert 0 < result["rows_changed"] < 3000
     assert result["seconds_left"] > 0
+
+
+def test_rows_that_are_to_be_done_after_the_end_are_announced_and_done(cluster: Cluster) -> None:
+    fill(cluster, 3000)
+    given = {**BACKFILL, "dsn": cluster.dsn}
+    module_result(pg_backfill, **given)
+    for _round in range(7):
+        cluster.sql("UPDATE item SET done = NULL WHERE id IN (17, 2900)")
+        announced = module_result(pg_backfill, **given, _ansible_check_mode=True)
+        assert (announced["changed"], announced["state"], announced["verified"]) == (True, "would_run", False)
+        assert cluster.sql("SELECT state FROM slipway_backfills") == [("finished",)]
+        again = module_result(pg_backfill, **given)
+        found = (again["changed"], again["state"], again["rows_changed"], again["verified"])
+        assert found == (True, "finished", 2, True)
+    assert cluster.sql("SELECT count(*), max(times) FROM item WHERE done") == [(3000, 8)]
+    assert cluster.sql("SELECT state, changed FROM slipway_backfills") == [("finished", 3014)]
+
+
+def test_what_no_statement_finds_in_its_time_is_looked_for_in_batches(cluster: Cluster) -> None:
+    fill(cluster, 600)
+    slow = "CASE WHEN pg_sleep(0.001) IS NULL THEN true ELSE done IS NOT TRUE END"
+    given = {**BACKFILL, "where": slow, "dsn": cluster.dsn, "batch_size": 100, "batch_max": 100, "pause_ms": 100}
+    given = {**given, "target_ms": 300, "statement_timeout_ms": 400}
+    module_result(pg_backfill, **given)
+    hurried = module_result(pg_backfill, **given, time_limit=1)
+    assert (hurried["changed"], hurried["state"], hurried["verified"]) == (False, "finished", False)
+    again = module_result(pg_backfill, **given)
+    assert (again["changed"], again["rows_changed"], again["verified"]) == (False, 0, True)
+    cluster.sql("UPDATE item SET done = NULL WHERE id = 590")
+    again = module_result(pg_backfill, **given)
+    assert (again["changed"], again["rows_changed"], again["verified"]) == (True, 1, True)
 
 
 @pytest.mark.parametrize("dsn", ["password={0} port=1 host=127.0.0.1", "postgresql://me:{0}@127.0.0.1:1/x"])

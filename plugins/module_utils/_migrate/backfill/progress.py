@@ -9,7 +9,7 @@ Touches the table ``slipway_backfills``, or another one, in the schema of the ta
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..._common.errors import StateError
@@ -203,6 +203,13 @@ def continued(found: Progress | None, target: Target, batch_size: int) -> Progre
             remedy="give the changed one a name of its own, or restore the definition that was begun",
         )
     return found
+
+
+def begun_again(finished: Progress, target: Target) -> Progress:
+    """Another beginning of a backfill that had been finished."""
+    return replace(
+        finished, state=RUNNING, sweep=1, after=None, found=0, scanned=0, rows=target.rows, seconds=0.0, waiting=""
+    )
 
 
 def _difference(before: dict[str, Any], after: dict[str, Any]) -> str:

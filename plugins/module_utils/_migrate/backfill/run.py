@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One run of a backfill: connects, takes the lock, goes on where the last run was, and says how far it came.
 
-Touches what ``worker`` touches. A connection that is lost is made again.
+Touches what ``worker`` touches. A connection that is lost is made again, as ``losses`` says.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import DatabaseError
-from ..retry import BackOff
 from .definition import Definition, Limits
-from .progress import FINISHED, TABLE, Progress, Record, continued
+from .due import find_due
+from .losses import Losses
+from .progress import FINISHED, TABLE, Progress, Record, begun_again, continued
 from .quoting import quoted
 from .session import QUERY_TIMEOUT_MS, Session, is_lost
 from .statements import Statements
@@ -24,7 +25,6 @@ from .target import Target, find_target
 from .throttle import Throttle
 from .worker import Clock, Tally, Worker
 
-RECONNECT_SECONDS = 30
 TO_BE_CONTINUED = "to_be_continued"
 
 
@@ -33,11 +33,13 @@ class Outcome:
     """How a run ended.
 
     :ivar before: as the run found it; ``None`` when it had never begun.
+    :ivar verified: it is finished, and this run has gone through the whole table and found nothing to be done.
     """
 
     before: Progress | None
     after: Progress
     tally: Tally
+    verified: bool = False
 
     @property
     def changed(self) -> bool:
@@ -66,26 +68,26 @@ class Backfill:
         """Work until it is finished or the time is over.
 
         :raises InputError: the table or its key will not do.
-        :raises StateError: the definition has changed, or something holds it up.
+        :raises StateError: the definition has changed, something holds it up, or somebody has ended the connection.
         :raises LeaseError: another run is at it.
         :raises DatabaseError: the server refused something, or is not there.
         """
-        began = self.clock.now()
-        deadline = began + self.limits.time_limit if self.limits.time_limit else None
+        deadline = self._deadline()
         found: list[Progress | None] = []
-        again: BackOff | None = None
+        losses = Losses(self.clock)
         while True:
             try:
                 with self._session() as session:
-                    worker = self._worker(session, found, deadline)
-                    again = None
+                    losses.connected(session)
+                    worker, verified = self._worker(session, found, deadline)
                     if worker.progress.state != FINISHED:
                         worker.work()
-                    return Outcome(found[0], worker.progress, self.tally)
+                        verified = worker.progress.state == FINISHED
+                    return Outcome(found[0], worker.progress, self.tally, verified)
             except DatabaseError as exc:
-                again = again or BackOff(RECONNECT_SECONDS, clock=self.clock.now, sleep=self.clock.sleep)
-                if not is_lost(exc) or not found or not again.pause():
+                if not is_lost(exc) or not found:
                     raise
+                losses.wait(exc, (self.tally.batches, self.tally.changed))
                 self.tally.retries += 1
 
     def preview(self) -> Outcome:
@@ -97,9 +99,12 @@ class Backfill:
             target = self._checked(session)
             found = self._record(session).load(self.definition.name)
             Throttle(session, self.limits, target.oid).require_rights()
-            return Outcome(found, continued(found, target, self.limits.batch_size), self.tally)
+            begun = continued(found, target, self.limits.batch_size)
+            begun, verified = self._again(session, target, begun, self._deadline())
+            return Outcome(found, begun, self.tally, verified)
 
-    def _worker(self, session: Session, found: list[Progress | None], deadline: float | None) -> Worker:
+    def _worker(self, session: Session, found: list[Progress | None], deadline: float | None) -> tuple[Worker, bool]:
+        """What works, and whether it is known already that there is nothing to do."""
         target = self._checked(session)
         session.lock(self.lock_deadline, self.definition.schema, self.definition.table, "backfill")
         record = self._record(session)
@@ -111,7 +116,20 @@ class Backfill:
             record.make_table()
             if not record.begin(begun):
                 begun = continued(record.load(self.definition.name), target, self.limits.batch_size)
-        return Worker(session, target, self.limits, begun, record, self.tally, self.clock, deadline)
+        begun, verified = self._again(session, target, begun, deadline)
+        return Worker(session, target, self.limits, begun, record, self.tally, self.clock, deadline), verified
+
+    def _again(
+        self, session: Session, target: Target, progress: Progress, deadline: float | None
+    ) -> tuple[Progress, bool]:
+        """A new beginning of what is finished when a row is to be done all the same; whether there is surely none."""
+        if progress.state != FINISHED:
+            return progress, False
+        found = find_due(session, target, self.limits, self.clock, deadline)
+        return (begun_again(progress, target) if found else progress), found is False
+
+    def _deadline(self) -> float | None:
+        return self.clock.now() + self.limits.time_limit if self.limits.time_limit else None
 
     def _record(self, session: Session) -> Record:
         return Record(session, self.definition.schema, self.record_table)
@@ -154,7 +172,7 @@ def as_result(outcome: Outcome) -> dict[str, Any]:
         "rows_estimated": after.rows,
         "rate": round(after.rate, 1),
         "seconds_left": 0 if finished or after.seconds_left is None else round(after.seconds_left),
-        "verified": finished,
+        "verified": outcome.verified,
         "retries": tally.retries,
         "rows_left_out": tally.left_out,
         "rows_waiting": len(after.left_out or []),

@@ -28,6 +28,7 @@ SETTINGS = {
 }
 QUERY_TIMEOUT_MS = 10000
 INTERNAL = "XX000"
+ENDED_BY_ADMINISTRATOR = "57P01"
 _OTHER = "correct what the server complains about, then run again; it goes on where it was"
 _REMEDIES = {
     "42703": "correct the name of the column",

@@ -89,6 +89,10 @@ class Statements:
         )
         return Query(text, values)
 
+    def any_due(self) -> Query:
+        """Some row that is still to be done."""
+        return Query(f"SELECT 1 FROM {self._table} WHERE {self._where} LIMIT 1")
+
     def count(self, after: Key | None, last: Key | None) -> Query:
         """The rows of a range, and those that are still to be done."""
         condition, values = self._range(after, last)

@@ -21,6 +21,7 @@ from ..retry import BackOff
 from . import steps, triggers
 from .change import Change
 from .check import Consistency, check
+from .settled import require_settled
 from .steps import Step
 from .surroundings import Surroundings, look_around, refuse
 
@@ -105,14 +106,15 @@ class Phases:
         return check(self.session, self.change, self._expanded(), self.limits, key=self.key, clock=self.clock)
 
     def require(self, around: Surroundings) -> None:
-        """The server can read the expressions, and everything can be copied or left.
+        """The server can read the expressions, they say the same in every session, all can be copied or left.
 
-        :raises StateError: it cannot.
+        :raises StateError: one of these is not so.
         :raises SqlError: the server does not understand an expression.
         """
         refuse(self.change, around)
         if not around.expanded:
             self.session.run(triggers.readable(self.change, around))
+        require_settled(self.session, self.change, around)
 
     def _around(self) -> Surroundings:
         around = look_around(self.session, self.change)
@@ -124,7 +126,7 @@ class Phases:
         around = self._around()
         if not around.expanded:
             raise self._refusal(f"column '{self.change.new}' is not there", "run phase expand first")
-        refuse(self.change, around)
+        self.require(around)
         return around
 
     def _require_agreement(self, around: Surroundings) -> None:

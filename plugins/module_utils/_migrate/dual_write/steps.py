@@ -78,7 +78,9 @@ def contract(change: Change, around: Surroundings) -> list[Step]:
     statements += [f"ALTER SEQUENCE {sequence} OWNED BY {table}.{new}" for sequence in around.sequences]
     actions = [f"DROP COLUMN {quoted(change.old)}"]
     if around.default is not None:
-        default = triggers.Conversion(change, around).forward(around.default)
+        same_type = around.column.type == around.new_type.type
+        old_value = around.default if same_type else f"CAST({around.default} AS {around.column.type})"
+        default = triggers.Conversion(change, around).forward(old_value)
         actions.insert(0, f"ALTER COLUMN {new} SET DEFAULT {default}")
     statements.append(f"ALTER TABLE {table} {', '.join(actions)}")
     return [Step(statement) for statement in statements]
