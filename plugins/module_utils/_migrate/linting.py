@@ -53,7 +53,7 @@ class Lint:
             {
                 "rule": one.rule,
                 "severity": one.severity,
-                "schema": schema,
+                "schema": search_path[0],
                 "file": str(section.path),
                 "line": one.line,
                 "column": one.column,
