@@ -241,6 +241,17 @@ def full_rewrite(s: Subject) -> Iterator[Hit]:
             )
 
 
+def index_moved(s: Subject) -> Iterator[Hit]:
+    """ALTER INDEX ... SET TABLESPACE."""
+    if s.tree.objtype.name != "OBJECT_INDEX" or not s.index_existed(s.table):
+        return
+    for command in s.commands:
+        if command.kind == "AT_SetTableSpace":
+            sql = f"REINDEX (TABLESPACE {quoted(command.node.name)}) INDEX CONCURRENTLY {s.table.sql()}"
+            what = f"SET TABLESPACE of the index {s.table.sql()}"
+            yield Hit("full-rewrite", command.start, what, (step(s, sql, transactional=False),))
+
+
 def moved(s: Subject) -> Iterator[Hit]:
     """ALTER TABLE ALL IN TABLESPACE ... SET TABLESPACE."""
     what = f"all of {s.tree.orig_tablespacename} goes to {s.tree.new_tablespacename}"
