@@ -32,6 +32,7 @@ OF_STATEMENT: dict[str, tuple[Check, ...]] = {
     "DoStmt": (transactions.opaque,),
     "ExecuteStmt": (transactions.opaque,),
     "CallStmt": (transactions.opaque,),
+    "AlterExtensionStmt": (transactions.opaque,),
     "UpdateStmt": (rows.every_row, transactions.bulk, definitions.duplicates),
     "DeleteStmt": (
         rows.every_row,
@@ -67,6 +68,7 @@ OF_ACTION: dict[str, ActionCheck] = {
     "AT_SetExpression": columns.expression_changed,
     "AT_DropNotNull": columns.drop_not_null,
     "AT_AddConstraint": constraints.added,
+    "AT_AlterConstraint": constraints.altered,
     "AT_SetNotNull": constraints.set_not_null,
     "AT_ValidateConstraint": constraints.validate,
     "AT_DropConstraint": objects.constraint_dropped,
