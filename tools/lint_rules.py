@@ -34,7 +34,7 @@ SQL: the names of the statement are filled in, and each file begins with the dir
   things are not: a type that the change does not make is no domain with constraints, and no CHECK and no partial index
   is about a column.
 - Bodies of functions and procedures are text to PostgreSQL and to the lint: what they hold is not judged. `DO`,
-  `EXECUTE` and `CALL` run such text at once, and are `opaque`.
+  `EXECUTE` and `CALL` run such text at once, and `ALTER EXTENSION ... UPDATE` runs the extension's: they are `opaque`.
 
 | rule | default | by size | why | safe way |
 |---|---|---|---|---|

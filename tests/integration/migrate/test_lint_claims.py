@@ -62,6 +62,7 @@ UNKNOWN = (
     "a value of an enum",
     "a type",
     "rename: a function",
+    "rename: a role",
     "as a constraint",
     "pk: with the column",
 )

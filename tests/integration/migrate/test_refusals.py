@@ -112,6 +112,14 @@ def test_a_secret_placeholder_is_shown_nowhere(database: Database, write: Writer
     assert "hunter2" not in str(database.sql("SELECT * FROM slipway_migrations"))
 
 
+def test_the_lint_finds_tables_of_public_behind_those_of_the_tenant(database: Database, write: Writer) -> None:
+    database.sql("CREATE SCHEMA tenant; CREATE TABLE shared AS SELECT generate_series(1, 60000) AS id")
+    directory = write({"001_i.sql": "CREATE INDEX shared_id ON shared (id);"})
+    with pytest.raises(InputError, match="index-create"):
+        Run(options(directory, database, schemas=["tenant"]), Lint({})).do()
+    assert database.one("SELECT to_regclass('shared_id') IS NULL")
+
+
 def test_a_file_that_changed_or_went_is_refused(database: Database, write: Writer) -> None:
     directory = write(NINE)
     migrate(directory, database)

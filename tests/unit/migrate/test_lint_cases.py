@@ -24,7 +24,7 @@ WITHOUT_REWRITE = {"duplicate-column", "every-row", "opaque", "txn-nesting", "wa
 }
 ONLY_BY_CALL = {"waiver-reason"}
 # Of these some cases have one.
-SOMETIMES_WITHOUT = {"domain-constraint", "pk", "rename", "stored-generated", "wide-index"}
+SOMETIMES_WITHOUT = {"domain-constraint", "fk", "pk", "rename", "stored-generated", "wide-index"}
 
 
 def places(findings: list[Finding]) -> tuple[tuple[str, int, int], ...]:

@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ..transactions import node
 from .names import Name
 from .seen import RELATIONS
 from .subject import Subject
+from .trees import walk
 
 ACCESS_EXCLUSIVE = 8
+SHARE = 5
 _WEAK = frozenset(
     {
         "AT_AttachPartition",
@@ -30,6 +33,7 @@ _WEAK = frozenset(
     | {"AT_EnableAlwaysTrig", "AT_EnableReplicaTrig"}
 )
 _OF_TABLES = ("OBJECT_TRIGGER", "OBJECT_POLICY", "OBJECT_RULE")
+_RENAMED_PARTS = ("OBJECT_COLUMN", "OBJECT_TABCONSTRAINT", *_OF_TABLES)
 
 
 def exclusive(s: Subject) -> list[Name]:
@@ -44,7 +48,18 @@ def blocking(s: Subject) -> list[Name]:
         only_weak = s.kind == "AlterTableStmt" and all(_weak(one) for one in s.commands if not _foreign(one))
         if s.existed(s.table) and s.table not in found and not (only_weak and not any(map(_foreign, s.commands))):
             found.append(s.table)
-    return found
+    if s.kind == "LockStmt" and s.tree.mode >= SHARE:
+        found += [name for name in map(s.seen.name, s.tree.relations) if s.existed(name)]
+    found += [name for name in _referenced(s) if s.existed(name)]
+    return list(dict.fromkeys(found))
+
+
+def _referenced(s: Subject) -> Iterator[Name]:
+    """The tables that new foreign keys lock beside their own."""
+    if s.kind in ("CreateStmt", "AlterTableStmt"):
+        for one in walk(s.tree):
+            if node(one) == "Constraint" and one.contype.name == "CONSTR_FOREIGN":
+                yield s.seen.name(one.pktable)
 
 
 def alters_table(s: Subject) -> bool:
@@ -61,9 +76,16 @@ def _exclusive(s: Subject) -> Iterator[Name]:
     if alters_table(s):
         if not all(_weak(command) for command in s.commands):
             yield s.table
+        for command in s.commands:
+            if command.kind == "AT_AttachPartition":
+                yield s.seen.name(command.node.def_.name)
+    elif kind == "RuleStmt" or kind == "ViewStmt" and tree.replace:
+        yield s.seen.name(tree.relation if kind == "RuleStmt" else tree.view)
+    elif kind in ("CreatePolicyStmt", "AlterPolicyStmt"):
+        yield s.seen.name(tree.table)
     elif (
         kind == "RenameStmt"
-        and (tree.renameType.name in RELATIONS or tree.renameType.name == "OBJECT_COLUMN")
+        and (tree.renameType.name in (*RELATIONS, *_RENAMED_PARTS))
         or kind == "AlterObjectSchemaStmt"
         and tree.objectType.name in RELATIONS
     ):

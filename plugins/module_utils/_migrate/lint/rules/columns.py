@@ -15,106 +15,10 @@ from ..names import joined, quoted, strings
 from ..place import Command
 from ..rewrites import backfill, filled_by_trigger, index_for, not_valid, primary_key, step, using_index
 from ..subject import Hit, Subject
-from ..trees import column_of, function_name, walk, with_new
+from ..trees import column_of, function_name, with_new
 from ..types import SERIALS, Type, better, kept, name_of, of_node, of_text
+from ..volatile import volatile_call
 from .constraints import constraint_name, indexed
-
-STEADY = frozenset(
-    [
-        "abs",
-        "age",
-        "array_length",
-        "array_to_string",
-        "ascii",
-        "btrim",
-        "bit_length",
-        "cardinality",
-        "ceil",
-        "ceiling",
-        "char_length",
-        "chr",
-        "coalesce",
-        "concat",
-        "concat_ws",
-        "convert_from",
-        "convert_to",
-        "current_database",
-        "current_schema",
-        "current_setting",
-        "date_part",
-        "date_trunc",
-        "decode",
-        "div",
-        "encode",
-        "exp",
-        "extract",
-        "floor",
-        "format",
-        "format_type",
-        "gcd",
-        "greatest",
-        "initcap",
-        "json_build_array",
-        "json_build_object",
-        "jsonb_build_array",
-        "jsonb_build_object",
-        "jsonb_object",
-        "least",
-        "left",
-        "length",
-        "ln",
-        "log",
-        "lower",
-        "lpad",
-        "ltrim",
-        "make_date",
-        "make_interval",
-        "make_time",
-        "make_timestamp",
-        "make_timestamptz",
-        "md5",
-        "mod",
-        "now",
-        "num_nonnulls",
-        "nullif",
-        "octet_length",
-        "overlay",
-        "position",
-        "power",
-        "quote_ident",
-        "quote_literal",
-        "regexp_replace",
-        "repeat",
-        "replace",
-        "reverse",
-        "right",
-        "round",
-        "row_to_json",
-        "rpad",
-        "rtrim",
-        "sha256",
-        "sign",
-        "split_part",
-        "sqrt",
-        "statement_timestamp",
-        "strpos",
-        "substr",
-        "substring",
-        "timezone",
-        "to_char",
-        "to_date",
-        "to_json",
-        "to_jsonb",
-        "to_number",
-        "to_timestamp",
-        "transaction_timestamp",
-        "translate",
-        "trim",
-        "trunc",
-        "upper",
-        "version",
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -150,18 +54,6 @@ def column(s: Subject, command: Command) -> Column:
 def plain(s: Subject, one: Column, *more: str) -> str:
     """ALTER TABLE that adds the bare column, and does ``more`` to the table."""
     return ", ".join((f"{s.on_table} ADD COLUMN {quoted(one.name)} {one.type}", *more))
-
-
-def volatile_call(s: Subject, expression: Any) -> Any:
-    """The first call of a function that may give each row another value."""
-    for one in walk(expression):
-        if node(one) != "FuncCall":
-            continue
-        name = function_name(one)
-        known = s.file.catalog.volatile(name) if s.file.catalog else None
-        if known if known is not None else name not in STEADY:
-            return one
-    return None
 
 
 def added(s: Subject, command: Command) -> Iterator[Hit]:

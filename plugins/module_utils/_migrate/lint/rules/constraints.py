@@ -54,6 +54,13 @@ def added(s: Subject, command: Command) -> Iterator[Hit]:
         yield from set_not_null_of(s, strings(constraint.keys)[0], constraint.location)
 
 
+def altered(s: Subject, command: Command) -> Iterator[Hit]:
+    """ALTER CONSTRAINT ... ENFORCED, which checks every row."""
+    if getattr(command.node.def_, "is_enforced", False) and getattr(command.node.def_, "alterEnforceability", False):
+        what = f"ALTER CONSTRAINT {command.node.def_.conname} of {s.table.sql()} to be ENFORCED"
+        yield Hit("fk", command.start, what, (), s.table)
+
+
 def keyed(s: Subject, constraint: Any, columns: Sequence[str]) -> Hit:
     """UNIQUE or PRIMARY KEY that builds its own index."""
     name = constraint_name(s, constraint, columns)

@@ -176,9 +176,13 @@ def domain_created(s: Subject) -> Iterator[Hit]:
 
 
 def domain_altered(s: Subject) -> Iterator[Hit]:
-    """ALTER DOMAIN that adds a constraint."""
+    """ALTER DOMAIN that adds or validates a constraint."""
     name = s.seen.type_of(s.tree.typeName)
-    if s.tree.subtype not in ("C", "O") or name.key in s.seen.types:
+    if s.tree.subtype not in ("C", "O", "V") or name.key in s.seen.types:
+        return
+    if s.tree.subtype == "V":
+        place = s.source.find("VALIDATE") or 0
+        yield Hit("domain-constraint", place, f"the constraint {s.tree.name} of the domain {name.sql()} is validated")
         return
     constraint = s.tree.def_ if s.tree.subtype == "C" else None
     steps = (_on_table(s, constraint),) if constraint is not None and constraint.raw_expr else ()
@@ -239,6 +243,17 @@ def full_rewrite(s: Subject) -> Iterator[Hit]:
                 (_repack(*[name.sql() for name in tables]),),
                 tables[0] if tables else None,
             )
+
+
+def index_moved(s: Subject) -> Iterator[Hit]:
+    """ALTER INDEX ... SET TABLESPACE."""
+    if s.tree.objtype.name != "OBJECT_INDEX" or not s.index_existed(s.table):
+        return
+    for command in s.commands:
+        if command.kind == "AT_SetTableSpace":
+            sql = f"REINDEX (TABLESPACE {quoted(command.node.name)}) INDEX CONCURRENTLY {s.table.sql()}"
+            what = f"SET TABLESPACE of the index {s.table.sql()}"
+            yield Hit("full-rewrite", command.start, what, (step(s, sql, transactional=False),))
 
 
 def moved(s: Subject) -> Iterator[Hit]:

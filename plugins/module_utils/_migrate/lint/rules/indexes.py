@@ -19,7 +19,8 @@ def create(s: Subject) -> Iterator[Hit]:
     """CREATE INDEX that stops writes, or that PostgreSQL refuses on a partitioned table."""
     facts = s.facts(s.table)
     partitioned = bool(facts and facts.partitioned)
-    if not s.tree.relation.inh or not s.existed(s.table) or s.tree.concurrent and not partitioned:
+    only_parent = not s.tree.relation.inh and (not facts or partitioned)
+    if only_parent or not s.existed(s.table) or s.tree.concurrent and not partitioned:
         return
     if partitioned:
         what = f"CREATE INDEX on all partitions of {s.table.sql()} at once"

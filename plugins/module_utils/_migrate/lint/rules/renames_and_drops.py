@@ -30,6 +30,8 @@ def rename(s: Subject) -> Iterator[Hit]:
         yield Hit("rename", _at_rename(s), what, _column_renamed(s))
     elif kind == "OBJECT_SCHEMA" and s.tree.subname not in s.seen.schemas:
         yield Hit("rename", _at_rename(s), f"RENAME of the schema {s.tree.subname}", _schema_beside(s))
+    elif kind in ("OBJECT_DATABASE", "OBJECT_ROLE"):
+        yield Hit("rename", _at_rename(s), f"RENAME of {quoted(s.tree.subname)} to {quoted(s.tree.newname)}")
     elif kind in _CALLED:
         yield from _other_renamed(s)
     elif kind == "OBJECT_ATTRIBUTE" and s.seen.type_of_relation(s.tree.relation).key not in s.seen.types:

@@ -184,8 +184,9 @@ def multi_alter(s: Subject) -> Iterator[Hit]:
 
 
 def opaque(s: Subject) -> Iterator[Hit]:
-    """DO, EXECUTE and CALL."""
-    word = {"DoStmt": "DO", "ExecuteStmt": "EXECUTE", "CallStmt": "CALL"}[s.kind]
+    """DO, EXECUTE, CALL, and the scripts of an extension."""
+    words = {"DoStmt": "DO", "ExecuteStmt": "EXECUTE", "CallStmt": "CALL", "AlterExtensionStmt": "ALTER EXTENSION"}
+    word = words[s.kind]
     yield Hit("opaque", 0, f"{word} runs statements that are not in the file")
 
 
