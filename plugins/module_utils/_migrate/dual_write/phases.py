@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 
 from ..._common.errors import StateError
 from ..backfill.definition import Limits
-from ..backfill.quoting import qualified
 from ..backfill.session import QUERY_TIMEOUT_MS, Session, SqlError
 from ..backfill.worker import TRANSIENT, Clock
 from ..effects import drop_invalid
+from ..quoting import qualified
 from ..retry import BackOff
 from . import steps, triggers
 from .change import Change
