@@ -22,7 +22,8 @@ description:
     refused, since they can depend on a session's C(TimeZone) or C(DateStyle), as that of C(timestamp) to C(timestamptz)
     does. Write C({value} AT TIME ZONE 'UTC') for O(forward) and O(backward), or name the option in O(handled).
   - Values that one side cannot express are refused by the server when they are written, until V(contract).
-  - Each phase is refused while the one before is not complete, and does nothing when it has been done itself.
+  - Each phase is refused while the one before is not complete, and does nothing when it has been done itself. One run
+    at a time changes a table.
   - The trigger function runs as whoever writes, finds nothing but C(pg_catalog) and the schemas of both types without
     their names, belongs to the owner of the table, and may be called by nobody else. Functions in O(forward),
     O(backward) and O(same) must be given with their schema.
@@ -102,9 +103,16 @@ options:
     type: int
     default: 100
   retry_deadline:
-    description: Seconds for which such a statement is tried again.
+    description:
+      - Seconds for which such a statement is tried again.
+      - A statement that nobody queues behind, such as one that builds an index, waits this long at once for its lock,
+        and at least one second.
     type: int
     default: 300
+  lock_deadline:
+    description: Seconds to wait for another run on the same table.
+    type: int
+    default: 10
   dsn:
     description:
       - Connection string of libpq. What it leaves out comes from libpq's environment and C(.pgpass).
@@ -278,6 +286,7 @@ ARGUMENTS = {
     "pause_ms": {"type": "int", "default": 100},
     "lock_timeout_ms": {"type": "int", "default": 100},
     "retry_deadline": {"type": "int", "default": 300},
+    "lock_deadline": {"type": "int", "default": 10},
     **ACCESS,
 }
 
@@ -291,7 +300,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     session = Session(access, f"dual write {change.table}", settings(limits), session_pooler=pooler)
     try:
         key = tuple(identifier("key", name) for name in module.params["key"])
-        phases = Phases(session, change, limits, key)
+        phases = Phases(session, change, limits, key, module.params["lock_deadline"])
         before = look_around(session, change)
         result = _done(module, phases, before)
         after = look_around(session, change)

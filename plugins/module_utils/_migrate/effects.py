@@ -11,16 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from .session import Session
 from .statements import Statement
 from .transactions import node
 
 _INDEX = (
-    "SELECT indexrelid::regclass::text, indisvalid, indrelid = %(table)s::regclass FROM pg_index"
-    " JOIN pg_class AS c ON c.oid = indexrelid WHERE relname = %(index)s"
-    " AND relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = %(table)s::regclass)"
+    "SELECT i.indexrelid::regclass::text, i.indisvalid, i.indrelid = t.oid FROM pg_class AS t"
+    " JOIN pg_class AS c ON c.relnamespace = t.relnamespace JOIN pg_index AS i ON i.indexrelid = c.oid"
+    " WHERE t.oid = %s AND c.relname = %s"
 )
 _COPIES = (
     "SELECT indexrelid::regclass::text FROM pg_index JOIN pg_class AS c ON c.oid = indexrelid"
@@ -33,6 +33,16 @@ _PARTITION = (
     "SELECT inhdetachpending FROM pg_inherits"
     " WHERE inhparent = to_regclass(%(parent)s) AND inhrelid = to_regclass(%(part)s)"
 )
+
+
+class Database(Protocol):
+    """What runs statements."""
+
+    def run(self, statements: str, /) -> None:
+        """Run statements without values."""
+
+    def rows(self, query: str, values: tuple[Any, ...], /) -> list[tuple[Any, ...]]:
+        """The rows of a query."""
 
 
 def needs_name(statement: Statement) -> bool:
@@ -84,12 +94,20 @@ def _create_index(session: Session, statement: Statement, before: Before) -> Set
     table = session.one("SELECT to_regclass(%s)::oid", (_relation(session, tree.relation),))
     if table is None:
         return Settled(statement.text)
+    return _by_effect(statement, drop_invalid(session, table, tree.idxname), before)
+
+
+def drop_invalid(session: Database, table: int, index: str) -> bool:
+    """Remove an index of this name that an attempt has left invalid on the table; whether there is a valid one.
+
+    :param table: its number; the index is in the same schema.
+    """
     there = False
-    for index, valid, on_table in session.rows(_INDEX, {"table": table, "index": tree.idxname}):
+    for found, valid, on_table in session.rows(_INDEX, (table, index)):
         if not valid and on_table:
-            session.run(f"DROP INDEX CONCURRENTLY {index}")
+            session.run(f"DROP INDEX CONCURRENTLY {found}")
         there = there or valid
-    return _by_effect(statement, there, before)
+    return there
 
 
 def _drop(session: Session, statement: Statement, before: Before) -> Settled:

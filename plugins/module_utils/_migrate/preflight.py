@@ -75,14 +75,14 @@ def _swaps_backends(access: Access, session: Session, backend: int) -> bool:
     with Session(access, "probe") as other:
         try:
             other.run("BEGIN")
-            other.run(f"SET LOCAL statement_timeout = '{_SHORT}s'")
+            other.run(f"SET LOCAL idle_in_transaction_session_timeout = '{_SHORT}s'")
             taken = other.one("SELECT pg_backend_pid()")
-            return taken == backend or _backend_in_time(session) != backend
+            return taken == backend or _backend(session) != backend
         except other.driver.Error:
             return True
         finally:
             other.roll_back()
 
 
-def _backend_in_time(session: Session) -> int:
+def _backend(session: Session) -> int:
     return int(session.one("SELECT pg_backend_pid()"))

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.slipway.release.plugins.module_utils._migrate.backfill.definition import parse_definition
-from ansible_collections.slipway.release.plugins.module_utils._migrate.backfill.quoting import literal, quoted
 from ansible_collections.slipway.release.plugins.module_utils._migrate.backfill.statements import (
     KeyColumn,
     Query,
     Statements,
 )
+from ansible_collections.slipway.release.plugins.module_utils._migrate.quoting import literal, quoted
 from pglast import ast, parse_sql
 
 ODD = ['a"b', "a'b", "a\\b", "a%sb", "a%b", "$$", "select", "Ä ö", "a;b--c", "/*", "{value}"]

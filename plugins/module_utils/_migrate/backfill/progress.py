@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..._common.errors import StateError
-from .quoting import literal, qualified
+from ..quoting import literal, qualified
 from .session import Session, SqlError
 from .target import Target
 

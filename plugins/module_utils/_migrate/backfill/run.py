@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import DatabaseError
+from ..quoting import quoted
 from .definition import Definition, Limits
 from .due import find_due
 from .losses import Losses
 from .progress import FINISHED, TABLE, Progress, Record, begun_again, continued
-from .quoting import quoted
 from .session import QUERY_TIMEOUT_MS, Session, is_lost
 from .statements import Statements
 from .target import Target, find_target

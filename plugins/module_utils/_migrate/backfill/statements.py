@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from ..quoting import bracketed, listed, qualified, quoted
 from .definition import Definition
-from .quoting import bracketed, listed, qualified, quoted
 
 LEFT_OUT_LIMIT = 1000
 _PICKED = "slipway_picked"

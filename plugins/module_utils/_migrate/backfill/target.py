@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ..._common.errors import InputError
+from ..quoting import qualified
 from .definition import Definition
-from .quoting import qualified
 from .session import Session
 from .statements import KeyColumn
 

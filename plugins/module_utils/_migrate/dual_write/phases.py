@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 
 from ..._common.errors import StateError
 from ..backfill.definition import Limits
-from ..backfill.quoting import qualified
 from ..backfill.session import QUERY_TIMEOUT_MS, Session, SqlError
 from ..backfill.worker import TRANSIENT, Clock
+from ..effects import drop_invalid
+from ..quoting import qualified
 from ..retry import BackOff
 from . import steps, triggers
 from .change import Change
@@ -26,6 +27,7 @@ from .steps import Step
 from .surroundings import Surroundings, look_around, refuse
 
 DDL_TIMEOUT_MS = 2000
+SHORTEST_PATIENCE_MS = 1000
 
 
 def settings(limits: Limits) -> dict[str, str]:
@@ -43,12 +45,14 @@ class Phases:
 
     :param session: with ``settings``.
     :param key: columns of a unique key of the table; empty for the primary key.
+    :param lock_deadline: seconds to wait for another run on the same table.
     """
 
     session: Session
     change: Change
     limits: Limits
     key: tuple[str, ...] = ()
+    lock_deadline: float = 10
     clock: Clock = field(default_factory=Clock)
 
     def expand(self, *, dry: bool = False) -> list[Step]:
@@ -56,7 +60,9 @@ class Phases:
 
         :param dry: only find out which would be.
         :raises StateError: something of the old column can neither be copied nor left.
+        :raises LeaseError: another run is at it.
         """
+        self._alone(dry)
         around = self._around()
         if around.expanded:
             return []
@@ -71,19 +77,23 @@ class Phases:
 
         :param dry: only find out which would be.
         :raises StateError: rows disagree, or the phase before has not been run.
+        :raises LeaseError: another run is at it.
         """
+        self._alone(dry)
         around = self._expanded()
         self._require_agreement(around)
         if dry:
             return [step for step in steps.migrate(self.change, around) if not self._is_done(step)]
-        return [step for step in steps.migrate(self.change, around) if self._one_by_one(step)]
+        return [step for step in steps.migrate(self.change, around) if self._one_by_one(around.table, step)]
 
     def contract(self, *, dry: bool = False) -> list[Step]:
         """Drop the old column and the triggers; the steps that were taken.
 
         :param dry: only find out which would be.
         :raises StateError: rows disagree, a phase before is not complete, or something still uses the old column.
+        :raises LeaseError: another run is at it.
         """
+        self._alone(dry)
         if look_around(self.session, self.change) is None:
             return []
         around = self._expanded()
@@ -115,6 +125,11 @@ class Phases:
         if not around.expanded:
             self.session.run(triggers.readable(self.change, around))
         require_settled(self.session, self.change, around)
+
+    def _alone(self, dry: bool) -> None:
+        """One run at a time changes a table; until the session ends, even when its client was killed."""
+        if not dry:
+            self.session.lock(self.lock_deadline, self.change.schema, self.change.table, "dual write")
 
     def _around(self) -> Surroundings:
         around = look_around(self.session, self.change)
@@ -149,28 +164,24 @@ class Phases:
 
         self._retried(attempt)
 
-    def _one_by_one(self, step: Step) -> bool:
+    def _one_by_one(self, table: int, step: Step) -> bool:
         """Take one step, unless it has been taken."""
         if self._is_done(step):
             return False
 
         def attempt() -> None:
             if step.index:
-                self._drop_invalid(step.index)
+                drop_invalid(self.session, table, step.index)
             self.session.run(step.sql)
 
-        lock_timeout_ms = self.limits.retry_deadline * 1000 if step.patient else self.limits.lock_timeout_ms
+        lock_timeout_ms = self.limits.lock_timeout_ms
+        if step.patient:
+            lock_timeout_ms = max(SHORTEST_PATIENCE_MS, self.limits.retry_deadline * 1000)
         self.session.run(f"SET statement_timeout = 0; SET lock_timeout = {lock_timeout_ms}")
         self._retried(attempt)
         usual_ms = self.limits.lock_timeout_ms
         self.session.run(f"SET statement_timeout = {QUERY_TIMEOUT_MS}; SET lock_timeout = {usual_ms}")
         return True
-
-    def _drop_invalid(self, index: str) -> None:
-        """Remove what an attempt that was broken off has left."""
-        name = qualified(self.change.schema, index)
-        if self.session.rows("SELECT 1 FROM pg_catalog.pg_index WHERE indexrelid = to_regclass(%s)", (name,)):
-            self.session.run(f"DROP INDEX CONCURRENTLY {name}")
 
     def _is_done(self, step: Step) -> bool:
         return bool(self.session.rows(step.done.replace("%", "%%"))[0][0])

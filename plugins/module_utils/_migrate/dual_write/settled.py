@@ -10,8 +10,8 @@ table that it would make and does not: a generated column must be immutable.
 from __future__ import annotations
 
 from ..._common.errors import StateError
-from ..backfill.quoting import qualified, quoted
 from ..backfill.session import Session, SqlError
+from ..quoting import qualified, quoted
 from .change import NEW, OLD, Change
 from .surroundings import Surroundings
 from .triggers import Conversion

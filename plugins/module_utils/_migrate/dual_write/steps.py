@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ..backfill.quoting import listed, literal, qualified, quoted
+from ..quoting import listed, literal, qualified, quoted
 from . import triggers
 from .change import Change
 from .surroundings import ForeignKey, Index, Surroundings

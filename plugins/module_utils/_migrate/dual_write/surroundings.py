@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..._common.errors import InputError, StateError
-from ..backfill.quoting import qualified
 from ..backfill.session import Session
+from ..quoting import qualified
 from .change import Change
 
 _COLUMN = """

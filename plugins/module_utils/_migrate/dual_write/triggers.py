@@ -10,7 +10,7 @@ runs as whoever writes.
 from __future__ import annotations
 
 from ..backfill.definition import Definition
-from ..backfill.quoting import bracketed, literal, qualified, quoted
+from ..quoting import bracketed, literal, qualified, quoted
 from .change import NEW, OLD, VALUE, Change
 from .surroundings import Column, Surroundings
 

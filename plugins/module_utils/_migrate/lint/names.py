@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from .. import quoting
+
 LONGEST = 63
 TEMPORARY = "pg_temp"
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*\Z")
@@ -43,7 +45,7 @@ def quoted(identifier: str) -> str:
     """An identifier as SQL."""
     if _PLAIN.match(identifier) and identifier not in _reserved():
         return identifier
-    return '"' + identifier.replace('"', '""') + '"'
+    return quoting.quoted(identifier)
 
 
 def listed(identifiers: Iterable[str]) -> str:
