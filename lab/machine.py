@@ -238,9 +238,11 @@ def wait_until_ready(host: Host, disk: Path, process: subprocess.Popen[bytes]) -
 def is_ready(host: Host) -> bool:
     """Tell whether the machine answers SSH and no longer refuses ordinary users."""
     process = leader(host)
-    if process is None or not Path(f"/proc/{process}/root/run/systemd/system").is_dir():
+    if process is None:
         return False
-    return not Path(f"/proc/{process}/root/run/nologin").exists() and greets(host.address)
+    inside = Path("/proc", str(process), "root")
+    booted = (inside / "run/systemd/system").is_dir() and not (inside / "run/nologin").exists()
+    return booted and greets(host.address)
 
 
 def greets(address: str) -> bool:
