@@ -34,6 +34,11 @@ class Position:
         return cls(task, Write.parse(write))
 
     @property
+    def recorded(self) -> bool:
+        """Whether the file is the ledger's, or the journal of a host."""
+        return self.write.file.startswith("ledger/") or self.write.file.endswith("journal.jsonl")
+
+    @property
     def place(self) -> tuple[str, str, str]:
         """Task, machine and file."""
         return self.task, self.write.host, self.write.file

@@ -22,6 +22,8 @@ from tests.crash.killed import MODULES, ROLLOUTS, Outcome, in_all, killed, undis
 from tests.crash.positions import Position, Seen
 
 BALANCERS = ("nginx", "haproxy")
+RECORDS = "ledger and journals"
+FILES = (RECORDS, "other files")
 # Rollouts of a sample.
 SAMPLED = 2
 # Fewer than each has, so that a sample needs no undisturbed run to count them; all are taken by the exhaustive test.
@@ -46,6 +48,10 @@ class Case:
 
     def __str__(self) -> str:
         return f"{self.rollout},{self.balancer},{self.module},{self.position}"
+
+    def is_of(self, files: str) -> bool:
+        """Whether it is a write of these files."""
+        return self.position.recorded == (files == RECORDS)
 
     @classmethod
     def parse(cls, text: str) -> Case:
@@ -162,22 +168,24 @@ def test_a_sample_of_writes(
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("rollout", ROLLOUTS)
+@pytest.mark.parametrize("files", FILES)
 def test_every_write(
     request: pytest.FixtureRequest,
     controllers: Callable[[str], Controllers],
     counted: list[str],
+    files: str,
     rollout: str,
 ) -> None:
     named = [Case.parse(name) for name in request.config.getoption("--case")]
-    cases = [case for case in named if case.rollout == rollout]
+    cases = [case for case in named if case.rollout == rollout and case.is_of(files)]
     if named and not cases:
         pytest.skip("none of these cases is named")
     if not named:
         outcomes = {balancer: undisturbed(controllers(balancer), rollout) for balancer in BALANCERS}
         part, parts = (int(number) for number in request.config.getoption("--slice").split("/"))
-        cases = possible(outcomes, rollout)[part - 1 :: parts]
+        cases = [case for case in possible(outcomes, rollout) if case.is_of(files)][part - 1 :: parts]
     tally = run_cases(controllers, cases)
-    counted.append(tally.line(rollout))
+    counted.append(tally.line(f"{rollout}, {files}"))
     assert tally.failures == []
     assert len(tally.unreached) <= (0 if named else len(cases) // MAY_VARY), tally.unreached
     print("\n".join(f"not reached: {name}" for name in tally.unreached), flush=True)
