@@ -39,6 +39,7 @@ ON_DIRECTORY = 0x40000000
 ON_CHILD = 0x08000000
 CLASS_CONTENT = 0x4
 CLOSE_ON_EXEC = 0x1
+NON_BLOCKING = 0x2
 UNLIMITED = 0x30
 REPORT_THREAD = 0x100
 ALLOW = 0x1
@@ -80,7 +81,7 @@ class _Group:
     def __init__(self, host: Host, app: str) -> None:
         self.host = host
         self.libc = ctypes.CDLL(None, use_errno=True)
-        flags = CLASS_CONTENT | CLOSE_ON_EXEC | UNLIMITED | REPORT_THREAD
+        flags = CLASS_CONTENT | CLOSE_ON_EXEC | NON_BLOCKING | UNLIMITED | REPORT_THREAD
         self.descriptor = self._checked(self.libc.fanotify_init(flags, os.O_RDONLY | os.O_CLOEXEC))
         process = machine.leader(host)
         if process is None:
@@ -96,8 +97,14 @@ class _Group:
         self._checked(self.libc.fanotify_mark(self.descriptor, MARK_ADD, mask, directory, os.fsencode(path)))
 
     def opened(self) -> Iterator[tuple[int, int]]:
-        """Descriptor of what is being opened, and the thread; that waits until the next one is asked for."""
-        events = os.read(self.descriptor, BUFFER)
+        """Descriptor of what is being opened, and the thread; that waits until the next one is asked for.
+
+        Nothing where the only thread that waited has been killed meanwhile.
+        """
+        try:
+            events = os.read(self.descriptor, BUFFER)
+        except BlockingIOError:
+            return
         while events:
             length, _version, _reserved, _header, _mask, descriptor, thread = EVENT.unpack_from(events)
             events = events[length:]

@@ -6,13 +6,17 @@
 from __future__ import annotations
 
 import os
+import select
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from lab import machine, writes
+from lab.plan import Host
 from lab.writes import OPENAT, Write, came_over_ssh, opens_to_write, short_name, started_us
 
 
@@ -68,6 +72,26 @@ def test_what_has_ended_neither_writes_nor_came_over_ssh() -> None:
     ended.join()
     assert not opens_to_write(ended.native_id or 0)
     assert not came_over_ssh(ended.native_id or 0)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may hold what others open")
+def test_a_writer_that_is_killed_before_it_is_asked_about_keeps_nobody_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = tmp_path / "application" / "shop"
+    directory.mkdir(parents=True)
+    monkeypatch.setattr(writes, "STATE", str(tmp_path))
+    monkeypatch.setattr(machine, "leader", lambda _host: os.getpid())
+    group = writes._Group(Host("lab", "app1", 1), "shop")
+    found: list[tuple[int, int]] = []
+    asking = threading.Thread(target=lambda: found.extend(group.opened()), daemon=True)
+    with subprocess.Popen([sys.executable, "-c", f"open('{directory}/journal.jsonl', 'w')"]) as writer:
+        assert select.select([group.descriptor], [], [], 60)[0]
+        writer.kill()
+    asking.start()
+    asking.join(10)
+    assert (asking.is_alive(), found) == (False, [])
+    group.close()
 
 
 def waits_in(thread: threading.Thread) -> str:
