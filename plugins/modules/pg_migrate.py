@@ -110,6 +110,7 @@ options:
       - Fencing token of the deployment. The run is refused when one with a higher token has migrated the schema.
     type: int
 extends_documentation_fragment:
+  - slipway.release.pg_connection
   - slipway.release.pg_migrate
 attributes:
   check_mode:
