@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,7 +134,8 @@ class Ended:
 def in_child(wanted: Options, at: int = -1, strike: Callable[[Session], None] | None = None) -> Ended:
     """One run in a process of its own.
 
-    :param at: the step, from 0, at which it is struck; before and after each conversation with the server is one.
+    :param at: the step, from 0, at which it is struck; before and after each conversation with the server is one,
+        but for what looks on from a thread.
     """
     reading, writing = os.pipe()
     child = os.fork()
@@ -160,6 +162,8 @@ def _run_in_child(wanted: Options, at: int, strike: Callable[[Session], None] | 
 
     def around(method: Callable[..., Any]) -> Callable[..., Any]:
         def called(session: Session, *arguments: Any) -> Any:
+            if threading.current_thread() is not threading.main_thread():
+                return method(session, *arguments)
             step(session)
             answer = method(session, *arguments)
             step(session)
