@@ -37,6 +37,7 @@ EXCLUSIVE = {
     "index-drop",
     "locks-held",
     "multi-alter",
+    "partition-default",
     "partition-detach",
     "pk",
     "rename",
@@ -50,7 +51,7 @@ EXCLUSIVE = {
     "volatile-default",
 }
 REWRITES = {"serial-add", "stored-generated", "type-change", "volatile-default"}
-READS = {"constraint-valid", "partition-attach", "set-not-null", "validate-same-txn"}
+READS = {"constraint-valid", "partition-attach", "partition-default", "set-not-null", "validate-same-txn"}
 # Reads the rows, to check them or to build indexes, and leaves them as they are.
 ONLY_READS = ("type-change: only ", "pk: from an index, ", "pk: from an index of")
 DOMAINS = "a domain"
@@ -212,6 +213,15 @@ def test_the_facts_that_the_cases_are_judged_by_are_those_of_the_database(scratc
         assert catalog.table_of_index("app", "orders_shop_idx") is None
         volatile = [catalog.volatile(name) for name in ("fixed", "shifting", "random", "now", "no_such_function")]
         assert volatile == [False, True, True, False, None]
+        calls = [
+            ("", "fixed"),
+            ("", "shifting"),
+            ("public", "shifting"),
+            ("app", "shifting"),
+            ("", "random"),
+            ("", "max"),
+        ]
+        assert [catalog.unforeseeable(*call) for call in calls] == [False, True, True, None, False, False]
 
 
 def test_sizes_are_those_of_the_table_and_its_partitions(scratch: Database) -> None:
