@@ -16,6 +16,7 @@ from contextlib import closing
 import psycopg2
 import pytest
 from ansible_collections.slipway.release.plugins.module_utils._migrate.lint.live import LiveCatalog
+from ansible_collections.slipway.release.plugins.module_utils._migrate.lint.seen import Seen
 from ansible_collections.slipway.release.plugins.module_utils._migrate.lint.table import BY_NAME
 from ansible_collections.slipway.release.plugins.module_utils._migrate.session import Access, Session
 from ansible_collections.slipway.release.plugins.module_utils._migrate.statements import statements
@@ -186,6 +187,19 @@ def test_what_is_said_to_read_all_rows_does_and_its_twin_does_not(new: New, serv
     assert rows_read_under_exclusive(safe, pair.safe) == 0
     server.drop(bad)
     server.drop(safe)
+
+
+@pytest.mark.parametrize("pair", claimed({"partition-default"}), ids=lambda pair: pair.name)
+def test_the_rewrite_for_a_default_partition_reads_no_rows(scratch: Database, pair: Pair) -> None:
+    seen = Seen()
+    *before, last = pair.bad
+    for case in before:
+        case.findings(seen)
+    (finding,) = last.findings(seen)
+    made = [statement.text for statement in statements(last.sql)][:-1]
+    for sql in (*(case.sql for case in before), *made):
+        scratch.sql(sql)
+    assert rows_read_under_exclusive(scratch, tuple(Case(step.sql, ()) for step in finding.steps)) == 0
 
 
 def test_an_index_without_concurrently_stops_writes(scratch: Database) -> None:

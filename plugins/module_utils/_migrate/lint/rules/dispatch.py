@@ -10,7 +10,18 @@ from collections.abc import Callable, Iterator
 from ..locks import alters_table
 from ..place import Command
 from ..subject import Hit, Subject
-from . import columns, constraints, definitions, indexes, objects, renames_and_drops, rights, rows, transactions
+from . import (
+    columns,
+    constraints,
+    definitions,
+    indexes,
+    objects,
+    partitions,
+    renames_and_drops,
+    rights,
+    rows,
+    transactions,
+)
 
 Check = Callable[[Subject], Iterator[Hit]]
 ActionCheck = Callable[[Subject, Command], Iterator[Hit]]
@@ -43,8 +54,8 @@ OF_STATEMENT: dict[str, tuple[Check, ...]] = {
         transactions.bulk,
     ),
     "InsertStmt": (rows.every_row, transactions.bulk, definitions.duplicates),
-    "CreateStmt": (definitions.types, definitions.duplicates, rows.partition_made),
-    "CreateForeignTableStmt": (rows.partition_made,),
+    "CreateStmt": (definitions.types, definitions.duplicates, partitions.partition_made),
+    "CreateForeignTableStmt": (partitions.partition_made,),
     "AlterTableStmt": (
         definitions.types,
         definitions.duplicates,
@@ -94,7 +105,7 @@ OF_ACTION: dict[str, ActionCheck] = {
     "AT_DisableRule": rows.triggers_off,
     "AT_EnableRowSecurity": rows.row_security,
     "AT_ForceRowSecurity": rows.row_security,
-    "AT_AttachPartition": rows.attach,
+    "AT_AttachPartition": partitions.attach,
     "AT_ReplicaIdentity": rows.replica_identity,
     "AT_DetachPartition": renames_and_drops.detach,
     "AT_SetLogged": definitions.rewritten,

@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from ...directives import CONTRACT
 from ...transactions import node
 from ..model import Step
-from ..names import Name
 from ..place import Command
 from ..rewrites import step
 from ..subject import Hit, Subject
-from ..trees import columns_bounded_in_text, function_name, walk
+from ..trees import function_name, walk
 
 REPLICATION_ROLE = "session_replication_role"
 _IDENTITIES = {"n": "NOTHING", "f": "FULL"}
@@ -67,51 +66,6 @@ def row_security(s: Subject, command: Command) -> Iterator[Hit]:
 
 def _in_contract(s: Subject, command: Command) -> tuple[Step, ...]:
     return (step(s, f"{s.on_table} {command.text}", phase=CONTRACT),)
-
-
-def attach(s: Subject, command: Command) -> Iterator[Hit]:
-    """ATTACH PARTITION of a table whose rows no CHECK vouches for, or whose indexes are missing."""
-    child = s.seen.name(command.node.def_.name)
-    what = f"ATTACH PARTITION {child.sql()} to {s.table.sql()}"
-    if not command.node.def_.bound.is_default:
-        yield from _beside_default(s, s.table, command.start, what)
-    if not s.existed(child):
-        return
-    parent, facts = s.facts(s.table), s.facts(child)
-    if not _bounded(s, child, parent.partition_key if parent else frozenset()):
-        yield Hit("partition-attach", command.start, f"{what} without a valid CHECK of its bounds", (), child)
-    have = {one.columns for one in (facts.indexes if facts else ()) if one.valid}
-    have |= set(s.seen.index_columns.get(child.key, ()))
-    lacking = [one.name for one in (parent.indexes if parent else ()) if one.columns not in have]
-    if lacking:
-        what += f", which has no index like {', '.join(lacking)}, so that is built"
-        yield Hit("partition-attach", command.start, what, (), child)
-
-
-def partition_made(s: Subject) -> Iterator[Hit]:
-    """CREATE TABLE ... PARTITION OF a table with a default partition."""
-    table = s.tree if s.kind == "CreateStmt" else s.tree.base
-    if table.partbound and not table.partbound.is_default:
-        parent = s.seen.name(table.inhRelations[0])
-        what = f"{s.seen.new(table.relation).sql()} becomes a partition of {parent.sql()}"
-        yield from _beside_default(s, parent, s.source.find("PARTITION", "OF") or 0, what)
-
-
-def _beside_default(s: Subject, parent: Name, place: int, what: str) -> Iterator[Hit]:
-    facts = s.facts(parent) if s.existed(parent) else None
-    if not facts or not facts.default_partition or facts.default_partition in s.seen.no_partitions:
-        return
-    other = Name(*facts.default_partition, parent.written)
-    if s.existed(other) and not _bounded(s, other, facts.partition_key):
-        what = f"{what}, and no valid CHECK keeps the new bounds out of the default partition {other.sql()}"
-        yield Hit("partition-default", place, what, (), other)
-
-
-def _bounded(s: Subject, table: Name, key: frozenset[str]) -> bool:
-    """Whether a valid CHECK is about all columns of a partition key."""
-    facts = s.facts(table)
-    checked = [columns_bounded_in_text(one.expression) for one in (facts.checks if facts else ()) if one.valid]
-    return any(columns >= key for columns in [*checked, *s.seen.checked.get(table.key, [])])
 
 
 def replica_identity(s: Subject, command: Command) -> Iterator[Hit]:
