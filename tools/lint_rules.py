@@ -39,7 +39,7 @@ SQL: the names of the statement are filled in, and each file begins with the dir
   So is a `SELECT` that calls a function which the change makes, or one that is volatile and not PostgreSQL's own.
   Functions that `INSERT`, `UPDATE`, `DELETE`, defaults and triggers call are not judged.
 - `rights-lost` is a warning because nobody can tell here who the release connects as. `ALTER DEFAULT PRIVILEGES` is no
-  finding, since it is about what is made later; so are `ALTER ROLE` and what `pg_hba.conf` and memberships allow.
+  finding, since it is about what is made later. What `ALTER ROLE` takes away (`NOLOGIN`, a password) is not judged.
 - Whether a valid CHECK keeps rows out of a partition is PostgreSQL's to prove; the lint takes one for it that compares
   all columns of the partition key.
 
