@@ -21,7 +21,7 @@ from .._common.address import without
 from . import grammar
 from .session import Session
 
-TICK = 0.02
+TICK = 0.05
 LOOKS_A_WAIT = 4
 MOST_PAUSE = 1.0
 MOST_NAMED = 3
@@ -115,7 +115,8 @@ class Watch:
     def __init__(self, session: Session, pid: int) -> None:
         self._session = session
         self._pid = pid
-        self._pause: float | None = None
+        self._pause = MOST_PAUSE
+        self._began: float | None = None
         self._seen: list[Blocker] = []
         self._looking = threading.Lock()
         self._over = threading.Event()
@@ -137,24 +138,22 @@ class Watch:
         """
         self._seen = []
         self._pause = min(MOST_PAUSE, lock_timeout / LOOKS_A_WAIT)
+        self._began = time.monotonic()
         try:
             yield
         finally:
             with self._looking:
-                self._pause = None
+                self._began = None
 
     def seen(self) -> list[Blocker]:
         """Whom it has last waited for, those first who do not wait themselves, the oldest transaction first."""
         return self._seen
 
     def _look_again_and_again(self) -> None:
-        watched: float | None = None
         last = 0.0
-        while not self._over.wait(TICK):
+        while not self._over.wait(min(TICK, self._pause / 2)):
             with self._looking:
-                if self._pause != watched:
-                    watched, last = self._pause, time.monotonic()
-                if watched is not None and time.monotonic() - last >= watched:
+                if self._began is not None and time.monotonic() - max(last, self._began) >= self._pause:
                     self._look()
                     last = time.monotonic()
 

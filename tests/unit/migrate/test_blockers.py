@@ -5,13 +5,19 @@
 
 from __future__ import annotations
 
+import time
+from types import SimpleNamespace
+from typing import Any, cast
+
 import pytest
 from ansible_collections.slipway.release.plugins.module_utils._migrate.blockers import (
     MOST_OF_QUERY,
     Blocker,
+    Watch,
     named,
     outline,
 )
+from ansible_collections.slipway.release.plugins.module_utils._migrate.session import Session
 
 OUTLINES = {
     "UPDATE orders SET note = 'geheim', n = -5.2 WHERE id = 17 -- geheim": (
@@ -75,3 +81,58 @@ def test_a_few_are_named_and_the_others_counted_and_no_secret_is_shown() -> None
     assert [one[:5] for one in shown] == ["pid 1", "pid 2", "pid 3", "2 mor"]
     assert "hunter2" not in "".join(shown)
     assert len(named(blockers[:3], ())) == 3
+
+
+class Server:
+    """Counts the looks, and says that somebody is waited for."""
+
+    driver = SimpleNamespace(Error=ValueError)
+
+    def __init__(self, answer: list[tuple[Any, ...]] | Exception) -> None:
+        self.looks = 0
+        self._answer = answer
+
+    def rows(self, _sql: str, _values: tuple[int]) -> list[tuple[Any, ...]]:
+        """As that of a session."""
+        self.looks += 1
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return self._answer
+
+
+def watch(server: Server) -> Watch:
+    return Watch(cast(Session, server), 1)
+
+
+def test_what_is_done_soon_is_not_looked_at() -> None:
+    server = Server([])
+    until = time.monotonic() + 0.6
+    with watch(server) as looking:
+        while time.monotonic() < until:
+            with looking.over(lock_timeout=2):
+                time.sleep(0.001)
+    assert server.looks == 0
+
+
+def test_what_takes_long_is_looked_at_until_it_ends() -> None:
+    server = Server([(7,)])
+    with watch(server) as looking:
+        with looking.over(lock_timeout=0.04):
+            until = time.monotonic() + 20
+            while server.looks < 3 and time.monotonic() < until:
+                time.sleep(0.01)
+        ended = server.looks
+        time.sleep(0.1)
+        assert ended >= 3 and server.looks == ended
+        assert looking.seen() == [Blocker(7)]
+        with looking.over(lock_timeout=60):
+            assert looking.seen() == []
+
+
+def test_a_session_that_is_lost_sees_nobody() -> None:
+    server = Server(ValueError("gone"))
+    with watch(server) as looking, looking.over(lock_timeout=0.04):
+        until = time.monotonic() + 20
+        while server.looks < 2 and time.monotonic() < until:
+            time.sleep(0.01)
+        assert server.looks >= 2 and looking.seen() == []
