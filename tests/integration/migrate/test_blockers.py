@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
@@ -17,7 +17,7 @@ from ansible_collections.slipway.release.plugins.module_utils._migrate.run impor
 from ansible_collections.slipway.release.plugins.module_utils._migrate.session import Access
 
 from .conftest import Writer
-from .scene import migrate, options, refusal
+from .scene import gives_way, migrate, options, refusal, until
 from .server import Database, Server
 
 TABLE = "CREATE TABLE a (id int, note text); INSERT INTO a VALUES (1, 'one')"
@@ -58,10 +58,11 @@ def test_each_attempt_that_got_no_lock_is_returned_with_who_held_it(database: Da
     database.sql(TABLE)
     directory = write({"001_a.sql": ALTER})
     with client(database, "SELECT count(*) FROM a WHERE note = 'geheim'") as other:
-        threading.Timer(2.5, other.rollback).start()
+        giving = gives_way(database, other)
         outcome = migrate(directory, database, **PATIENT)
+        giving.join()
     waits = outcome.as_result()["waits"]
-    assert [wait["attempt"] for wait in waits] == list(range(1, outcome.done[0]["attempts"]))
+    assert waits and [wait["attempt"] for wait in waits] == list(range(1, outcome.done[0]["attempts"]))
     assert {(wait["schema"], wait["file"], wait["line"]) for wait in waits} == {
         ("public", str(directory / "001_a.sql"), 2)
     }
@@ -73,7 +74,7 @@ def test_each_attempt_that_got_no_lock_is_returned_with_who_held_it(database: Da
 
 def test_a_run_that_fails_returns_its_attempts_too(database: Database, write: Writer) -> None:
     database.sql(TABLE)
-    run = Run(options(write({"001_a.sql": ALTER}), database, **PATIENT, retry_deadline=3))
+    run = Run(options(write({"001_a.sql": ALTER}), database, **PATIENT, retry_deadline=8))
     with client(database, "SELECT 1 FROM a"), pytest.raises(Exception, match="55P03"):
         run.do()
     waits = run.outcome.as_result()["waits"]
@@ -105,7 +106,7 @@ def test_who_waits_in_front_is_named_after_who_holds_the_lock(database: Database
     ):
         locking = threading.Thread(target=_locks, args=(second,))
         locking.start()
-        _until(lambda: database.one("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+        until(lambda: database.one("SELECT count(*) FROM pg_locks WHERE NOT granted"))
         error = refusal(directory, database, **ONCE)
         reader.rollback()
         locking.join()
@@ -117,14 +118,6 @@ def test_who_waits_in_front_is_named_after_who_holds_the_lock(database: Database
 def _locks(connection: Any) -> None:
     with connection.cursor() as cursor:
         cursor.execute("LOCK TABLE a")
-
-
-def _until(condition: Callable[[], Any]) -> None:
-    for _attempt in range(500):
-        if condition():
-            return
-        threading.Event().wait(0.01)
-    raise AssertionError("it did not happen")
 
 
 @pytest.fixture
