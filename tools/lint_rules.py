@@ -22,19 +22,26 @@ SQL: the names of the statement are filled in, and each file begins with the dir
   that a query makes, and under another name when they were renamed in between. Rules that are about what is regretted
   later (types, names, wide indexes) are not about locks and hold for new tables too.
 - `drop-column`, `drop-table`, `drop-object`, `drop-cascade`, `drop-database`, `drop-not-null`, `drop-default`,
-  `triggers-off`, `row-security` and `truncate` are findings in the phases expand and migrate, and none in the phase
-  contract. What is dropped and made anew by one transaction is no
-  finding of `drop-object`; of a function that is so when its arguments stay.
+  `rights-lost`, `row-security`, `triggers-off` and `truncate` are findings in the phases expand and migrate, and none
+  in the phase contract. What is dropped and made anew by one transaction is no finding of `drop-object`; of a function
+  that is so when its arguments stay.
 - With a live database at hand the facts decide: a column's old type says whether a new one keeps the rows as they are,
   and its collation, CHECKs and indexes whether nothing is read or built anew; a valid CHECK makes SET NOT NULL safe,
   an index on the referencing columns satisfies `fk-unindexed`, a table that is nowhere in the search path is new.
   Where a table has no more than {SMALL // 1024} KiB, an error marked "by size" is a warning, unless the operator has
   set its severity.
-- Without one, what cannot be known is taken for the worse: a type change to anything but `text` is a finding. Two
-  things are not: a type that the change does not make is no domain with constraints, and no CHECK and no partial index
-  is about a column.
+- Without one, what cannot be known is taken for the worse: a type change to anything but `text` is a finding. Four
+  things are not: a type that the change does not make is no domain with constraints, no CHECK and no partial index is
+  about a column, no partitioned table has a default partition, and a function that the change does not make runs
+  nothing.
 - Bodies of functions and procedures are text to PostgreSQL and to the lint: what they hold is not judged. `DO`,
   `EXECUTE` and `CALL` run such text at once, and `ALTER EXTENSION ... UPDATE` runs the extension's: they are `opaque`.
+  So is a `SELECT` that calls a function which the change makes, or one that is volatile and not PostgreSQL's own.
+  Functions that `INSERT`, `UPDATE`, `DELETE`, defaults and triggers call are not judged.
+- `rights-lost` is a warning because nobody can tell here who the release connects as. `ALTER DEFAULT PRIVILEGES` is no
+  finding, since it is about what is made later. What `ALTER ROLE` takes away (`NOLOGIN`, a password) is not judged.
+- Whether a valid CHECK keeps rows out of a partition is PostgreSQL's to prove; the lint takes one for it that compares
+  all columns of the partition key.
 
 | rule | default | by size | why | safe way |
 |---|---|---|---|---|

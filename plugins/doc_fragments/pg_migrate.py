@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The slipway.release developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options that the migrating modules share. Touches nothing."""
+"""The options that the modules for files of migrations share. Touches nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ class ModuleDocFragment:
 
     DOCUMENTATION = r"""
 requirements:
-  - psycopg2 on the host that runs the task
   - pglast 7 or newer on the host that runs the task
 options:
   path:
@@ -28,21 +27,6 @@ options:
       - Line ends (LF, CRLF) and a byte order mark make no difference.
     type: path
     required: true
-  dsn:
-    description:
-      - Connection string of libpq, as C(key=value) or as a URL. What it leaves out comes from libpq's environment, its
-        service file and its password file. Never part of any output.
-      - It must reach the server itself and not PgBouncer in transaction mode, through which no lock holds.
-    type: str
-    default: ""
-  role:
-    description: Role to act as (C(SET ROLE)), the owner of what is made; the user of the connection when empty.
-    type: str
-    default: ""
-  connect_timeout:
-    description: Seconds that connecting may take.
-    type: int
-    default: 10
   schemas:
     description:
       - Schemas to which the same migrations are applied, one after the other, each with a history of its own.
@@ -79,10 +63,4 @@ options:
     type: str
     choices: [refuse, apply, ignore]
     default: refuse
-  session_pooler:
-    description:
-      - Accept a pooler between here and the server that gives a session one backend until its end. One in transaction
-        mode is refused nevertheless.
-    type: bool
-    default: false
 """

@@ -28,7 +28,6 @@ description:
   - Each backfill has a row in the table O(record_table), with its state, its rows, its rate in rows
     per second, its estimate of the seconds left, and what it waits for.
 requirements:
-  - psycopg2 on the host that runs the task
   - PostgreSQL 12 or newer, reached directly and not through a pooler
 options:
   name:
@@ -126,25 +125,11 @@ options:
     description: Table in O(schema) that keeps the progress. It is made when it is missing.
     type: str
     default: slipway_backfills
-  dsn:
-    description:
-      - Connection string of libpq. What it leaves out comes from libpq's environment and C(.pgpass).
-      - The role must be the table's owner or have the rights to read and update it. It needs C(pg_monitor) where there
-        are replicas or WAL is archived.
-    type: str
-    default: ''
-  role:
-    description: Role to act as, which the user of the connection must be a member of. That user itself when empty.
-    type: str
-    default: ''
-  connect_timeout:
-    description: Seconds within which the server must have accepted the connection.
-    type: int
-    default: 10
-  session_pooler:
-    description: A pooler that gives a session one backend until its end is between. Any other pooler is refused.
-    type: bool
-    default: false
+extends_documentation_fragment:
+  - slipway.release.pg_connection
+notes:
+  - The role must be the table's owner or have the rights to read and update it. It needs C(pg_monitor) where there are
+    replicas or WAL is archived.
 attributes:
   check_mode:
     description: Can run in check mode and say what would be done.
@@ -296,10 +281,8 @@ from ansible_collections.slipway.release.plugins.module_utils._migrate.backfill.
 from ansible_collections.slipway.release.plugins.module_utils._migrate.backfill.progress import FINISHED, TABLE
 from ansible_collections.slipway.release.plugins.module_utils._migrate.backfill.run import Backfill, Outcome, as_result
 from ansible_collections.slipway.release.plugins.module_utils._migrate.backfill.session import Session
-from ansible_collections.slipway.release.plugins.module_utils._migrate.options import SHARED
-from ansible_collections.slipway.release.plugins.module_utils._migrate.session import Access
+from ansible_collections.slipway.release.plugins.module_utils._migrate.connection import CONNECTION, access_of
 
-ACCESS = {name: SHARED[name] for name in ("dsn", "role", "connect_timeout", "session_pooler")}
 ARGUMENTS = {
     "name": {"type": "str", "required": True},
     "schema": {"type": "str", "default": "public"},
@@ -322,7 +305,7 @@ ARGUMENTS = {
     "throttle_deadline": {"type": "int", "default": 3600},
     "lock_deadline": {"type": "int", "default": 10},
     "record_table": {"type": "str", "default": TABLE},
-    **ACCESS,
+    **CONNECTION,
 }
 WOULD_RUN = "would_run"
 
@@ -330,7 +313,7 @@ WOULD_RUN = "would_run"
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Do it, or look at what would be done."""
     began = time.monotonic()
-    access = Access(module.params["dsn"], module.params["role"], module.params["connect_timeout"])
+    access = access_of(module.params)
     module.no_log_values.update(access.secrets())
     backfill = Backfill(
         connect=lambda settings: Session(

@@ -35,7 +35,6 @@ description:
     or a policy uses the old column.
   - RV(files) has the same statements as files of migrations.
 requirements:
-  - psycopg2 on the host that runs the task
   - PostgreSQL 13 or newer, reached directly and not through a pooler
 options:
   phase:
@@ -113,24 +112,10 @@ options:
     description: Seconds to wait for another run on the same table.
     type: int
     default: 10
-  dsn:
-    description:
-      - Connection string of libpq. What it leaves out comes from libpq's environment and C(.pgpass).
-      - The role must be the table's owner.
-    type: str
-    default: ''
-  role:
-    description: Role to act as, which the user of the connection must be a member of. That user itself when empty.
-    type: str
-    default: ''
-  connect_timeout:
-    description: Seconds within which the server must have accepted the connection.
-    type: int
-    default: 10
-  session_pooler:
-    description: A pooler that gives a session one backend until its end is between. Any other pooler is refused.
-    type: bool
-    default: false
+extends_documentation_fragment:
+  - slipway.release.pg_connection
+notes:
+  - The role must be the table's owner.
 attributes:
   check_mode:
     description: Can run in check mode and say what would be done.
@@ -253,6 +238,7 @@ from ansible_collections.slipway.release.plugins.module_utils._migrate.backfill.
     parse_limits,
 )
 from ansible_collections.slipway.release.plugins.module_utils._migrate.backfill.session import Session
+from ansible_collections.slipway.release.plugins.module_utils._migrate.connection import CONNECTION, access_of
 from ansible_collections.slipway.release.plugins.module_utils._migrate.dual_write import steps, triggers
 from ansible_collections.slipway.release.plugins.module_utils._migrate.dual_write.change import parse
 from ansible_collections.slipway.release.plugins.module_utils._migrate.dual_write.phases import Phases, settings
@@ -261,15 +247,12 @@ from ansible_collections.slipway.release.plugins.module_utils._migrate.dual_writ
     as_dict,
     look_around,
 )
-from ansible_collections.slipway.release.plugins.module_utils._migrate.options import SHARED
-from ansible_collections.slipway.release.plugins.module_utils._migrate.session import Access
 
 PLAN = "plan"
 EXPAND = "expand"
 CHECK = "check"
 MIGRATE = "migrate"
 CONTRACT = "contract"
-ACCESS = {name: SHARED[name] for name in ("dsn", "role", "connect_timeout", "session_pooler")}
 ARGUMENTS = {
     "phase": {"type": "str", "choices": [PLAN, EXPAND, CHECK, MIGRATE, CONTRACT], "default": PLAN},
     "schema": {"type": "str", "default": "public"},
@@ -287,14 +270,14 @@ ARGUMENTS = {
     "lock_timeout_ms": {"type": "int", "default": 100},
     "retry_deadline": {"type": "int", "default": 300},
     "lock_deadline": {"type": "int", "default": 10},
-    **ACCESS,
+    **CONNECTION,
 }
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Do the phase, or say what it would do."""
     change, limits = parse(module.params), parse_limits(module.params)
-    access = Access(module.params["dsn"], module.params["role"], module.params["connect_timeout"])
+    access = access_of(module.params)
     module.no_log_values.update(access.secrets())
     pooler = module.params["session_pooler"]
     session = Session(access, f"dual write {change.table}", settings(limits), session_pooler=pooler)

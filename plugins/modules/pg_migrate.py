@@ -18,7 +18,8 @@ description:
     C(-- slipway:transaction off) each statement is on its own, for C(CREATE INDEX CONCURRENTLY) and its like; a run
     after an interruption looks up what the last one has done, and drops and rebuilds an invalid index.
   - A statement waits for a lock only as long as O(lock_timeout_ms), because others wait behind it. The file is then
-    tried again as a whole, after pauses that grow, until O(retry_deadline).
+    tried again as a whole, after pauses that grow, until O(retry_deadline). RV(waits), and the error in the end, say
+    who held the lock.
   - One runner at a time migrates a schema. The lock is an advisory one, and is given back by the server when the runner
     dies.
   - Refused are a file that has changed since it was applied, one that is missing, two of the same version, one out of
@@ -110,6 +111,7 @@ options:
       - Fencing token of the deployment. The run is refused when one with a higher token has migrated the schema.
     type: int
 extends_documentation_fragment:
+  - slipway.release.pg_connection
   - slipway.release.pg_migrate
 attributes:
   check_mode:
@@ -306,6 +308,37 @@ done:
       description: An earlier run had done a part of the file.
       type: bool
       sample: false
+waits:
+  description: The attempts that got no lock, also when the run failed in the end.
+  returned: always, unless it is refused; empty in check mode
+  type: list
+  elements: dict
+  contains:
+    schema:
+      description: The schema.
+      type: str
+      sample: public
+    file:
+      description: Path of the file.
+      type: str
+      sample: /opt/shop/current/migrations/V1.2.3__add_orders.sql
+    line:
+      description: Line of the statement that waited; V(0) where it was a row of the history.
+      type: int
+      sample: 3
+    attempt:
+      description: Number of the attempt, from 1.
+      type: int
+      sample: 1
+    blockers:
+      description:
+        - At most three of those who held the lock, or waited for it in front, and how many more there were.
+        - Each has its process, application, user, state, the age of its transaction, and the beginning of its query
+          with C(?) for its values.
+        - Empty when nobody was seen.
+      type: list
+      elements: str
+      sample: ["pid 47 (shop, user app, idle in transaction, transaction 32.1 s old, last query SELECT a FROM b)"]
 """
 
 from typing import Any

@@ -35,6 +35,7 @@ options:
     type: str
     default: ""
 extends_documentation_fragment:
+  - slipway.release.pg_connection
   - slipway.release.pg_migrate
 attributes:
   check_mode:

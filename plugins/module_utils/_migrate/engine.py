@@ -18,9 +18,10 @@ from typing import Any
 
 from .._common.errors import SlipwayError, StateError
 from . import effects
+from .blockers import MOST_NAMED, Watch, named
 from .directives import Directives
 from .effects import Before
-from .errors import DEADLOCK, LOCK_NOT_AVAILABLE, explained, of_unprotected, place
+from .errors import DEADLOCK, LOCK_NOT_AVAILABLE, explained, held_up, of_unprotected, place
 from .files import Migration
 from .history import APPLIED, FAILED, RUNNING, UNDOING, UNDONE, Entry, History, Row
 from .retry import BackOff
@@ -67,6 +68,20 @@ class Done:
 
 
 @dataclass(frozen=True)
+class Wait:
+    """An attempt that got no lock.
+
+    :param line: of the statement that waited; 0 for the history.
+    :param blockers: who had the lock, for people; empty when none was seen.
+    """
+
+    file: str
+    line: int
+    attempt: int
+    blockers: list[str]
+
+
+@dataclass(frozen=True)
 class _Job:
     """One way of a migration: forward or back."""
 
@@ -87,7 +102,9 @@ class Engine:
     """Runs migrations one after the other.
 
     :param session: it does the work; its settings are changed.
+    :param watch: knows whom that session waits for.
     :param secrets: stay out of errors, also of those in the history.
+    :ivar waits: the attempts that got no lock.
     """
 
     def __init__(
@@ -96,8 +113,11 @@ class Engine:
         history: History,
         settings: Settings,
         placeholders: Mapping[str, str],
+        watch: Watch,
         secrets: Collection[str] = (),
     ) -> None:
+        self.waits: list[Wait] = []
+        self._watch = watch
         self._session = session
         self._history = history
         self._settings = settings
@@ -130,16 +150,27 @@ class Engine:
         while True:
             attempt = _Attempt(self, job)
             try:
-                attempt.make()
+                with self._watch.over(self._lock_seconds(job.section.directives)):
+                    attempt.make()
                 return Done(attempt.count, attempts=again.attempts)
             except self._session.driver.Error as exc:
                 self._session.roll_back()
+                self._note_wait(job, attempt.current, exc, again)
                 if self._worth_another(exc, again):
                     continue
                 raise self._failed(job, attempt.count, attempt.current, exc) from None
             except SlipwayError:
                 self._session.roll_back()
                 raise
+
+    def _note_wait(self, job: _Job, statement: Statement | None, exc: Any, again: BackOff) -> None:
+        if exc.pgcode in RETRIED:
+            blockers = named(self._watch.seen(), self._hidden())
+            self.waits.append(Wait(job.source, statement.line if statement else 0, again.attempts, blockers))
+
+    def _hidden(self) -> set[str]:
+        """What stays out of what is said."""
+        return self._session.access.secrets() | set(self._secrets)
 
     def _worth_another(self, exc: Any, again: BackOff) -> bool:
         return exc.pgcode in RETRIED and not self._session.lost and again.pause()
@@ -179,16 +210,20 @@ class Engine:
             try:
                 began = time.monotonic()
                 if protected:
-                    self._session.run(f"{self.limits(job.section.directives)}; BEGIN")
-                    self._session.run(statement.text)
-                    self._session.run(f"{self.row(job, index, statement, APPLIED, began)}; COMMIT")
+                    with self._watch.over(self._lock_seconds(job.section.directives)):
+                        self._session.run(f"{self.limits(job.section.directives)}; BEGIN")
+                        self._session.run(statement.text)
+                        self._session.run(f"{self.row(job, index, statement, APPLIED, began)}; COMMIT")
                 else:
-                    self._session.run(self._patient(job.section.directives, statement, again))
-                    self._by_effect(job, index, statement, before)
-                    self._note(job, index, statement, APPLIED, began)
+                    patience = self._patience(job.section.directives, statement, again)
+                    with self._watch.over(patience):
+                        self._session.run(self._patient(job.section.directives, statement, patience))
+                        self._by_effect(job, index, statement, before)
+                        self._note(job, index, statement, APPLIED, began)
                 return again.attempts
             except self._session.driver.Error as exc:
                 self._session.roll_back()
+                self._note_wait(job, statement, exc, again)
                 if protected and exc.pgcode in REFUSED_IN_TRANSACTION:
                     protected = False
                     continue
@@ -205,12 +240,20 @@ class Engine:
         if settled.sql:
             self._session.run(settled.sql)
 
-    def _patient(self, directives: Directives, statement: Statement, again: BackOff) -> str:
-        """Limits of a statement outside of transactions, which may wait when nobody waits behind it."""
+    def _lock_seconds(self, directives: Directives) -> float:
+        """How long a statement waits for a lock, while others wait behind it."""
+        return (directives.lock_timeout or self._settings.lock_timeout) / 1_000
+
+    def _patience(self, directives: Directives, statement: Statement, again: BackOff) -> float:
+        """How long a statement outside of transactions waits for a lock: as long as it can when nobody waits behind."""
+        return max(1.0, again.remaining()) if lets_others_work(statement) else self._lock_seconds(directives)
+
+    def _patient(self, directives: Directives, statement: Statement, patience: float) -> str:
+        """Limits of a statement outside of transactions."""
         if not lets_others_work(statement):
             return self.limits(directives)
         return (
-            f"SET lock_timeout = '{max(1_000, int(again.remaining() * 1_000))}ms';"
+            f"SET lock_timeout = '{int(patience * 1_000)}ms';"
             f" SET statement_timeout = '{directives.statement_timeout or 0}ms'"
         )
 
@@ -223,6 +266,10 @@ class Engine:
         """
         where = place(job.source, statement, exc) if statement else job.source
         error = explained(exc, where, self._session.parsed, self._secrets)
+        if exc.pgcode in RETRIED:
+            seen = self._watch.seen()
+            pids = [one.pid for one in seen[:MOST_NAMED] if one.pid]
+            error = held_up(error, named(seen, self._hidden()), pids)
         if statement and not protected:
             error = of_unprotected(error, statement)
         rows = [Row(0, job.migration.checksum, UNDOING if job.back else FAILED, error=error.message())]

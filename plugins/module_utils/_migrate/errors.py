@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from .._common.address import without
@@ -74,6 +74,20 @@ def explained(exc: Any, where: str, parsed: Mapping[str, str], secrets: Collecti
     what = without(described(exc, parsed), secrets).partition(": ")
     text = f"{what[2].strip()} (SQLSTATE {code})" if code else what[2].strip() or what[0]
     return DatabaseError(text, where=where, remedy=remedy, sqlstate=code)
+
+
+def held_up(error: DatabaseError, blockers: Sequence[str], pids: Sequence[int]) -> DatabaseError:
+    """The error of a statement that got no lock, with those who had it.
+
+    :param blockers: for people; empty when none was seen.
+    :param pids: of those of them that can be ended.
+    """
+    whom = "; ".join(blockers) or "somebody who was not seen"
+    error.what = f"{error.what}; it waited for {whom}"
+    if pids and error.sqlstate == LOCK_NOT_AVAILABLE:
+        ends = ", ".join(f"SELECT pg_terminate_backend({pid})" for pid in pids)
+        error.remedy = f"let that transaction end, or end the transaction that holds the lock ({ends}); run it again"
+    return error
 
 
 def of_unprotected(error: DatabaseError, statement: Statement) -> DatabaseError:

@@ -79,3 +79,11 @@ def major_version() -> int:
 def tokens(text: str) -> list[Any]:
     """The tokens of a text that the grammar has accepted, without comments; ``start`` and ``end`` count characters."""
     return [token for token in _parser().scan(text) if token.name not in ("SQL_COMMENT", "C_COMMENT")]
+
+
+def tokens_of_any(text: str) -> list[Any] | None:
+    """The same, of a text that nobody has looked at; ``None`` when not even words can be made out."""
+    try:
+        return tokens(text)
+    except _parser().ParseError:
+        return None

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The slipway.release developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options of the migrating modules. Touches nothing."""
+"""The options of the modules for files of migrations. Touches nothing."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .._common.errors import InputError
+from .connection import CONNECTION, access_of
 from .directives import CONTRACT, PHASES
 from .history import FLYWAY, GOLANG
 from .names import Version, version_of
@@ -22,9 +23,7 @@ ACTIONS = (MIGRATE, UNDO, BASELINE, REPAIR, IMPORT)
 BEFORE_CONTRACT = tuple(phase for phase in PHASES if phase != CONTRACT)
 SHARED: dict[str, Any] = {
     "path": {"type": "path", "required": True},
-    "dsn": {"type": "str", "default": "", "no_log": True},
-    "role": {"type": "str", "default": ""},
-    "connect_timeout": {"type": "int", "default": 10},
+    **CONNECTION,
     "schemas": {"type": "list", "elements": "str", "default": ["public"]},
     "table": {"type": "str", "default": TABLE},
     "placeholders": {"type": "dict", "default": {}},
@@ -33,7 +32,6 @@ SHARED: dict[str, Any] = {
     "phases": {"type": "list", "elements": "str", "choices": list(PHASES), "default": list(PHASES)},
     "target": {"type": "str", "default": ""},
     "out_of_order": {"type": "str", "choices": [REFUSE, APPLY, IGNORE], "default": REFUSE},
-    "session_pooler": {"type": "bool", "default": False},
 }
 MIGRATING: dict[str, Any] = {
     **SHARED,
@@ -103,7 +101,7 @@ def from_params(params: dict[str, Any]) -> Options:
     :raises InputError: a value cannot be accepted.
     """
     values = {name: params[name] for name in MIGRATING if name in params}
-    access = Access(values.pop("dsn"), values.pop("role"), values.pop("connect_timeout"))
+    access = access_of({name: values.pop(name) for name in ("dsn", "role", "connect_timeout")})
     scratch_dsn = values.pop("scratch_dsn", "")
     for name in ("lock_deadline", "retry_deadline", "statement_timeout_ms"):
         _require_least(values, name, 0)

@@ -17,6 +17,7 @@ from typing import Any
 from .._common.errors import StaleTokenError, StateError
 from . import check, foreign
 from . import options as asked
+from .blockers import Watch
 from .engine import Done, Engine, Settings
 from .files import Migration, discover
 from .history import APPLIED, BASELINE, FAILED, RUNNING, UNDONE, Entry, History, Writer
@@ -71,6 +72,7 @@ class Outcome:
     findings: list[dict[str, Any]] = field(default_factory=list)
     trial: list[dict[str, Any]] = field(default_factory=list)
     done: list[dict[str, Any]] = field(default_factory=list)
+    waits: list[dict[str, Any]] = field(default_factory=list)
     before: str = ""
     after: str = ""
 
@@ -81,6 +83,7 @@ class Outcome:
             "findings": self.findings,
             "trial": self.trial,
             "done": self.done,
+            "waits": self.waits,
         }
 
 
@@ -126,8 +129,8 @@ class Run:
         with self._session("work") as session:
             self.outcome.before = self._structure(session)
             for schema in dict.fromkeys(step.schema for step in self.outcome.plan):
-                with self._locked(session, schema):
-                    self._do_schema(session, schema, self._migrations)
+                with self._locked(session, schema) as watch:
+                    self._do_schema(session, schema, self._migrations, watch)
             self.outcome.after = self._structure(session)
         return self.outcome
 
@@ -289,8 +292,8 @@ class Run:
         return [Step(schema, asked.IMPORT, by_key.get(key), key, sql) for key, sql in taken]
 
     @contextmanager
-    def _locked(self, session: Session, schema: str) -> Iterator[None]:
-        """Hold both locks of a schema."""
+    def _locked(self, session: Session, schema: str) -> Iterator[Watch]:
+        """Hold both locks of a schema; the session of the first also looks whom the other one waits for."""
         database = str(session.ask("SELECT current_database()")[0][0])
         parts = (database, schema, self._options.table)
         with Session(self._options.access, "lock") as keeper:
@@ -300,22 +303,26 @@ class Run:
             self._lock.take(self._options.lock_deadline)
             working = Lock(session, *parts, "work")
             working.take(self._options.lock_deadline)
-            yield
+            with Watch(keeper, int(session.ask("SELECT pg_backend_pid()")[0][0])) as watch:
+                yield watch
             if not session.lost:
                 session.ask("SELECT pg_advisory_unlock_all()")
             self._lock.give_back()
 
-    def _do_schema(self, session: Session, schema: str, migrations: list[Migration]) -> None:
+    def _do_schema(self, session: Session, schema: str, migrations: list[Migration], watch: Watch) -> None:
         history = self._history(session, schema)
-        engine = self._engine(session, history, schema)
+        engine = self._engine(session, history, schema, watch)
         self._prepare(session, schema, history, engine)
         known = history.read()
         _require_token(known, self._options.token, f"{schema}.{self._options.table}")
         steps = self._steps(session, schema, migrations, known, history)
         check.refuse_errors(self.outcome.findings)
-        for step in steps:
-            self._lock.require()
-            self.outcome.done.append(self._do(session, engine, step, known))
+        try:
+            for step in steps:
+                self._lock.require()
+                self.outcome.done.append(self._do(session, engine, step, known))
+        finally:
+            self.outcome.waits += [{"schema": schema, **asdict(wait)} for wait in engine.waits]
         self._verify(schema, history, migrations, steps)
 
     def _prepare(self, session: Session, schema: str, history: History, engine: Engine) -> None:
@@ -326,7 +333,7 @@ class Run:
         if not history.exists():
             history.create()
 
-    def _engine(self, session: Session, history: History, schema: str) -> Engine:
+    def _engine(self, session: Session, history: History, schema: str, watch: Watch) -> Engine:
         settings = Settings(
             search_path=self._options.search_path(schema),
             role=self._options.access.role,
@@ -334,7 +341,8 @@ class Run:
             statement_timeout=self._options.statement_timeout_ms,
             retry_seconds=self._options.retry_deadline,
         )
-        return Engine(session, history, settings, self._options.placeholders_of(schema), self._options.secrets())
+        placeholders = self._options.placeholders_of(schema)
+        return Engine(session, history, settings, placeholders, watch, self._options.secrets())
 
     def _do(self, session: Session, engine: Engine, step: Step, known: dict[str, Entry]) -> dict[str, Any]:
         done = Done()

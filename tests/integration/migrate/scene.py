@@ -16,6 +16,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,7 +135,8 @@ class Ended:
 def in_child(wanted: Options, at: int = -1, strike: Callable[[Session], None] | None = None) -> Ended:
     """One run in a process of its own.
 
-    :param at: the step, from 0, at which it is struck; before and after each conversation with the server is one.
+    :param at: the step, from 0, at which it is struck; before and after each conversation with the server is one,
+        but for what looks on from a thread.
     """
     reading, writing = os.pipe()
     child = os.fork()
@@ -160,6 +163,8 @@ def _run_in_child(wanted: Options, at: int, strike: Callable[[Session], None] | 
 
     def around(method: Callable[..., Any]) -> Callable[..., Any]:
         def called(session: Session, *arguments: Any) -> Any:
+            if threading.current_thread() is not threading.main_thread():
+                return method(session, *arguments)
             step(session)
             answer = method(session, *arguments)
             step(session)
@@ -206,3 +211,27 @@ def module_process(directory: Path, database: Database, python: str = sys.execut
 def has(program: str) -> bool:
     """Whether a program is installed."""
     return bool(shutil.which(program, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"))
+
+
+def gives_way(database: Database, holder: Any) -> threading.Thread:
+    """Ends the transaction of a connection as soon as somebody has waited for a lock and given it up; started."""
+
+    def waited_for() -> bool:
+        return bool(database.one("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+
+    def watch() -> None:
+        until(waited_for)
+        until(lambda: not waited_for())
+        holder.rollback()
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    return thread
+
+
+def until(condition: Callable[[], Any], seconds: float = 30) -> None:
+    """Wait for something."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.01)

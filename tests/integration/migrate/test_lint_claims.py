@@ -16,6 +16,7 @@ from contextlib import closing
 import psycopg2
 import pytest
 from ansible_collections.slipway.release.plugins.module_utils._migrate.lint.live import LiveCatalog
+from ansible_collections.slipway.release.plugins.module_utils._migrate.lint.seen import Seen
 from ansible_collections.slipway.release.plugins.module_utils._migrate.lint.table import BY_NAME
 from ansible_collections.slipway.release.plugins.module_utils._migrate.session import Access, Session
 from ansible_collections.slipway.release.plugins.module_utils._migrate.statements import statements
@@ -37,6 +38,7 @@ EXCLUSIVE = {
     "index-drop",
     "locks-held",
     "multi-alter",
+    "partition-default",
     "partition-detach",
     "pk",
     "rename",
@@ -50,7 +52,7 @@ EXCLUSIVE = {
     "volatile-default",
 }
 REWRITES = {"serial-add", "stored-generated", "type-change", "volatile-default"}
-READS = {"constraint-valid", "partition-attach", "set-not-null", "validate-same-txn"}
+READS = {"constraint-valid", "partition-attach", "partition-default", "set-not-null", "validate-same-txn"}
 # Reads the rows, to check them or to build indexes, and leaves them as they are.
 ONLY_READS = ("type-change: only ", "pk: from an index, ", "pk: from an index of")
 DOMAINS = "a domain"
@@ -187,6 +189,19 @@ def test_what_is_said_to_read_all_rows_does_and_its_twin_does_not(new: New, serv
     server.drop(safe)
 
 
+@pytest.mark.parametrize("pair", claimed({"partition-default"}), ids=lambda pair: pair.name)
+def test_the_rewrite_for_a_default_partition_reads_no_rows(scratch: Database, pair: Pair) -> None:
+    seen = Seen()
+    *before, last = pair.bad
+    for case in before:
+        case.findings(seen)
+    (finding,) = last.findings(seen)
+    made = [statement.text for statement in statements(last.sql)][:-1]
+    for sql in (*(case.sql for case in before), *made):
+        scratch.sql(sql)
+    assert rows_read_under_exclusive(scratch, tuple(Case(step.sql, ()) for step in finding.steps)) == 0
+
+
 def test_an_index_without_concurrently_stops_writes(scratch: Database) -> None:
     trial = tried(scratch, Case("CREATE INDEX i ON orders (customer_id);", ()))
     assert strongest(trial)["orders"] == "ShareLock"
@@ -212,6 +227,15 @@ def test_the_facts_that_the_cases_are_judged_by_are_those_of_the_database(scratc
         assert catalog.table_of_index("app", "orders_shop_idx") is None
         volatile = [catalog.volatile(name) for name in ("fixed", "shifting", "random", "now", "no_such_function")]
         assert volatile == [False, True, True, False, None]
+        calls = [
+            ("", "fixed"),
+            ("", "shifting"),
+            ("public", "shifting"),
+            ("app", "shifting"),
+            ("", "random"),
+            ("", "max"),
+        ]
+        assert [catalog.unforeseeable(*call) for call in calls] == [False, True, True, None, False, False]
 
 
 def test_sizes_are_those_of_the_table_and_its_partitions(scratch: Database) -> None:

@@ -10,8 +10,7 @@ import os
 import resource
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ from ansible_collections.slipway.release.plugins.module_utils._migrate.run impor
 from ansible_collections.slipway.release.plugins.module_utils._migrate.session import Access
 
 from .conftest import Writer
-from .scene import dump, history, in_child, migrate, options, picture, refusal
+from .scene import dump, gives_way, history, in_child, migrate, options, picture, refusal
 from .server import Database, Server
 
 RUNNERS = 20
@@ -101,23 +100,15 @@ def test_the_structure_leaves_out_the_history_and_nothing_that_names_it(database
     assert outcome.before == "" and "view public.slipway_migrations_seen" in outcome.after
 
 
-@contextmanager
-def table_locked(database: Database, seconds: float) -> Iterator[None]:
-    """Somebody reads from the table for a time."""
-    with closing(psycopg2.connect(database.dsn())) as other:
-        other.cursor().execute("SELECT count(*) FROM a")
-        timer = threading.Timer(seconds, other.rollback)
-        timer.start()
-        yield
-        timer.join()
-
-
 def test_a_file_that_gets_no_lock_is_tried_again_as_a_whole(database: Database, write: Writer) -> None:
     directory = write({"001_t.sql": TABLES})
     migrate(directory, database)
     write({"002_c.sql": "INSERT INTO done VALUES ('before'); ALTER TABLE a ADD x int;"})
-    with table_locked(database, 1.5):
-        outcome = migrate(directory, database, lock_timeout_ms=100)
+    with closing(psycopg2.connect(database.dsn())) as other:
+        other.cursor().execute("SELECT count(*) FROM a")
+        giving = gives_way(database, other)
+        outcome = migrate(directory, database, lock_timeout_ms=200)
+        giving.join()
     assert outcome.done[0]["attempts"] > 1
     assert database.one("SELECT count(*) FROM done") == 1
 

@@ -44,6 +44,9 @@ _PARTITIONS = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent 
 _PARTITION_KEY = """
 SELECT a.attname FROM pg_partitioned_table p
 JOIN pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = ANY (p.partattrs::int2[]) WHERE p.partrelid = %s"""
+_DEFAULT_PARTITION = """
+SELECT n.nspname, c.relname FROM pg_partitioned_table p
+JOIN pg_class c ON c.oid = p.partdefid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE p.partrelid = %s"""
 _OF_INDEX = """
 SELECT tn.nspname, t.relname FROM pg_index x
 JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_namespace n ON n.oid = i.relnamespace
@@ -60,6 +63,9 @@ WITH RECURSIVE base AS (
 SELECT max(CASE WHEN itself OR typtype = 'd' THEN '' ELSE format_type(oid, modifier) END),
     bool_or(typtype = 'd' AND (typnotnull OR EXISTS (SELECT FROM pg_constraint c WHERE c.contypid = base.oid)))
 FROM base HAVING count(*) > 0"""
+_UNFORESEEABLE = """
+SELECT bool_or(p.provolatile = 'v' AND n.nspname NOT IN ('pg_catalog', 'information_schema'))
+FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE p.proname = %s AND %s IN ('', n.nspname)"""
 _VOLATILE = "SELECT bool_or(provolatile = 'v') FROM pg_proc WHERE proname = %s"
 
 
@@ -75,6 +81,7 @@ class LiveCatalog:
         self._indexes: dict[tuple[str, str], tuple[str, str] | None] = {}
         self._types: dict[tuple[str, str], DataType | None] = {}
         self._functions: dict[str, bool | None] = {}
+        self._unforeseeable: dict[tuple[str, str], bool | None] = {}
 
     def table(self, schema: str, name: str) -> Table | None:
         """The facts of a table, view or sequence; ``None`` when there is none of that name.
@@ -114,6 +121,18 @@ class LiveCatalog:
             self._functions[function] = self._session.ask(_VOLATILE, (function,))[0][0]
         return self._functions[function]
 
+    def unforeseeable(self, schema: str, function: str) -> bool | None:
+        """Whether a function of that name may run any statement; ``None`` when there is none.
+
+        What is not volatile can change nothing, and PostgreSQL's own functions run no statements of others.
+
+        :param schema: empty for any.
+        :raises DatabaseError: PostgreSQL refuses.
+        """
+        if (schema, function) not in self._unforeseeable:
+            self._unforeseeable[(schema, function)] = self._session.ask(_UNFORESEEABLE, (function, schema))[0][0]
+        return self._unforeseeable[(schema, function)]
+
     def _read(self, schema: str, name: str) -> Table | None:
         found = self._session.ask(_RELATION, (schema, name))
         if not found:
@@ -134,6 +153,7 @@ class LiveCatalog:
             ),
             referenced_by=tuple(row[0] for row in self._session.ask(_REFERRING, (oid,))),
             partition_key=frozenset(row[0] for row in self._session.ask(_PARTITION_KEY, (oid,))),
+            default_partition=next(iter(self._session.ask(_DEFAULT_PARTITION, (oid,))), None),
             partitions=tuple(row[0] for row in self._session.ask(_PARTITIONS, (oid,))),
         )
 

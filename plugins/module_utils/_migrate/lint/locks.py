@@ -96,8 +96,9 @@ def _exclusive(s: Subject) -> Iterator[Name]:
         yield from map(s.seen.name, tree.relations)
     elif kind == "ClusterStmt" and tree.relation or kind == "RefreshMatViewStmt" and not tree.concurrent:
         yield s.table
-    elif kind == "CreateStmt" and tree.partbound:
-        yield from map(s.seen.name, tree.inhRelations)
+    elif kind in ("CreateStmt", "CreateForeignTableStmt"):
+        table = tree if kind == "CreateStmt" else tree.base
+        yield from map(s.seen.name, table.inhRelations or () if table.partbound else ())
 
 
 def _dropped(s: Subject) -> Iterator[Name]:

@@ -108,6 +108,7 @@ class Table:
     :param collations: of the columns that have another one than their type.
     :param bound: the columns that a valid CHECK, or an index with an expression or a predicate, is about.
     :param partition_key: the columns of it; none of what is no column.
+    :param default_partition: schema and name of it.
     :param referenced_by: qualified and quoted names of the tables with a foreign key to it.
     """
 
@@ -122,6 +123,7 @@ class Table:
     referenced_by: tuple[str, ...] = ()
     partitions: tuple[str, ...] = ()
     partition_key: frozenset[str] = frozenset()
+    default_partition: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -150,3 +152,9 @@ class Catalog(Protocol):
 
     def volatile(self, function: str) -> bool | None:
         """Whether any function of that name is volatile; ``None`` when there is none."""
+
+    def unforeseeable(self, schema: str, function: str) -> bool | None:
+        """Whether a function of that name may run any statement; ``None`` when there is none.
+
+        :param schema: empty for any.
+        """

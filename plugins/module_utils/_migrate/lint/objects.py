@@ -19,8 +19,8 @@ OF_TABLES = ("OBJECT_TRIGGER", "OBJECT_RULE", "OBJECT_POLICY")
 IN_SCHEMAS = (*RELATIONS, "OBJECT_SEQUENCE")
 
 
-class Dropped(NamedTuple):
-    """One object that a statement drops.
+class Mentioned(NamedTuple):
+    """One object that a statement drops, or whose rights it changes.
 
     :param name: of the object itself, or of the table that it belongs to.
     :param shown: for people.
@@ -32,26 +32,53 @@ class Dropped(NamedTuple):
     shown: str
 
 
-def dropped(seen: Seen, tree: Any) -> Iterator[Dropped]:
+def dropped(seen: Seen, tree: Any) -> Iterator[Mentioned]:
     """What a ``DropStmt`` names."""
     kind = tree.removeType.name
     for one in tree.objects:
         if kind in IN_SCHEMAS:
             name = seen.name_of(one)
-            yield Dropped(kind, ("relation", *name.key), name, name.sql())
+            yield Mentioned(kind, ("relation", *name.key), name, name.sql())
         elif kind in TYPES:
             name = seen.type_of(one.names)
-            yield Dropped(kind, ("type", *name.key), name, name.sql())
+            yield Mentioned(kind, ("type", *name.key), name, name.sql())
         elif kind in ROUTINES:
             name = seen.routine_of(one.objname)
             own = () if one.args_unspecified else (_signature(one.objargs),)
-            yield Dropped(kind, ("routine", *name.key, *own), name, name.sql())
+            yield Mentioned(kind, ("routine", *name.key, *own), name, name.sql())
         elif kind in OF_TABLES:
             name = seen.name_of(one[:-1])
-            yield Dropped(kind, (kind, *name.key, one[-1].sval), name, f"{quoted(one[-1].sval)} on {name.sql()}")
+            yield Mentioned(kind, (kind, *name.key, one[-1].sval), name, f"{quoted(one[-1].sval)} on {name.sql()}")
         else:
             parts = [part.sval for part in (one if isinstance(one, tuple) else (one,)) if hasattr(part, "sval")]
-            yield Dropped(kind, (kind, *parts), Name("", ""), ".".join(map(quoted, parts)))
+            yield Mentioned(kind, (kind, *parts), Name("", ""), ".".join(map(quoted, parts)))
+
+
+def granted(seen: Seen, tree: Any) -> Iterator[Mentioned]:
+    """What a ``GrantStmt`` is about."""
+    whole_schema = tree.targtype.name == "ACL_TARGET_ALL_IN_SCHEMA"
+    for one in tree.objects or ():
+        yield _mentioned(seen, "OBJECT_SCHEMA" if whole_schema else tree.objtype.name, one)
+
+
+def owned(seen: Seen, tree: Any) -> Mentioned:
+    """What an ``AlterOwnerStmt`` is about."""
+    return _mentioned(seen, tree.objectType.name, tree.object)
+
+
+def _mentioned(seen: Seen, kind: str, one: Any) -> Mentioned:
+    if node(one) == "RangeVar":
+        name = seen.name(one)
+        return Mentioned(kind, ("relation", *name.key), name, name.sql())
+    if kind in ROUTINES:
+        name = seen.routine_of(one.objname)
+        return Mentioned(kind, ("routine", *name.key), name, name.sql())
+    if kind in TYPES:
+        name = seen.type_of(one)
+        return Mentioned(kind, ("type", *name.key), name, name.sql())
+    parts = [part.sval for part in (one if isinstance(one, tuple) else (one,)) if hasattr(part, "sval")]
+    schema = parts[0] if kind == "OBJECT_SCHEMA" else ""
+    return Mentioned(kind, (kind, *parts), Name(schema, ""), ".".join(map(quoted, parts)))
 
 
 def made(seen: Seen, tree: Any) -> Iterator[ObjectKey]:

@@ -75,6 +75,17 @@ class Source:
             (int(token.start) for token in self.tokens if token.start >= start and self.word(token) in forms), None
         )
 
+    def inside(self, word: str, start: int) -> str:
+        """What is between the parentheses that follow a key word, from ``start`` on."""
+        opening = self.find(word, "(", start=start)
+        tokens = [token for token in self.tokens if opening is not None and token.start > opening]
+        depth = 0
+        for token in tokens:
+            depth += (token.name in _OPEN) - (token.name in _CLOSE)
+            if not depth:
+                return self.text[tokens[0].end + 1 : token.start].strip()
+        return ""
+
     def behind(self, word: str) -> int:
         """The place behind the first token that is ``word``."""
         return next((int(token.end) + 1 for token in self.tokens if self.word(token) == word), 0)

@@ -49,6 +49,7 @@ class Seen:
 
     :param schema: where new objects without a schema belong.
     :param more: where else names without a schema are looked up.
+    :ivar no_partitions: what it has detached or dropped.
     """
 
     def __init__(self, schema: str = "public", more: Sequence[str] = ()) -> None:
@@ -61,6 +62,7 @@ class Seen:
         self.replaced: set[ObjectKey] = set()
         self.domains: dict[Key, DataType] = {}
         self.schemas: set[str] = set()
+        self.no_partitions: set[Key] = set()
         self.indexes: dict[Key, Key] = {}
         self.index_columns: dict[Key, list[tuple[str, ...]]] = {}
         self.columns_of_index: dict[Key, tuple[str, ...]] = {}
@@ -163,7 +165,8 @@ class Seen:
 
     def made(self, name: Name) -> bool:
         """Whether this change has made the relation."""
-        return name.schema == TEMPORARY or name.schema in self.schemas or name.key in self.relations
+        own = name.key in self.relations or ("relation", *name.key) in self.objects
+        return own or name.schema == TEMPORARY or name.schema in self.schemas
 
     def make(self, name: Name) -> None:
         """A relation is there that was not before."""
@@ -228,7 +231,12 @@ def _relations(seen: Seen, tree: Any) -> None:
         seen.index(seen.name(tree.relation), tree.idxname, columns[:stop])
     if kind == "DropStmt" and tree.removeType.name in RELATIONS:
         for parts in tree.objects:
+            seen.no_partitions.add(seen.name_of(parts).key)
             seen.drop(seen.name_of(parts))
+    if kind == "AlterTableStmt":
+        for one in tree.cmds:
+            if one.subtype.name == "AT_DetachPartition":
+                seen.no_partitions.add(seen.name(one.def_.name).key)
 
 
 def _others(seen: Seen, tree: Any) -> None:

@@ -52,6 +52,15 @@ RULES: tuple[Rule, ...] = (
         by_size=True,
     ),
     Rule(
+        "partition-default",
+        ERROR,
+        "reads the whole default partition under ACCESS EXCLUSIVE, to see that no row of it belongs to the new one, so "
+        "every query of the partitioned table waits",
+        "a CHECK that keeps the new bounds out of the default partition, NOT VALID and validated in a later "
+        "transaction; then the partition; then drop the CHECK",
+        by_size=True,
+    ),
+    Rule(
         "constraint-valid",
         ERROR,
         "reads the whole table under ACCESS EXCLUSIVE, so every query of it waits until all rows are checked",
@@ -188,6 +197,20 @@ RULES: tuple[Rule, ...] = (
         "what they keep true (foreign keys too, with ALL) is not kept for rows that are written from this moment on, "
         "and nothing checks those rows later",
         "the phase contract; a trigger that backs off by itself where that is asked for",
+    ),
+    Rule(
+        "replica-identity",
+        WARNING,
+        "with NOTHING each UPDATE and DELETE fails as soon as the table is published with them; with FULL each writes "
+        "the whole old row to the WAL, by which a subscriber without a fitting index looks through its whole table",
+        "DEFAULT, which is the primary key, or USING INDEX with a unique index of NOT NULL columns",
+    ),
+    Rule(
+        "rights-lost",
+        WARNING,
+        "the release that runs may need what is taken away, as one that connects as the old owner does, and fails from "
+        "this moment on",
+        "the phase contract, when no release that runs, or may be returned to, needs the right",
     ),
     Rule(
         "row-security",

@@ -47,14 +47,15 @@ def never_null_of_text(expression: str) -> set[str]:
     return never_null(grammar.tree(f"SELECT {expression}").targetList[0].val)
 
 
-def columns_in(expression: Any) -> frozenset[str]:
-    """The columns that an expression names."""
-    return frozenset(map(column_of, walk(expression))) - {""}
+def columns_bounded(expression: Any) -> frozenset[str]:
+    """The columns of which an expression says more than whether they are NULL."""
+    only_tested = {id(one.arg) for one in walk(expression) if node(one) == "NullTest"}
+    return frozenset(column_of(one) for one in walk(expression) if id(one) not in only_tested) - {""}
 
 
-def columns_in_text(expression: str) -> frozenset[str]:
+def columns_bounded_in_text(expression: str) -> frozenset[str]:
     """The same, of an expression as a catalog writes it."""
-    return columns_in(grammar.tree(f"SELECT {expression}").targetList[0].val)
+    return columns_bounded(grammar.tree(f"SELECT {expression}").targetList[0].val)
 
 
 def with_new(text: str, start: int, expression: Any) -> str:

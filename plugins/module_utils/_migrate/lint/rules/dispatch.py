@@ -10,7 +10,18 @@ from collections.abc import Callable, Iterator
 from ..locks import alters_table
 from ..place import Command
 from ..subject import Hit, Subject
-from . import columns, constraints, definitions, indexes, objects, renames_and_drops, rows, transactions
+from . import (
+    columns,
+    constraints,
+    definitions,
+    indexes,
+    objects,
+    partitions,
+    renames_and_drops,
+    rights,
+    rows,
+    transactions,
+)
 
 Check = Callable[[Subject], Iterator[Hit]]
 ActionCheck = Callable[[Subject, Command], Iterator[Hit]]
@@ -43,14 +54,23 @@ OF_STATEMENT: dict[str, tuple[Check, ...]] = {
         transactions.bulk,
     ),
     "InsertStmt": (rows.every_row, transactions.bulk, definitions.duplicates),
-    "CreateStmt": (definitions.types, definitions.duplicates),
+    "CreateStmt": (definitions.types, definitions.duplicates, partitions.partition_made),
+    "CreateForeignTableStmt": (partitions.partition_made,),
     "AlterTableStmt": (
         definitions.types,
         definitions.duplicates,
         transactions.multi_alter,
         objects.attributes,
         definitions.index_moved,
+        rights.owner_of_relation,
     ),
+    "GrantStmt": (rights.revoked,),
+    "GrantRoleStmt": (rights.role_revoked,),
+    "AlterOwnerStmt": (rights.owner,),
+    "ReassignOwnedStmt": (rights.reassigned,),
+    "VariableSetStmt": (rows.replication_role,),
+    "AlterRoleSetStmt": (rows.replication_role,),
+    "AlterDatabaseSetStmt": (rows.replication_role,),
     "CreateDomainStmt": (definitions.domain_created,),
     "AlterDomainStmt": (definitions.domain_altered,),
     "ClusterStmt": (definitions.full_rewrite,),
@@ -59,7 +79,9 @@ OF_STATEMENT: dict[str, tuple[Check, ...]] = {
     "AlterTableMoveAllStmt": (definitions.moved,),
     "SelectStmt": (
         rows.every_row,
+        rows.replication_role,
         transactions.bulk_inside,
+        transactions.opaque_call,
     ),
 }
 OF_ACTION: dict[str, ActionCheck] = {
@@ -83,7 +105,8 @@ OF_ACTION: dict[str, ActionCheck] = {
     "AT_DisableRule": rows.triggers_off,
     "AT_EnableRowSecurity": rows.row_security,
     "AT_ForceRowSecurity": rows.row_security,
-    "AT_AttachPartition": rows.attach,
+    "AT_AttachPartition": partitions.attach,
+    "AT_ReplicaIdentity": rows.replica_identity,
     "AT_DetachPartition": renames_and_drops.detach,
     "AT_SetLogged": definitions.rewritten,
     "AT_SetUnLogged": definitions.rewritten,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from ...directives import CONTRACT
 from ..names import quoted
-from ..objects import IN_SCHEMAS, OF_TABLES, ROUTINES, TYPES, Dropped, dropped
+from ..objects import IN_SCHEMAS, OF_TABLES, ROUTINES, TYPES, Mentioned, dropped
 from ..place import Command
 from ..rewrites import step
 from ..subject import Hit, Subject
@@ -29,17 +29,17 @@ def drop(s: Subject) -> Iterator[Hit]:
     if s.file.phase == CONTRACT or kind in _ELSEWHERE:
         return
     cascades = s.tree.behavior.name == "DROP_CASCADE" and kind not in OF_TABLES
-    old = [one for one in dropped(s.seen, s.tree) if _existed(s, one)]
+    old = [one for one in dropped(s.seen, s.tree) if existed(s, one)]
     if not old or not cascades and kind not in _USED:
         return
     words = kind[len("OBJECT_") :].replace("_", " ")
     names = ", ".join(filter(None, (one.shown for one in old)))
     what = " ".join(filter(None, ("DROP", _WORDS.get(words, words), names, "CASCADE" if cascades else "")))
     again = tuple(one.key for one in old) if s.file.transactional and not cascades else ()
-    yield _before_contract(s, "drop-cascade" if cascades else "drop-object", what, again)
+    yield before_contract(s, "drop-cascade" if cascades else "drop-object", what, again)
 
 
-def _existed(s: Subject, one: Dropped) -> bool:
+def existed(s: Subject, one: Mentioned) -> bool:
     """Whether others may be using it."""
     if one.key in s.seen.objects or one.name.schema in s.seen.schemas:
         return False
@@ -53,7 +53,11 @@ def _existed(s: Subject, one: Dropped) -> bool:
     return True
 
 
-def _before_contract(s: Subject, rule: str, what: str, again: tuple[tuple[str, ...], ...] = ()) -> Hit:
+def before_contract(s: Subject, rule: str, what: str, again: tuple[tuple[str, ...], ...] = ()) -> Hit:
+    """What belongs to the contract.
+
+    :param again: no finding when the file makes all of these.
+    """
     steps = (step(s, s.text, phase=CONTRACT),)
     return Hit(rule, 0, f"{what} in the phase {s.file.phase}", steps, unless_made=again)
 
@@ -61,20 +65,20 @@ def _before_contract(s: Subject, rule: str, what: str, again: tuple[tuple[str, .
 def drop_owned(s: Subject) -> Iterator[Hit]:
     """DROP OWNED before the contract."""
     if s.file.phase != CONTRACT:
-        yield _before_contract(s, "drop-cascade", "DROP OWNED, which names nothing of what it drops,")
+        yield before_contract(s, "drop-cascade", "DROP OWNED, which names nothing of what it drops,")
 
 
 def drop_role(s: Subject) -> Iterator[Hit]:
     """DROP ROLE before the contract."""
     if s.file.phase != CONTRACT:
         names = ", ".join(quoted(one.rolename) for one in s.tree.roles if one.rolename)
-        yield _before_contract(s, "drop-object", f"DROP ROLE {names}")
+        yield before_contract(s, "drop-object", f"DROP ROLE {names}")
 
 
 def drop_subscription(s: Subject) -> Iterator[Hit]:
     """DROP SUBSCRIPTION before the contract."""
     if s.file.phase != CONTRACT:
-        yield _before_contract(s, "drop-object", f"DROP SUBSCRIPTION {quoted(s.tree.subname)}")
+        yield before_contract(s, "drop-object", f"DROP SUBSCRIPTION {quoted(s.tree.subname)}")
 
 
 def constraint_dropped(s: Subject, command: Command) -> Iterator[Hit]:

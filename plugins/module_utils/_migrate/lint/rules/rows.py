@@ -13,8 +13,10 @@ from ..model import Step
 from ..place import Command
 from ..rewrites import step
 from ..subject import Hit, Subject
-from ..trees import columns_in_text
+from ..trees import function_name, walk
 
+REPLICATION_ROLE = "session_replication_role"
+_IDENTITIES = {"n": "NOTHING", "f": "FULL"}
 _NO_VALUE = {
     "AT_ColumnDefault": "DROP DEFAULT",
     "AT_DropIdentity": "DROP IDENTITY",
@@ -66,21 +68,30 @@ def _in_contract(s: Subject, command: Command) -> tuple[Step, ...]:
     return (step(s, f"{s.on_table} {command.text}", phase=CONTRACT),)
 
 
-def attach(s: Subject, command: Command) -> Iterator[Hit]:
-    """ATTACH PARTITION of a table whose rows no CHECK vouches for, or whose indexes are missing."""
-    child = s.seen.name(command.node.def_.name)
-    if not s.existed(child):
-        return
-    parent, facts = s.facts(s.table), s.facts(child)
-    key = parent.partition_key if parent else frozenset()
-    checked = [columns_in_text(one.expression) for one in (facts.checks if facts else ()) if one.valid]
-    checked += s.seen.checked.get(child.key, [])
-    what = f"ATTACH PARTITION {child.sql()} to {s.table.sql()}"
-    if not any(columns >= key for columns in checked):
-        yield Hit("partition-attach", command.start, f"{what} without a valid CHECK of its bounds", (), child)
-    have = {one.columns for one in (facts.indexes if facts else ()) if one.valid}
-    have |= set(s.seen.index_columns.get(child.key, ()))
-    lacking = [one.name for one in (parent.indexes if parent else ()) if one.columns not in have]
-    if lacking:
-        what += f", which has no index like {', '.join(lacking)}, so that is built"
-        yield Hit("partition-attach", command.start, what, (), child)
+def replica_identity(s: Subject, command: Command) -> Iterator[Hit]:
+    """REPLICA IDENTITY NOTHING and FULL."""
+    identity = _IDENTITIES.get(str(command.node.def_.identity_type))
+    if identity:
+        what = f"REPLICA IDENTITY {identity} of {s.table.sql()}"
+        yield Hit("replica-identity", command.start, what, (step(s, f"{s.on_table} REPLICA IDENTITY DEFAULT"),))
+
+
+def replication_role(s: Subject) -> Iterator[Hit]:
+    """SET session_replication_role = replica, for which triggers and foreign keys are off, before the contract."""
+    place = _place_of_replica(s)
+    if place is not None and s.file.phase != CONTRACT:
+        what = f"{REPLICATION_ROLE} is set to replica in the phase {s.file.phase}"
+        yield Hit("triggers-off", place, what, (step(s, s.text, phase=CONTRACT),))
+
+
+def _place_of_replica(s: Subject) -> int | None:
+    if s.kind != "SelectStmt":
+        setting = s.tree if s.kind == "VariableSetStmt" else s.tree.setstmt
+        values = [getattr(one.val, "sval", "") for one in setting.args or ()]
+        return 0 if setting.name == REPLICATION_ROLE and values == ["replica"] else None
+    for one in walk(s.tree):
+        if node(one) == "FuncCall" and function_name(one) == "set_config":
+            values = [getattr(getattr(value, "val", None), "sval", "") for value in one.args or ()]
+            if values[:2] == [REPLICATION_ROLE, "replica"]:
+                return int(one.location)
+    return None

@@ -12,7 +12,7 @@ from typing import Any
 from ...directives import MIGRATE
 from ...transactions import controls_transaction, node
 from ..locks import alters_table, blocking, exclusive
-from ..names import Name, quoted
+from ..names import Name, quoted, strings
 from ..rewrites import step
 from ..subject import Hit, Subject
 from ..trees import column_of, function_name, walk
@@ -188,6 +188,23 @@ def opaque(s: Subject) -> Iterator[Hit]:
     words = {"DoStmt": "DO", "ExecuteStmt": "EXECUTE", "CallStmt": "CALL", "AlterExtensionStmt": "ALTER EXTENSION"}
     word = words[s.kind]
     yield Hit("opaque", 0, f"{word} runs statements that are not in the file")
+
+
+def opaque_call(s: Subject) -> Iterator[Hit]:
+    """SELECT of a function that may run any statement."""
+    for one in walk(s.tree):
+        if node(one) == "FuncCall" and _unforeseeable(s, one):
+            what = f"SELECT calls {function_name(one)}(), which may run statements that are not in the file"
+            yield Hit("opaque", one.location, what)
+            return
+
+
+def _unforeseeable(s: Subject, call: Any) -> bool:
+    if ("routine", *s.seen.routine_of(call.funcname).key) in s.seen.objects:
+        return True
+    *schema, name = strings(call.funcname)
+    known = s.file.catalog.unforeseeable("".join(schema), name) if s.file.catalog else None
+    return bool(known)
 
 
 def bulk(s: Subject) -> Iterator[Hit]:

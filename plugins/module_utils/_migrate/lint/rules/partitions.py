@@ -1,0 +1,91 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rules about new partitions, for which PostgreSQL reads rows. Touches nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..model import Step
+from ..names import Name, joined, quoted
+from ..place import Command
+from ..rewrites import step
+from ..subject import Hit, Subject
+from ..trees import columns_bounded_in_text
+
+_LIST, _RANGE = "l", "r"
+
+
+def attach(s: Subject, command: Command) -> Iterator[Hit]:
+    """ATTACH PARTITION of a table whose rows no CHECK vouches for, or whose indexes are missing."""
+    child = s.seen.name(command.node.def_.name)
+    what = f"ATTACH PARTITION {child.sql()} to {s.table.sql()}"
+    yield from _beside_default(s, s.table, command.node.def_.bound, command.start, what)
+    if not s.existed(child):
+        return
+    parent, facts = s.facts(s.table), s.facts(child)
+    if not _bounded(s, child, parent.partition_key if parent else frozenset()):
+        yield Hit("partition-attach", command.start, f"{what} without a valid CHECK of its bounds", (), child)
+    have = {one.columns for one in (facts.indexes if facts else ()) if one.valid}
+    have |= set(s.seen.index_columns.get(child.key, ()))
+    lacking = [one.name for one in (parent.indexes if parent else ()) if one.columns not in have]
+    if lacking:
+        what += f", which has no index like {', '.join(lacking)}, so that is built"
+        yield Hit("partition-attach", command.start, what, (), child)
+
+
+def partition_made(s: Subject) -> Iterator[Hit]:
+    """CREATE TABLE ... PARTITION OF a table with a default partition."""
+    table = s.tree if s.kind == "CreateStmt" else s.tree.base
+    if table.partbound:
+        parent = s.seen.name(table.inhRelations[0])
+        what = f"{s.seen.new(table.relation).sql()} becomes a partition of {parent.sql()}"
+        place = s.source.find("PARTITION", "OF") or 0
+        yield from _beside_default(s, parent, table.partbound, place, what)
+
+
+def _beside_default(s: Subject, parent: Name, bounds: Any, place: int, what: str) -> Iterator[Hit]:
+    facts = s.facts(parent) if s.existed(parent) else None
+    if not facts or not facts.default_partition or facts.default_partition in s.seen.no_partitions:
+        return
+    other = Name(*facts.default_partition, parent.written)
+    if s.existed(other) and not _bounded(s, other, facts.partition_key):
+        what = f"{what}, and no valid CHECK keeps the new bounds out of the default partition {other.sql()}"
+        yield Hit("partition-default", place, what, _kept_out(s, other, facts.partition_key, bounds), other)
+
+
+def _bounded(s: Subject, table: Name, key: frozenset[str]) -> bool:
+    """Whether a valid CHECK is about all columns of a partition key."""
+    facts = s.facts(table)
+    checked = [columns_bounded_in_text(one.expression) for one in (facts.checks if facts else ()) if one.valid]
+    return any(columns >= key for columns in [*checked, *s.seen.checked.get(table.key, [])])
+
+
+def _kept_out(s: Subject, other: Name, key: frozenset[str], bounds: Any) -> tuple[Step, ...]:
+    """The statement behind a CHECK of the default partition, where one can be written."""
+    condition = _outside(s, quoted(*key), bounds) if len(key) == 1 else ""
+    if not condition:
+        return ()
+    table = f"ALTER TABLE {other.sql()}"
+    name = quoted(joined(other.name, "without", "new"))
+    return (
+        step(s, f"{table} ADD CONSTRAINT {name} CHECK ({condition}) NOT VALID"),
+        step(s, f"{table} VALIDATE CONSTRAINT {name}"),
+        step(s, s.text),
+        step(s, f"{table} DROP CONSTRAINT {name}"),
+    )
+
+
+def _outside(s: Subject, column: str, bounds: Any) -> str:
+    """True of what is not between the bounds of a partition; empty when everything is."""
+    start = s.source.find("FOR", "VALUES") or 0
+    if bounds.strategy == _LIST:
+        return f"{column} NOT IN ({s.source.inside('IN', start)})"
+    if bounds.strategy != _RANGE:
+        return ""
+    low, high = s.source.inside("FROM", start), s.source.inside("TO", start)
+    below = [f"{column} < {low}"] if low.upper() != "MINVALUE" else []
+    above = [f"{column} >= {high}"] if high.upper() != "MAXVALUE" else []
+    return " OR ".join([*below, *above])
