@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .._common.errors import InputError
+from .contract import Check, checks
 from .directives import CONTRACT, PHASES
 from .history import FLYWAY, GOLANG
 from .names import Version, version_of
@@ -35,6 +36,11 @@ SHARED: dict[str, Any] = {
     "out_of_order": {"type": "str", "choices": [REFUSE, APPLY, IGNORE], "default": REFUSE},
     "session_pooler": {"type": "bool", "default": False},
 }
+CHECK: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "query": {"type": "str", "required": True},
+    "before": {"type": "str", "default": ""},
+}
 MIGRATING: dict[str, Any] = {
     **SHARED,
     "phases": {**SHARED["phases"], "default": list(BEFORE_CONTRACT)},
@@ -49,6 +55,8 @@ MIGRATING: dict[str, Any] = {
     "import_from": {"type": "str", "choices": [FLYWAY, GOLANG]},
     "import_table": {"type": "str", "default": ""},
     "checksums": {"type": "bool", "default": False},
+    "contract_after": {"type": "int", "default": 0},
+    "contract_checks": {"type": "list", "elements": "dict", "default": [], "options": CHECK},
     "deployment": {"type": "str", "default": ""},
     "token": {"type": "int", "no_log": False},
 }
@@ -80,6 +88,8 @@ class Options:
     import_from: str | None = None
     import_table: str = ""
     checksums: bool = False
+    contract_after: int = 0
+    contract_checks: tuple[Check, ...] = ()
     deployment: str = ""
     token: int | None = None
 
@@ -105,7 +115,7 @@ def from_params(params: dict[str, Any]) -> Options:
     values = {name: params[name] for name in MIGRATING if name in params}
     access = Access(values.pop("dsn"), values.pop("role"), values.pop("connect_timeout"))
     scratch_dsn = values.pop("scratch_dsn", "")
-    for name in ("lock_deadline", "retry_deadline", "statement_timeout_ms"):
+    for name in ("lock_deadline", "retry_deadline", "statement_timeout_ms", "contract_after"):
         _require_least(values, name, 0)
     _require_least(values, "lock_timeout_ms", 1)
     schemas = values["schemas"]
@@ -124,6 +134,7 @@ def from_params(params: dict[str, Any]) -> Options:
         scratch=replace(access, dsn=scratch_dsn, option="scratch_dsn") if scratch_dsn else None,
         schemas=tuple(schemas),
         phases=tuple(values["phases"]),
+        contract_checks=checks(values.get("contract_checks", []), "contract_checks"),
         target=target,
         placeholders=_placeholders(values["placeholders"], "placeholders"),
         secret_placeholders=_placeholders(values["secret_placeholders"], "secret_placeholders"),

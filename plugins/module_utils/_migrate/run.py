@@ -17,6 +17,7 @@ from typing import Any
 from .._common.errors import StaleTokenError, StateError
 from . import check, foreign
 from . import options as asked
+from .contract import contracts, require_age, require_consistent
 from .engine import Done, Engine, Settings
 from .files import Migration, discover
 from .history import APPLIED, BASELINE, FAILED, RUNNING, UNDONE, Entry, History, Writer
@@ -227,14 +228,31 @@ class Run:
         self, session: Session, schema: str, migrations: list[Migration], known: dict[str, Entry]
     ) -> list[Step]:
         policy = Policy(self._options.phases, self._options.target, self._options.out_of_order)
-        steps = [
-            Step(schema, asked.MIGRATE, one, one.key, applied=_applied(one, known.get(one.key)))
-            for one in plan(migrations, known, policy, schema)
-        ]
+        due = plan(migrations, known, policy, schema)
+        self._require_contractable(session, schema, contracts(due, known), migrations, known)
+        steps = [Step(schema, asked.MIGRATE, one, one.key, applied=_applied(one, known.get(one.key))) for one in due]
         for step in steps:
             if step.migration:
                 self._examine(session, schema, step.migration.forward)
         return steps
+
+    def _require_contractable(
+        self,
+        session: Session,
+        schema: str,
+        due: list[Migration],
+        migrations: list[Migration],
+        known: dict[str, Entry],
+    ) -> None:
+        if not due:
+            return
+        require_age(due, migrations, known, session.now(), self._options.contract_after, schema)
+        settings = {
+            "search_path": ", ".join(map(session.quoted, self._options.search_path(schema))),
+            "lock_timeout": f"'{self._options.lock_timeout_ms}ms'",
+            "statement_timeout": f"'{self._options.statement_timeout_ms}ms'",
+        }
+        require_consistent(self._options.contract_checks, due, session, schema, settings)
 
     def _back(self, session: Session, schema: str, migrations: list[Migration], known: dict[str, Entry]) -> list[Step]:
         target = self._options.target
