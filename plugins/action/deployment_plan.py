@@ -40,7 +40,7 @@ ARGUMENTS = {
         "required": True,
         "choices": ["deploy", "rollback", "return", "abort", "approve", "validate"],
     },
-    "purpose": {"type": "str", "choices": ["deploy", "rollback", "abort", "approve", "release_lease"]},
+    "purpose": {"type": "str", "choices": ["deploy", "rollback", "abort", "approve", "release_lease", "migrate"]},
     "live": {"type": "dict"},
     "set_up": {"type": "bool", "default": False},
     "region": {"type": "str", "default": ""},
@@ -147,6 +147,7 @@ class ActionModule(ActionBase):
         return {
             "changed": False,
             "ledger_hosts": sorted({inputs.ledger_host for inputs in found}),
+            "ledgers": [{"region": inputs.region, "host": inputs.ledger_host} for inputs in found],
             "order": order(found) if found[0].region else {},
             "warnings": sorted({warning for inputs in found for warning in inputs.warnings}),
         }

@@ -35,7 +35,7 @@ options:
   purpose:
     description: What O(verb=validate) validates for. Left out, a version and an artifact may be missing.
     type: str
-    choices: [deploy, rollback, abort, approve, release_lease]
+    choices: [deploy, rollback, abort, approve, release_lease, migrate]
   live:
     description: Host name to the result of M(slipway.release.host_info) there. Required unless O(verb=validate).
     type: dict
@@ -188,6 +188,12 @@ ledger_hosts:
   elements: str
   returned: success, with O(verb=validate)
   sample: [db1]
+ledgers:
+  description: The ledger of each region, in the order of the regions.
+  type: list
+  elements: dict
+  returned: success, with O(verb=validate)
+  sample: [{region: eu, host: db1}]
 artifact:
   description: Path on the controller or URL for option C(artifact) of C(release_place); empty in a rollback.
   type: str

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from .migrations import VARIABLES as MIGRATION_VARIABLES
+
 KINDS = ("http", "worker", "singleton", "scheduled")
 SLOTS = ("blue", "green")
 ROLLOUTS = ("blue_green", "canary", "rolling", "simple")
@@ -599,6 +601,7 @@ SPEC: dict[str, dict[str, Any]] = {
         "description": "Commands and URLs that are run at fixed points of a deployment, in this order. One that fails "
         "ends the deployment, which goes back; C(after_settle) only warns, and C(on_undo) does not stop the way back.",
     },
+    **MIGRATION_VARIABLES,
     "slipway_virtual_address": {
         "type": "str",
         "default": "",
