@@ -42,8 +42,8 @@ MIGRATIONS: dict[str, Any] = {
     **_as_in(
         MIGRATING,
         {
-            "dsn": "Connection string of libpq. What it leaves out comes from libpq's environment, its service file and "
-            "its password file, which keep the password out of here. Shown nowhere.",
+            "dsn": "Connection string of libpq. What it leaves out comes from libpq's environment, its service file "
+            "and its password file, which keep the password out of here. Shown nowhere.",
             "role": "Role to act as, the owner of what is made; the user of the connection when empty.",
             "connect_timeout": "Seconds that connecting may take.",
             "schemas": "Schemas to which the same migrations are applied.",

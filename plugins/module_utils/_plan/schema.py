@@ -68,7 +68,10 @@ def _why(judge: Judge, wanted: Mapping[str, int], then: Sequence[Form]) -> str:
 
 
 def _held(live: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str | None, str, Mapping[str, int] | None]]:
-    """Host, slot, version and schema range of every release in a slot; no slot, and why, of a host that says nothing."""
+    """Host, slot, version and schema range of every release in a slot.
+
+    Of a host that says nothing there is no slot, and why in the place of the version.
+    """
     for host, facts in sorted(live.items()):
         release = facts.get("release") or {}
         if facts.get("unreachable") or not release or release.get("error"):
