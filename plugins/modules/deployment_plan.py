@@ -61,6 +61,14 @@ options:
     description: What O(verb=return) goes back from, C(deployed), and to, C(before), each with C(revision) and
       C(version). Required with O(verb=return).
     type: dict
+  database:
+    description:
+      - What was read of the database that C(slipway_migrations) names, that is the C(schemas) of
+        M(slipway.release.pg_migrate_info), what is C(due) and the C(findings), as the C(plan) and C(findings) of
+        M(slipway.release.pg_migrate) in check mode, or the C(error) of these.
+      - The release must fit it then, as it will be when what is due is applied. Left out, the ranges of the release and
+        of the active one must overlap.
+    type: dict
 attributes:
   check_mode:
     description: Can run in check mode and return the plan without beginning it.
@@ -188,6 +196,12 @@ ledger_hosts:
   elements: str
   returned: success, with O(verb=validate)
   sample: [db1]
+migrates:
+  description: Whether the database is to be migrated before the slots are filled; with O(verb=validate), whether the
+    variables name one.
+  type: bool
+  returned: success
+  sample: true
 ledgers:
   description: The ledger of each region, in the order of the regions.
   type: list

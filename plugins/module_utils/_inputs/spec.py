@@ -176,8 +176,8 @@ HOOK: dict[str, Any] = {
         "type": "str",
         "required": True,
         "choices": list(HOOK_POINTS),
-        "description": "When it runs: C(migrate) where the database is migrated, before anything is placed and not in a "
-        "rollback; C(before_slots) before anything is placed; C(before_traffic) when the slots are "
+        "description": "When it runs: C(migrate) where the database is migrated, before anything is placed and not in "
+        "a rollback; C(before_slots) before anything is placed; C(before_traffic) when the slots are "
         "gated and nothing has moved; C(after_step) after each step or batch has been judged; C(before_settle) when "
         "all traffic is on the new revision; C(after_settle) when the deployment is active; C(on_undo) on the way "
         "back, after the traffic has returned; C(on_return), on the C(balancers), when O(slipway_watch) has returned "
@@ -351,8 +351,9 @@ SPEC: dict[str, dict[str, Any]] = {
         "elements": "str",
         "default": [],
         "description": "Where a deployment is parked until another operator approves it: C(before_migrations), when "
-        "there are any and nothing was touched, C(before_traffic), when the slots are gated and nothing has moved, and C(before_settle), when the new revision has all the traffic. A "
-        "rollback waits for nobody, nor does a deployment that moves no traffic.",
+        "files of migrations are due and nothing was touched, C(before_traffic), when the slots are gated and nothing "
+        "has moved, and C(before_settle), when the new revision has all the traffic. A rollback waits for nobody, nor "
+        "does a deployment that moves no traffic.",
     },
     "slipway_deployment": {
         "type": "str",
@@ -579,8 +580,8 @@ SPEC: dict[str, dict[str, Any]] = {
         "type": "list",
         "elements": "str",
         "default": [],
-        "description": "What to leave out: C(hooks), C(migrations), C(smoke), or C(steady), which is to look while a step is watched "
-        "whether an instance refuses connections. Recorded with O(slipway_reason).",
+        "description": "What to leave out: C(hooks), C(migrations), C(smoke), or C(steady), which is to look while a "
+        "step is watched whether an instance refuses connections. Recorded with O(slipway_reason).",
     },
     "slipway_reason": {
         "type": "str",

@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, The slipway.release developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which slots hold a release that would not work any more after a step of the database. Touches nothing.
+"""The database in a plan: which migrations a deployment applies, and whether its release and those in slots fit.
 
-A stopped slot counts as one that runs: it is what a rollback returns to.
+Touches nothing. A stopped slot counts as one that runs: it is what a rollback returns to.
 """
 
 from __future__ import annotations
@@ -11,10 +11,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from .._common.errors import StateError
+from .._inputs.spec import BEFORE_MIGRATIONS, MIGRATE_POINT
+from .._inputs.validate import Inputs
 from .._migrate.directives import CONTRACT
 from .._migrate.fit import Form, forms, too_new, too_old
 from .._migrate.names import Version, version_of
+from .._migrate.options import BEFORE_CONTRACT
+from . import hooks, undo
 
+SKIP = "migrations"
+STAGE = "migrate"
+# What is done before anything of a deployment is in a slot.
+BEFORE_SLOTS = frozenset({BEFORE_MIGRATIONS, STAGE})
+# Of plans that migrate: versions that know nothing of it refuse the recorded ones.
+SCHEMA = 3
+WHERE = "slipway_schema_range"
 Judge = Callable[[Mapping[str, int], Form], str]
 FORCE = "slipway_force=true with a slipway_reason goes on all the same"
 REMEDIES = {
@@ -23,6 +35,88 @@ REMEDIES = {
     "undo": "roll back or deploy until no slot holds one that needs it, or undo to a higher slipway_migrate_to; "
     f"{FORCE}",
 }
+
+
+def placed(committed: Sequence[str]) -> bool:
+    """Whether a deployment that has come so far may have something in a slot for sure.
+
+    :param committed: its stages.
+    """
+    return bool(set(committed) - BEFORE_SLOTS)
+
+
+def asked(inputs: Inputs) -> dict[str, Any]:
+    """What the request says of migrations; nothing where none are applied."""
+    if not _applies(inputs) or not inputs.migrations:
+        return {}
+    return {"migrations": {name: inputs.migrations[name] for name in ("host", "path", "schemas", "table")}}
+
+
+def planned(inputs: Inputs, database: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What the plan says of migrations; nothing where none are due and no hook runs at their place.
+
+    :param database: what was read of it; ``None`` where the variables name none.
+    """
+    due = list(database["due"]) if database and _applies(inputs) else []
+    at = [hook["name"] for hook in hooks.wanted(inputs) if hook["at"] == MIGRATE_POINT]
+    if not due and not at:
+        return {}
+    expected = [part["expected_ms"] for part in (database or {}).get("schemas", [])]
+    made = {
+        "files": [{name: one[name] for name in ("schema", "version", "name", "phase")} for one in due],
+        "findings": len((database or {}).get("findings", [])),
+        "expected_ms": None if None in expected else sum(expected),
+    }
+    return {"schema": SCHEMA, "migrations": made}
+
+
+def stages(migrating: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The stage of what ``planned`` has found; nothing undoes it, since it only adds."""
+    return undo.declared([STAGE] if migrating else [], [], [])
+
+
+def refuse_unread(database: Mapping[str, Any] | None) -> None:
+    """The database could not be read, or what is pending could not be applied.
+
+    :raises StateError: with the reason that the module gave, which has the remedy.
+    """
+    if database and database.get("error"):
+        raise StateError(
+            f"nothing can be planned with it: {database['error']}",
+            where="slipway_migrations",
+            remedy="see migrate.yml --check; slipway_skip=['migrations'] with a slipway_reason applies nothing",
+        )
+
+
+def refuse_misfit(revision: Mapping[str, Any], inputs: Inputs, database: Mapping[str, Any]) -> None:
+    """The release does not work with the database as it will be when the slots are filled.
+
+    :raises StateError: it does not; with what to do.
+    """
+    now = forms(database["schemas"])
+    then = [form.after(BEFORE_CONTRACT) for form in now] if _applies(inputs) else now
+    wanted = revision.get("schema_range")
+    gone = wanted and next(filter(None, (too_new(wanted, form) for form in then)), "")
+    lacking = wanted and next(filter(None, (too_old(wanted, form) for form in then)), "")
+    if gone:
+        raise StateError(
+            f"version {revision['version']} does not fit the database: {gone}",
+            where=WHERE,
+            remedy="choose a version that works without the old form, or bring that back with migrate.yml, "
+            "slipway_migrate_action=undo and slipway_migrate_to",
+        )
+    if lacking:
+        raise StateError(
+            f"version {revision['version']} does not fit the database: {lacking}",
+            where=WHERE,
+            remedy="add the file to slipway_migrations.path, or choose another version"
+            if _applies(inputs)
+            else "apply it with migrate.yml first, or choose another version",
+        )
+
+
+def _applies(inputs: Inputs) -> bool:
+    return inputs.verb == "deploy" and SKIP not in inputs.skip
 
 
 def slots_in_the_way(

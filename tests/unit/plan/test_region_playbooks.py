@@ -29,7 +29,7 @@ def test_there_is_a_place_for_each_region(way: str) -> None:
 
 @pytest.mark.parametrize(
     ("playbook", "inventory", "plays"),
-    [("deploy", "production", 4), ("rollback", "production", 4), ("abort", "production", 3), ("deploy", "regions", 38)],
+    [("deploy", "production", 6), ("rollback", "production", 6), ("abort", "production", 3), ("deploy", "regions", 62)],
 )
 def test_an_application_without_regions_has_no_plays_of_them(playbook: str, inventory: str, plays: int) -> None:
     done = run(playbook, inventory, "--list-tags")
