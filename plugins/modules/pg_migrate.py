@@ -129,6 +129,16 @@ options:
           once that is applied. All of the phase when empty.
         type: str
         default: ""
+  backup_record:
+    description:
+      - JSON file on the host that runs the task with C(finished), when the last backup has ended as an ISO time with
+        its zone, and C(verified), whether it could be restored. Without a verified backup nothing is migrated or undone.
+      - Backups and migrations exclude each other anyway, by an advisory lock of the database.
+    type: path
+  backup_max_age:
+    description: Seconds that the backup of O(backup_record) may be old, by the clock of that host.
+    type: int
+    default: 86400
   deployment:
     description: What the history records as the reason.
     type: str

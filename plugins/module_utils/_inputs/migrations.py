@@ -20,6 +20,27 @@ def _as_in(declared: dict[str, Any], descriptions: dict[str, str]) -> dict[str, 
     return {name: {**declared[name], "description": text} for name, text in descriptions.items()}
 
 
+BACKUP: dict[str, Any] = {
+    "required": {
+        "type": "bool",
+        "default": True,
+        "description": "Whether nothing is applied without a verified backup.",
+    },
+    "record": {
+        "type": "str",
+        "required": True,
+        "units": "absolute path",
+        "description": "JSON file on C(host) with C(finished), when the last backup has ended, and C(verified), "
+        "whether it could be restored.",
+    },
+    "max_age": {
+        "type": "int",
+        "default": MIGRATING["backup_max_age"]["default"],
+        "units": "seconds",
+        "description": "How old it may be.",
+    },
+}
+
 MIGRATIONS: dict[str, Any] = {
     "path": {
         "type": "str",
@@ -62,6 +83,11 @@ MIGRATIONS: dict[str, Any] = {
             "retry_deadline": "Seconds in which a file that gets no lock is tried again.",
         },
     ),
+    "backup": {
+        "type": "dict",
+        "options": BACKUP,
+        "description": "The backup that there must be before anything is applied, contracted or undone; none when omitted.",
+    },
     "expected_most": {
         "type": "int",
         "default": 300,

@@ -19,6 +19,7 @@ from .session import Access
 
 TABLE = "slipway_migrations"
 MIGRATE, UNDO, BASELINE, REPAIR, IMPORT = "migrate", "undo", "baseline", "repair", "import"
+ON_THE_SCHEMA = (MIGRATE, UNDO)
 ACTIONS = (MIGRATE, UNDO, BASELINE, REPAIR, IMPORT)
 BEFORE_CONTRACT = tuple(phase for phase in PHASES if phase != CONTRACT)
 SHARED: dict[str, Any] = {
@@ -57,6 +58,8 @@ MIGRATING: dict[str, Any] = {
     "checksums": {"type": "bool", "default": False},
     "contract_after": {"type": "int", "default": 0},
     "contract_checks": {"type": "list", "elements": "dict", "default": [], "options": CHECK},
+    "backup_record": {"type": "path"},
+    "backup_max_age": {"type": "int", "default": 86_400},
     "deployment": {"type": "str", "default": ""},
     "token": {"type": "int", "no_log": False},
 }
@@ -90,6 +93,8 @@ class Options:
     checksums: bool = False
     contract_after: int = 0
     contract_checks: tuple[Check, ...] = ()
+    backup_record: Path | None = None
+    backup_max_age: int = 86_400
     deployment: str = ""
     token: int | None = None
 
@@ -115,7 +120,7 @@ def from_params(params: dict[str, Any]) -> Options:
     values = {name: params[name] for name in MIGRATING if name in params}
     access = Access(values.pop("dsn"), values.pop("role"), values.pop("connect_timeout"))
     scratch_dsn = values.pop("scratch_dsn", "")
-    for name in ("lock_deadline", "retry_deadline", "statement_timeout_ms", "contract_after"):
+    for name in ("lock_deadline", "retry_deadline", "statement_timeout_ms", "contract_after", "backup_max_age"):
         _require_least(values, name, 0)
     _require_least(values, "lock_timeout_ms", 1)
     schemas = values["schemas"]
@@ -131,6 +136,7 @@ def from_params(params: dict[str, Any]) -> Options:
         raise InputError("is needed to import", where="import_from", remedy=f"write {FLYWAY} or {GOLANG}")
     values.update(
         path=Path(values["path"]),
+        backup_record=Path(values["backup_record"]) if values.get("backup_record") else None,
         scratch=replace(access, dsn=scratch_dsn, option="scratch_dsn") if scratch_dsn else None,
         schemas=tuple(schemas),
         phases=tuple(values["phases"]),

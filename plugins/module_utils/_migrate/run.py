@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from .._common.errors import StaleTokenError, StateError
-from . import check, foreign
+from . import backup, check, foreign
 from . import options as asked
 from .contract import contracts, require_age, require_consistent
 from .engine import Done, Engine, Settings
@@ -112,6 +112,8 @@ class Run:
             for schema in self._options.schemas:
                 self.outcome.plan += self._plan_schema(session, schema, self._migrations)
         check.refuse_errors(self.outcome.findings)
+        if self.outcome.plan and self._options.backup_record and self._options.action in asked.ON_THE_SCHEMA:
+            backup.require_verified(self._options.backup_record, self._options.backup_max_age)
         if self._options.scratch:
             self._try(self._options.scratch)
         return self.outcome
@@ -318,6 +320,7 @@ class Run:
             self._lock.take(self._options.lock_deadline)
             working = Lock(session, *parts, "work")
             working.take(self._options.lock_deadline)
+            backup.shared_with_migrations(session).take(self._options.lock_deadline)
             yield
             if not session.lost:
                 session.ask("SELECT pg_advisory_unlock_all()")

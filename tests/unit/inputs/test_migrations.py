@@ -49,6 +49,9 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
     (database(lint={"no-such-rule": "off"}), "slipway_migrations.lint.no-such-rule", ""),
     (database(lint={"drop-column": "loud"}), "slipway_migrations.lint.drop-column", "warning"),
     (database(out_of_order="maybe"), "slipway_migrations.out_of_order", "refuse, apply, ignore"),
+    (database(backup={"required": True}), "slipway_migrations.backup.record", "set slipway_migrations.backup.record"),
+    (database(backup={"record": "b.json"}), "slipway_migrations.backup.record", "begin it with /"),
+    (database(backup={"record": "/b", "max_age": 0}), "slipway_migrations.backup.max_age", "at least 1"),
     (database(expected_most=0), "slipway_migrations.expected_most", "at least 1"),
     ({"slipway_migrate_action": "up"}, "slipway_migrate_action", "info, migrate, undo"),
     ({"slipway_migrate_action": "undo"}, "slipway_migrate_to", "name the version"),
@@ -107,5 +110,5 @@ def test_a_rule_may_be_off_as_yaml_reads_it(tmp_path: Path) -> None:
 
 
 def test_the_module_takes_what_the_variable_does() -> None:
-    assert not MIGRATIONS.keys() - MIGRATING.keys() - {"host", "user", "expected_most"}
+    assert not MIGRATIONS.keys() - MIGRATING.keys() - {"host", "user", "expected_most", "backup"}
     assert not DUAL_WRITE.keys() - DUAL_WRITING.keys()

@@ -41,6 +41,11 @@ def migrations(values: dict[str, Any], context: Context) -> Iterator[InputError]
             refuse_unknown({rule: "off" if level is False else str(level)})
         except InputError as exc:
             yield problem(exc.what, f"{WHERE}.lint.{rule}", exc.remedy)
+    backup = given["backup"] or {"record": "/", "max_age": 1}
+    if not Path(backup["record"]).is_absolute():
+        yield problem(f"{backup['record']!r} is not absolute", f"{WHERE}.backup.record", "begin it with /")
+    if backup["max_age"] < 1:
+        yield problem(f"{backup['max_age']} is not positive", f"{WHERE}.backup.max_age", "give at least 1 second")
     if given["expected_most"] < 1:
         yield problem(f"{given['expected_most']} is not positive", f"{WHERE}.expected_most", "give at least 1 second")
 
