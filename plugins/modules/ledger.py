@@ -78,7 +78,7 @@ options:
     type: str
     default: ""
   token_above:
-    description: Highest token that any host has seen; the new one is higher.
+    description: Highest token that any host, or the database, has seen; the new one is higher.
     type: int
     default: 0
   token_seen:
@@ -416,7 +416,13 @@ def run(ledger: Ledger, options: dict[str, Any]) -> Answer:
             inputs=options["inputs"],
         )
     if command == "hold":
-        return ledger.hold(options["purpose"], options["holder"], options["lease_seconds"], options["reason"])
+        return ledger.hold(
+            options["purpose"],
+            options["holder"],
+            options["lease_seconds"],
+            options["reason"],
+            token_above=options["token_above"],
+        )
     if command == "renew":
         return ledger.renew(deployment, token)
     if command == "commit":

@@ -132,7 +132,8 @@ options:
   backup_record:
     description:
       - JSON file on the host that runs the task with C(finished), when the last backup has ended as an ISO time with
-        its zone, and C(verified), whether it could be restored. Without a verified backup nothing is migrated or undone.
+        its zone, and C(verified), whether it could be restored. Without a verified backup nothing is migrated or
+        undone.
       - Backups and migrations exclude each other anyway, by an advisory lock of the database.
     type: path
   backup_max_age:

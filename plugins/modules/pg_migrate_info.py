@@ -85,6 +85,10 @@ schemas:
       description: The highest version of the phase contract that is applied; empty without any.
       type: str
       sample: 1.2.1
+    token:
+      description: The highest fencing token that has migrated it; 0 without any.
+      type: int
+      sample: 12
     counts:
       description:
         - Number of migrations by state, that is C(applied), C(pending), C(failed), C(drifted), C(missing), or

@@ -86,7 +86,8 @@ MIGRATIONS: dict[str, Any] = {
     "backup": {
         "type": "dict",
         "options": BACKUP,
-        "description": "The backup that there must be before anything is applied, contracted or undone; none when omitted.",
+        "description": "The backup that there must be before anything is applied, contracted or undone; none "
+        "when omitted.",
     },
     "expected_most": {
         "type": "int",

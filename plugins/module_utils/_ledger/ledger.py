@@ -137,7 +137,7 @@ class Ledger:
                 self._close_returned(records, returned, plan["returned"]["reason"])
             return self._start(plan, records, token, holder, seconds, uuid, inputs or {})
 
-    def hold(self, purpose: str, holder: str, seconds: int, reason: str = "") -> Answer:
+    def hold(self, purpose: str, holder: str, seconds: int, reason: str = "", *, token_above: int = 0) -> Answer:
         """Take the lease for something that is no deployment, so that none begins meanwhile; ``release`` ends it.
 
         Nothing is resumed afterwards: what is held for goes on from what it finds.
@@ -146,6 +146,7 @@ class Ledger:
         :param holder: who, for people.
         :param seconds: length of the lease from each sign of life.
         :param reason: why, recorded.
+        :param token_above: highest token that whatever is acted on has seen.
         :raises LeaseError: a deployment is alive.
         :raises StateError: one is parked or was left unfinished, or the directory is on a network file system.
         """
@@ -154,7 +155,7 @@ class Ledger:
             records = self._records()
             self._refuse_live_lease(records)
             self._refuse_unfinished(records, purpose)
-            token, uuid = records.token + 1, self.storage.ensure_uuid()
+            token, uuid = max(records.token, token_above) + 1, self.storage.ensure_uuid()
             lease = Lease.granted(token, self._identifier(), holder, seconds, self.time)
             with self.storage.new_deployment(lease.deployment, {"schema": 1, "app": self.app, "verb": purpose}):
                 self._event(lease, "intent", "hold", reason=reason, evidence={"purpose": purpose})

@@ -55,6 +55,7 @@ def _schema(
         "schema": schema,
         "version": str(current) if current else "",
         "contracted": str(contracted) if contracted else "",
+        "token": max((entry.token for entry in known.values() if entry.token is not None), default=0),
         "counts": {state: sum(row["state"] == state for row in rows) for state in STATES},
         "expected_ms": None if None in expected else sum(expected),
         "migrations": rows,

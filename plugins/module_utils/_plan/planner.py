@@ -34,7 +34,7 @@ class Planned:
     :param abandon: unfinished deployment that left nothing under way, to be closed before this plan begins.
     :param abandon_as: how that one is closed: ``active`` when all traffic had already settled on its revision.
     :param returned: deployment that the ledger calls active, and whose traffic the watch has returned.
-    :param token_above: highest token that any host has seen.
+    :param token_above: highest token that any host, or the database, has seen.
     :param token_seen: token of the ledger that this was planned on.
     :param carried: percent that every balancer gives to the plan's slot already.
     :param held: a balancer gives the plan's slot traffic that no lease returns, as when it was parked.
@@ -105,7 +105,7 @@ def plan(
         abandon=abandon,
         abandon_as=abandon_as,
         returned=fleet.returned["deployment"] if fleet.returned and not fleet.has_returned(abandon) else "",
-        token_above=fleet.highest_token,
+        token_above=max(fleet.highest_token, schema.highest_token(database)),
         token_seen=fleet.ledger.token,
         warnings=[*consumers.working(fleet, OTHER[made["slot"]]), *warm.unable(inputs, fleet)]
         if made["changes"]

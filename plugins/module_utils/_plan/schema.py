@@ -75,6 +75,11 @@ def stages(migrating: Mapping[str, Any]) -> list[dict[str, Any]]:
     return undo.declared([STAGE] if migrating else [], [], [])
 
 
+def highest_token(database: Mapping[str, Any] | None) -> int:
+    """The highest token that has migrated the database, which is that of another region's ledger perhaps."""
+    return max((int(part["token"]) for part in (database or {}).get("schemas", [])), default=0)
+
+
 def refuse_unread(database: Mapping[str, Any] | None) -> None:
     """The database could not be read, or what is pending could not be applied.
 

@@ -26,6 +26,10 @@ def test_no_deployment_begins_meanwhile_and_the_next_has_a_higher_token(ledger: 
     assert ledger.begin(plan_of("1.0"), "else@there", 300).token == 2
 
 
+def test_its_token_is_above_what_the_database_has_seen(ledger: Ledger) -> None:
+    assert ledger.hold("contract", "ops@laptop", 300, token_above=41).token == 42
+
+
 def test_it_runs_out_and_leaves_nothing_to_resume(ledger: Ledger, clock: SetClock) -> None:
     held = ledger.hold("contract", "ops@laptop", 300)
     clock.pass_seconds(200)

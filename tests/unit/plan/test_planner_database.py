@@ -26,7 +26,7 @@ def database(*members: str, error: str = "") -> dict[str, Any]:
         for row in rows
         if row["state"] == "pending" and row["phase"] != "contract"
     ]
-    schemas = [{"schema": "public", "version": "", "expected_ms": 1500, "migrations": rows}]
+    schemas = [{"schema": "public", "version": "", "expected_ms": 1500, "token": 9, "migrations": rows}]
     return {"error": error} if error else {"schemas": schemas, "due": due, "findings": [{"rule": "index-create"}]}
 
 
@@ -59,6 +59,11 @@ def test_what_is_due_is_in_the_plan_before_anything_is_placed(tmp_path: Path) ->
     }
     assert [stage["name"] for stage in made["stages"]][:2] == ["migrate", "place"]
     assert made["schema"] == 3, "an older version would fill the slots without it"
+
+
+def test_the_token_is_above_what_the_database_has_seen(tmp_path: Path) -> None:
+    assert planned(tmp_path, *APPLIED).token_above == 9
+    assert deploy("1.1", fleet_of("1.0", None)).token_above == 4
 
 
 def test_where_nothing_is_due_the_plan_has_nothing_of_it(tmp_path: Path) -> None:
