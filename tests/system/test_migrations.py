@@ -125,9 +125,8 @@ def test_a_migration_that_fails_leaves_slots_and_traffic_and_the_next_run_goes_o
     held = slots(nginx)
     with nginx.traffic() as measured:
         done = nginx.run("deploy", *database.flags, version=version)
-        require_refused(
-            done, "the database was not migrated", "003_fails.sql", "Neither slots nor traffic were touched"
-        )
+        said = ("the database was not migrated", "003_fails.sql", "Neither slots nor traffic were touched")
+        require_refused(done, *said)
     measured.require_none_lost()
     assert measured.versions() == {before["version"]}
     assert nginx.active() == before and slots(nginx) == held

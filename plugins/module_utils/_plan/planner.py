@@ -86,7 +86,8 @@ def plan(
     unfinished = fleet.ledger.unfinished
     if unfinished and _repeats(unfinished, request, fleet):
         return replace(taken_up(fleet, unfinished), **_end(fleet, unfinished), **parking.found(fleet, unfinished))
-    schema.refuse_unread(database)
+    unread = schema.unread(inputs, database)
+    database = None if unread else database
     refuse.parked(fleet)
     refuse.unsettled_unfinished(fleet)
     refuse.unsettled_balancers(fleet)
@@ -107,7 +108,7 @@ def plan(
         returned=fleet.returned["deployment"] if fleet.returned and not fleet.has_returned(abandon) else "",
         token_above=max(fleet.highest_token, schema.highest_token(database)),
         token_seen=fleet.ledger.token,
-        warnings=[*consumers.working(fleet, OTHER[made["slot"]]), *warm.unable(inputs, fleet)]
+        warnings=[*unread, *consumers.working(fleet, OTHER[made["slot"]]), *warm.unable(inputs, fleet)]
         if made["changes"]
         else [],
     )

@@ -80,17 +80,21 @@ def highest_token(database: Mapping[str, Any] | None) -> int:
     return max((int(part["token"]) for part in (database or {}).get("schemas", [])), default=0)
 
 
-def refuse_unread(database: Mapping[str, Any] | None) -> None:
-    """The database could not be read, or what is pending could not be applied.
+def unread(inputs: Inputs, database: Mapping[str, Any] | None) -> list[str]:
+    """A warning where the database could not be read, and nothing is to be applied: a way back does without it.
 
-    :raises StateError: with the reason that the module gave, which has the remedy.
+    :raises StateError: it could not be read, or what is pending could not be applied, and is to be; with the reason
+        that the module gave, which has the remedy.
     """
-    if database and database.get("error"):
+    if not database or not database.get("error"):
+        return []
+    if _applies(inputs):
         raise StateError(
             f"nothing can be planned with it: {database['error']}",
             where="slipway_migrations",
             remedy="see migrate.yml --check; slipway_skip=['migrations'] with a slipway_reason applies nothing",
         )
+    return [f"slipway_migrations: only the schema ranges are compared, since nothing was read: {database['error']}"]
 
 
 def refuse_misfit(revision: Mapping[str, Any], inputs: Inputs, database: Mapping[str, Any]) -> None:

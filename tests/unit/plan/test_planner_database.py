@@ -125,6 +125,15 @@ def test_what_cannot_be_read_refuses_the_plan(tmp_path: Path) -> None:
     assert "7_n.sql:2:8: syntax error" in caught.value.what and caught.value.where == "slipway_migrations"
 
 
+def test_a_way_back_does_without_what_cannot_be_read(tmp_path: Path) -> None:
+    inputs = inputs_for(verb="rollback", rollback_to="1.0", migrations={"path": str(tmp_path)})
+    back = plan(inputs, None, before_and_after(), database=database(error="connection refused"))
+    assert back.plan["to"]["version"] == "1.0"
+    assert any("connection refused" in warning for warning in back.warnings)
+    skipping = planned(tmp_path, error="connection refused", skip=["migrations"], reason="it is down")
+    assert "only the schema ranges are compared" in skipping.warnings[0]
+
+
 def test_another_runner_has_the_same_place_and_not_in_a_rollback() -> None:
     made = deploy("1.1", fleet_of("1.0", None), hooks=[HOOK]).plan
     assert made["migrations"]["files"] == [] and made["hooks"][0]["name"] == "alembic"
