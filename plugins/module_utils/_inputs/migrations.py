@@ -16,8 +16,17 @@ TWO_WEEKS = 1_209_600
 
 
 def _as_in(declared: dict[str, Any], descriptions: dict[str, str]) -> dict[str, Any]:
-    """Options of a module with descriptions of their own."""
-    return {name: {**declared[name], "description": text} for name, text in descriptions.items()}
+    """Options of a module with descriptions of their own, and with units."""
+    return {
+        name: {**declared[name], **_units(name, declared[name]), "description": text}
+        for name, text in descriptions.items()
+    }
+
+
+def _units(name: str, declared: dict[str, Any]) -> dict[str, str]:
+    if declared["type"] != "int":
+        return {}
+    return {"units": "milliseconds" if name.endswith("_ms") else "seconds"}
 
 
 BACKUP: dict[str, Any] = {
@@ -66,7 +75,7 @@ MIGRATIONS: dict[str, Any] = {
             "dsn": "Connection string of libpq. What it leaves out comes from libpq's environment, its service file "
             "and its password file, which keep the password out of here. Shown nowhere.",
             "role": "Role to act as, the owner of what is made; the user of the connection when empty.",
-            "connect_timeout": "Seconds that connecting may take.",
+            "connect_timeout": "How long connecting may take.",
             "schemas": "Schemas to which the same migrations are applied.",
             "create_schemas": "Create those of C(schemas) that do not exist.",
             "table": "Name of the table of the history, in each schema.",
@@ -77,10 +86,10 @@ MIGRATIONS: dict[str, Any] = {
             "lint": "What a finding of a rule is: C(error), C(warning) or C(off).",
             "scratch_dsn": "Connection string of a database that can be spared, in which what is due is tried first.",
             "session_pooler": "Accept a pooler that gives a session one backend until its end.",
-            "lock_deadline": "Seconds to wait for another runner to end.",
-            "lock_timeout_ms": "Milliseconds that a statement waits for a lock.",
-            "statement_timeout_ms": "Milliseconds that a statement may take; C(0) is no limit.",
-            "retry_deadline": "Seconds in which a file that gets no lock is tried again.",
+            "lock_deadline": "How long to wait for another runner, or a backup, to end.",
+            "lock_timeout_ms": "How long a statement waits for a lock.",
+            "statement_timeout_ms": "How long a statement may take; C(0) is no limit.",
+            "retry_deadline": "How long a file that gets no lock is tried again.",
         },
     ),
     "backup": {

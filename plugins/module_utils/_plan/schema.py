@@ -27,6 +27,7 @@ BEFORE_SLOTS = frozenset({BEFORE_MIGRATIONS, STAGE})
 # Of plans that migrate: versions that know nothing of it refuse the recorded ones.
 SCHEMA = 3
 WHERE = "slipway_schema_range"
+NOT_READ = "the play has not read it"
 Judge = Callable[[Mapping[str, int], Form], str]
 FORCE = "slipway_force=true with a slipway_reason goes on all the same"
 REMEDIES = {
@@ -86,15 +87,16 @@ def unread(inputs: Inputs, database: Mapping[str, Any] | None) -> list[str]:
     :raises StateError: it could not be read, or what is pending could not be applied, and is to be; with the reason
         that the module gave, which has the remedy.
     """
-    if not database or not database.get("error"):
+    error = database.get("error") if database else NOT_READ if inputs.migrations else ""
+    if not error:
         return []
     if _applies(inputs):
         raise StateError(
-            f"nothing can be planned with it: {database['error']}",
+            f"nothing can be planned with it: {error}",
             where="slipway_migrations",
             remedy="see migrate.yml --check; slipway_skip=['migrations'] with a slipway_reason applies nothing",
         )
-    return [f"slipway_migrations: only the schema ranges are compared, since nothing was read: {database['error']}"]
+    return [f"slipway_migrations: only the schema ranges are compared, since nothing was read: {error}"]
 
 
 def refuse_misfit(revision: Mapping[str, Any], inputs: Inputs, database: Mapping[str, Any]) -> None:

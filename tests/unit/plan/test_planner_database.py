@@ -125,6 +125,12 @@ def test_what_cannot_be_read_refuses_the_plan(tmp_path: Path) -> None:
     assert "7_n.sql:2:8: syntax error" in caught.value.what and caught.value.where == "slipway_migrations"
 
 
+def test_a_play_that_has_not_read_it_does_not_go_on_without(tmp_path: Path) -> None:
+    changes = {"migrations": {"path": str(tmp_path)}}
+    with pytest.raises(StateError, match="the play has not read it"):
+        deploy("1.1", fleet_of("1.0", None), **changes)
+
+
 def test_a_way_back_does_without_what_cannot_be_read(tmp_path: Path) -> None:
     inputs = inputs_for(verb="rollback", rollback_to="1.0", migrations={"path": str(tmp_path)})
     back = plan(inputs, None, before_and_after(), database=database(error="connection refused"))
