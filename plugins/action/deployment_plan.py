@@ -372,7 +372,12 @@ def _summary(inputs: Inputs, planned: Planned) -> str:
     target = f"{made['to']['version']} (revision {made['to']['revision']}) in {made['slot']}"
     target += f" ({cold[0]})" if cold else ""
     what = f"{made['verb']} {target} over {active}" if made["changes"] else f"nothing to do, {target} is active"
-    return f"{where}: {what}; plan digest {planned.digest}"
+    return f"{where}: {what}{_migrations_first(made)}; plan digest {planned.digest}"
+
+
+def _migrations_first(made: Mapping[str, Any]) -> str:
+    files = (made.get("migrations") or {}).get("files", [])
+    return f", after {len(files)} migration{'s' if files[1:] else ''} of the database" if files else ""
 
 
 def _difference(inputs: Inputs, planned: Planned) -> dict[str, str]:
