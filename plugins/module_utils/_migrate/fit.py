@@ -82,7 +82,7 @@ def misfit(wanted: Mapping[str, int] | None, found: Sequence[Form]) -> str:
     """
     if not wanted:
         return ""
-    return next(filter(None, (too_old(wanted, form) or too_new(wanted, form) for form in found)), "")
+    return next(filter(None, (judge(wanted, form) for judge in (too_new, too_old) for form in found)), "")
 
 
 def too_old(wanted: Mapping[str, int], form: Form) -> str:

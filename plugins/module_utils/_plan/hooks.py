@@ -16,6 +16,7 @@ from .._inputs.spec import MIGRATE_POINT
 from .._inputs.validate import Inputs
 
 SKIP = "hooks"
+SKIP_MIGRATIONS = "migrations"
 
 
 def planned(inputs: Inputs, application: Iterable[str]) -> dict[str, Any]:
@@ -43,7 +44,7 @@ def wanted(inputs: Inputs) -> list[dict[str, Any]]:
     """The hooks that run. A rollback migrates nothing, and neither does an external runner at that place."""
     if SKIP in inputs.skip:
         return []
-    without = inputs.verb == "rollback" or "migrations" in inputs.skip
+    without = inputs.verb == "rollback" or SKIP_MIGRATIONS in inputs.skip
     return [hook for hook in inputs.hooks if hook["at"] != MIGRATE_POINT or not without]
 
 

@@ -110,7 +110,7 @@ def plan(
         token_seen=fleet.ledger.token,
         warnings=[*unread, *consumers.working(fleet, OTHER[made["slot"]]), *warm.unable(inputs, fleet)]
         if made["changes"]
-        else [],
+        else [*unread, *schema.left_pending(inputs, database)],
     )
 
 

@@ -15,12 +15,11 @@ from .._common.errors import StateError
 from .._inputs.spec import BEFORE_MIGRATIONS, MIGRATE_POINT
 from .._inputs.validate import Inputs
 from .._migrate.directives import CONTRACT
-from .._migrate.fit import Form, forms, too_new, too_old
+from .._migrate.fit import Form, forms, misfit, too_new, too_old
 from .._migrate.names import Version, version_of
 from .._migrate.options import BEFORE_CONTRACT
 from . import hooks, undo
 
-SKIP = "migrations"
 STAGE = "migrate"
 # What is done before anything of a deployment is in a slot.
 BEFORE_SLOTS = frozenset({BEFORE_MIGRATIONS, STAGE})
@@ -99,6 +98,12 @@ def unread(inputs: Inputs, database: Mapping[str, Any] | None) -> list[str]:
     return [f"slipway_migrations: only the schema ranges are compared, since nothing was read: {error}"]
 
 
+def left_pending(inputs: Inputs, database: Mapping[str, Any] | None) -> list[str]:
+    """A warning of what a deployment that changes nothing does not apply either."""
+    due = len(database["due"]) if database and _applies(inputs) else 0
+    return [f"slipway_migrations: pending, with nothing else to do: {due}; migrate.yml applies what is"] if due else []
+
+
 def refuse_misfit(revision: Mapping[str, Any], inputs: Inputs, database: Mapping[str, Any]) -> None:
     """The release does not work with the database as it will be when the slots are filled.
 
@@ -107,27 +112,27 @@ def refuse_misfit(revision: Mapping[str, Any], inputs: Inputs, database: Mapping
     now = forms(database["schemas"])
     then = [form.after(BEFORE_CONTRACT) for form in now] if _applies(inputs) else now
     wanted = revision.get("schema_range")
-    gone = wanted and next(filter(None, (too_new(wanted, form) for form in then)), "")
-    lacking = wanted and next(filter(None, (too_old(wanted, form) for form in then)), "")
-    if gone:
+    why = misfit(wanted, then)
+    if why:
         raise StateError(
-            f"version {revision['version']} does not fit the database: {gone}",
+            f"version {revision['version']} does not fit the database: {why}",
             where=WHERE,
-            remedy="choose a version that works without the old form, or bring that back with migrate.yml, "
-            "slipway_migrate_action=undo and slipway_migrate_to",
+            remedy=_remedy(any(too_new(wanted, form) for form in then), applies=_applies(inputs)),
         )
-    if lacking:
-        raise StateError(
-            f"version {revision['version']} does not fit the database: {lacking}",
-            where=WHERE,
-            remedy="add the file to slipway_migrations.path, or choose another version"
-            if _applies(inputs)
-            else "apply it with migrate.yml first, or choose another version",
+
+
+def _remedy(is_gone: bool, *, applies: bool) -> str:
+    if is_gone:
+        return (
+            "choose a version that works without the old form, or bring that back with migrate.yml, "
+            "slipway_migrate_action=undo and slipway_migrate_to"
         )
+    first = "add the file to slipway_migrations.path" if applies else "apply it with migrate.yml first"
+    return f"{first}, or choose another version"
 
 
 def _applies(inputs: Inputs) -> bool:
-    return inputs.verb == "deploy" and SKIP not in inputs.skip
+    return inputs.verb == "deploy" and hooks.SKIP_MIGRATIONS not in inputs.skip
 
 
 def slots_in_the_way(

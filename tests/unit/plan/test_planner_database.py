@@ -140,6 +140,14 @@ def test_a_way_back_does_without_what_cannot_be_read(tmp_path: Path) -> None:
     assert "only the schema ranges are compared" in skipping.warnings[0]
 
 
+def test_what_a_deployment_that_changes_nothing_leaves_pending_is_said(tmp_path: Path) -> None:
+    changes = {"migrations": {"path": str(tmp_path)}}
+    read = database(*APPLIED, "8 expand pending")
+    done = plan(inputs_for("1.0", **changes), document("1.0"), fleet_of("1.0", None), database=read)
+    assert not done.plan["changes"] and "migrations" not in done.plan
+    assert done.warnings == ["slipway_migrations: pending, with nothing else to do: 1; migrate.yml applies what is"]
+
+
 def test_another_runner_has_the_same_place_and_not_in_a_rollback() -> None:
     made = deploy("1.1", fleet_of("1.0", None), hooks=[HOOK]).plan
     assert made["migrations"]["files"] == [] and made["hooks"][0]["name"] == "alembic"
