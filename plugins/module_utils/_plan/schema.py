@@ -111,7 +111,7 @@ def refuse_misfit(revision: Mapping[str, Any], inputs: Inputs, database: Mapping
     """
     now = forms(database["schemas"])
     then = [form.after(BEFORE_CONTRACT) for form in now] if _applies(inputs) else now
-    wanted = revision.get("schema_range")
+    wanted: Mapping[str, int] = revision.get("schema_range") or {}
     why = misfit(wanted, then)
     if why:
         raise StateError(
