@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import yaml
@@ -30,6 +30,7 @@ from ansible_collections.slipway.release.plugins.module_utils._plan.operator imp
 from ansible_collections.slipway.release.plugins.module_utils._plan.planner import Planned, plan
 from ansible_collections.slipway.release.plugins.module_utils._plan.regions import order
 from ansible_collections.slipway.release.plugins.module_utils._plan.returning import inputs_of, replaced_by
+from ansible_collections.slipway.release.plugins.module_utils._plan.schema import STAGE
 from ansible_collections.slipway.release.plugins.module_utils._release.artifact import ResolvedArtifact, resolve
 from ansible_collections.slipway.release.plugins.module_utils._release.fetch import shown
 from ansible_collections.slipway.release.plugins.module_utils._release.revision import build
@@ -40,13 +41,15 @@ ARGUMENTS = {
         "required": True,
         "choices": ["deploy", "rollback", "return", "abort", "approve", "validate"],
     },
-    "purpose": {"type": "str", "choices": ["deploy", "rollback", "abort", "approve", "release_lease"]},
+    "purpose": {"type": "str", "choices": ["deploy", "rollback", "abort", "approve", "release_lease", "migrate"]},
     "live": {"type": "dict"},
     "set_up": {"type": "bool", "default": False},
     "region": {"type": "str", "default": ""},
     "changed_regions": {"type": "list", "elements": "dict", "default": []},
     "returns": {"type": "dict"},
+    "database": {"type": "dict"},
 }
+UNDO = "undo"
 FOR_DEPLOY = ("slipway_version", "slipway_artifact", "slipway_artifact_sha256")
 
 
@@ -102,6 +105,7 @@ class ActionModule(ActionBase):
             "carried": planned.carried,
             "held": planned.held,
             "settled": planned.settled,
+            "migrates": False,
             "parked": planned.parked,
             "way_back": planned.way_back,
             "committed": [],
@@ -114,7 +118,8 @@ class ActionModule(ActionBase):
             result["diff"] = _difference(inputs, planned)
         if self._task.check_mode or not result["changed"]:
             return result
-        return {**result, **self._begin(inputs, planned, task_vars)}
+        begun = self._begin(inputs, planned, task_vars)
+        return {**result, **begun, "migrates": not begun.get("failed") and _migrates(planned, begun["committed"])}
 
     def _planned(
         self, inputs: Inputs, found: ResolvedArtifact | None, options: dict[str, Any]
@@ -134,6 +139,7 @@ class ActionModule(ActionBase):
             live,
             artifact_bytes=found.path.stat().st_size if found and found.path else 0,
             changed_regions=options["changed_regions"],
+            database=options["database"],
         )
         return planned, unknown
 
@@ -147,6 +153,8 @@ class ActionModule(ActionBase):
         return {
             "changed": False,
             "ledger_hosts": sorted({inputs.ledger_host for inputs in found}),
+            "ledgers": [{"region": inputs.region, "host": inputs.ledger_host} for inputs in found],
+            "migrates": any(inputs.migrations for inputs in found),
             "order": order(found) if found[0].region else {},
             "warnings": sorted({warning for inputs in found for warning in inputs.warnings}),
         }
@@ -323,6 +331,12 @@ def _revision(inputs: Inputs, found: ResolvedArtifact) -> dict[str, Any]:
     )
 
 
+def _migrates(planned: Planned, committed: Collection[str]) -> bool:
+    """Whether the database is migrated, or an external runner called, before any slot is filled."""
+    over = planned.settled or planned.way_back or {STAGE, UNDO}.intersection(committed)
+    return bool(planned.plan.get("migrations")) and not over
+
+
 def _active_already(inputs: Inputs, planned: Planned) -> list[str]:
     """A rollback to a version by name may mean the one that is active; that is no way back."""
     made = planned.plan
@@ -358,7 +372,12 @@ def _summary(inputs: Inputs, planned: Planned) -> str:
     target = f"{made['to']['version']} (revision {made['to']['revision']}) in {made['slot']}"
     target += f" ({cold[0]})" if cold else ""
     what = f"{made['verb']} {target} over {active}" if made["changes"] else f"nothing to do, {target} is active"
-    return f"{where}: {what}; plan digest {planned.digest}"
+    return f"{where}: {what}{_migrations_first(made)}; plan digest {planned.digest}"
+
+
+def _migrations_first(made: Mapping[str, Any]) -> str:
+    files = (made.get("migrations") or {}).get("files", [])
+    return f", after {len(files)} migration{'s' if files[1:] else ''} of the database" if files else ""
 
 
 def _difference(inputs: Inputs, planned: Planned) -> dict[str, str]:

@@ -14,9 +14,11 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible_collections.slipway.release.plugins.module_utils._evidence import collect
 from ansible_collections.slipway.release.plugins.module_utils._evidence.keep import keep
+from ansible_collections.slipway.release.plugins.module_utils._plan.operator import operator
 
 MODULE = "slipway.release.ledger"
-WITHOUT_EVIDENCE = ("begin", "renew", "approve")
+HOLD = "hold"
+WITHOUT_EVIDENCE = ("begin", HOLD, "renew", "approve")
 
 
 class ActionModule(ActionBase):
@@ -29,6 +31,8 @@ class ActionModule(ActionBase):
         """Run the module."""
         super().run(tmp, task_vars)
         arguments = dict(self._task.args)
+        if arguments.get("command") == HOLD:
+            arguments["holder"] = operator(task_vars or {})
         state = None if arguments.get("command") in WITHOUT_EVIDENCE else collect.collected(task_vars or {})
         if state is not None:
             arguments["evidence"] = _with_judged(arguments.get("evidence") or {}, state)

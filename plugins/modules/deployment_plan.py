@@ -35,7 +35,7 @@ options:
   purpose:
     description: What O(verb=validate) validates for. Left out, a version and an artifact may be missing.
     type: str
-    choices: [deploy, rollback, abort, approve, release_lease]
+    choices: [deploy, rollback, abort, approve, release_lease, migrate]
   live:
     description: Host name to the result of M(slipway.release.host_info) there. Required unless O(verb=validate).
     type: dict
@@ -60,6 +60,14 @@ options:
   returns:
     description: What O(verb=return) goes back from, C(deployed), and to, C(before), each with C(revision) and
       C(version). Required with O(verb=return).
+    type: dict
+  database:
+    description:
+      - What was read of the database that C(slipway_migrations) names, that is the C(schemas) of
+        M(slipway.release.pg_migrate_info), what is C(due) and the C(findings), as the C(plan) and C(findings) of
+        M(slipway.release.pg_migrate) in check mode, or the C(error) of these.
+      - The release must fit it then, as it will be when what is due is applied. Left out, the ranges of the release and
+        of the active one must overlap.
     type: dict
 attributes:
   check_mode:
@@ -188,6 +196,18 @@ ledger_hosts:
   elements: str
   returned: success, with O(verb=validate)
   sample: [db1]
+migrates:
+  description: Whether the database is to be migrated before the slots are filled; with O(verb=validate), whether the
+    variables name one.
+  type: bool
+  returned: success
+  sample: true
+ledgers:
+  description: The ledger of each region, in the order of the regions.
+  type: list
+  elements: dict
+  returned: success, with O(verb=validate)
+  sample: [{region: eu, host: db1}]
 artifact:
   description: Path on the controller or URL for option C(artifact) of C(release_place); empty in a rollback.
   type: str

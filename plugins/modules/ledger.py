@@ -37,6 +37,8 @@ options:
   command:
     description:
       - V(begin) takes the lease for O(plan). A deployment that was left unfinished with this very plan is resumed.
+      - V(hold) takes the lease for O(purpose), which is no deployment, so that none begins meanwhile. Refused while a
+        deployment is parked or unfinished. V(release) ends it, and nothing is resumed.
       - V(renew) gives the lease its full length again.
       - V(commit) records that O(stage) is done, and renews the lease.
       - V(park) records that O(stage) is done and that the deployment waits there, for the time and the approval that
@@ -46,12 +48,16 @@ options:
       - V(release) ends the lease without an outcome; the same plan resumes the deployment.
     type: str
     required: true
-    choices: [begin, renew, commit, park, approve, finish, release]
+    choices: [begin, hold, renew, commit, park, approve, finish, release]
   plan:
     description: Plan made by M(slipway.release.deployment_plan). Required by V(begin).
     type: dict
   holder:
-    description: Who deploys, for people. Required by V(begin).
+    description: Who deploys, for people. Required by V(begin) and V(hold), for which the action of the same name fills
+      it in.
+    type: str
+  purpose:
+    description: What V(hold) takes the lease for, in a word. Required by it.
     type: str
   lease_seconds:
     description: Length of the lease from each sign of life, in seconds.
@@ -72,7 +78,7 @@ options:
     type: str
     default: ""
   token_above:
-    description: Highest token that any host has seen; the new one is higher.
+    description: Highest token that any host, or the database, has seen; the new one is higher.
     type: int
     default: 0
   token_seen:
@@ -347,13 +353,14 @@ from ansible_collections.slipway.release.plugins.module_utils._common.errors imp
 from ansible_collections.slipway.release.plugins.module_utils._evidence import prometheus
 from ansible_collections.slipway.release.plugins.module_utils._ledger.ledger import Answer, Ledger
 
-COMMANDS = ["begin", "renew", "commit", "park", "approve", "finish", "release"]
+COMMANDS = ["begin", "hold", "renew", "commit", "park", "approve", "finish", "release"]
 ARGUMENTS: dict[str, Any] = {
     "app": {"type": "str", "required": True},
     "region": {"type": "str", "default": ""},
     "command": {"type": "str", "required": True, "choices": COMMANDS},
     "plan": {"type": "dict"},
     "holder": {"type": "str"},
+    "purpose": {"type": "str"},
     "lease_seconds": {"type": "int", "default": 300},
     "abandon": {"type": "str", "default": ""},
     "abandon_as": {"type": "str", "choices": ["abandoned", "active", "returned"], "default": "abandoned"},
@@ -379,6 +386,7 @@ ARGUMENTS: dict[str, Any] = {
 
 REQUIRED_IF = [
     ("command", "begin", ["plan", "holder"]),
+    ("command", "hold", ["holder", "purpose"]),
     ("command", "renew", ["deployment", "token"]),
     ("command", "commit", ["deployment", "token", "stage"]),
     ("command", "park", ["deployment", "token", "stage"]),
@@ -406,6 +414,14 @@ def run(ledger: Ledger, options: dict[str, Any]) -> Answer:
             take_over=options["take_over"],
             way_back=options["way_back"],
             inputs=options["inputs"],
+        )
+    if command == "hold":
+        return ledger.hold(
+            options["purpose"],
+            options["holder"],
+            options["lease_seconds"],
+            options["reason"],
+            token_above=options["token_above"],
         )
     if command == "renew":
         return ledger.renew(deployment, token)

@@ -102,6 +102,45 @@ options:
     description: For O(action=repair), take over the checksums of files that have changed.
     type: bool
     default: false
+  contract_after:
+    description:
+      - Seconds that must have passed, by the server's clock, since the migrations of a lower version and of another
+        phase were applied, before one of the phase V(contract) is. What is younger refuses the run.
+      - What a baseline stands for is old enough.
+    type: int
+    default: 0
+  contract_checks:
+    description:
+      - Queries that must return no row before anything of the phase V(contract) is applied; they are asked in each of
+        O(schemas), in a transaction that can only read, before the lock is taken and again under it.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the check, unique in the list.
+        type: str
+        required: true
+      query:
+        description: One query, which finds what is not consistent.
+        type: str
+        required: true
+      before:
+        description: Version of the migration that it is for, which may take away what the query names. It is left out
+          once that is applied. All of the phase when empty.
+        type: str
+        default: ""
+  backup_record:
+    description:
+      - JSON file on the host that runs the task with C(finished), when the last backup has ended as an ISO time with
+        its zone, and C(verified), whether it could be restored. Without a verified backup nothing is migrated or
+        undone.
+      - Backups and migrations exclude each other anyway, by an advisory lock of the database.
+    type: path
+  backup_max_age:
+    description: Seconds that the backup of O(backup_record) may be old, by the clock of that host.
+    type: int
+    default: 86400
   deployment:
     description: What the history records as the reason.
     type: str
@@ -139,6 +178,11 @@ EXAMPLES = r"""
     path: /opt/shop/current/migrations
     dsn: service=shop
     phases: [contract]
+    contract_after: 1209600
+    contract_checks:
+      - name: every order has its new total
+        query: SELECT id FROM orders WHERE total_cents IS NULL
+        before: "12"
 
 - name: Each tenant has a schema of its own
   slipway.release.pg_migrate:

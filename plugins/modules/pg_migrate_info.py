@@ -82,6 +82,14 @@ schemas:
       description: The highest version that is applied; empty without any.
       type: str
       sample: 1.4.2
+    contracted:
+      description: The highest version of the phase contract that is applied; empty without any.
+      type: str
+      sample: 1.2.1
+    token:
+      description: The highest fencing token that has migrated it; 0 without any.
+      type: int
+      sample: 12
     counts:
       description:
         - Number of migrations by state, that is C(applied), C(pending), C(failed), C(drifted), C(missing), or
@@ -95,8 +103,8 @@ schemas:
     migrations:
       description:
         - All migrations, in their order, each with C(version) (empty for a repeatable one), C(name), C(file), C(phase),
-          C(state), C(origin) (C(slipway), or what it was imported from), C(started), C(duration_ms), C(expected_ms)
-          and C(error).
+          C(state), C(origin) (C(slipway), or what it was imported from), C(started), C(age) (seconds since it was
+          applied, by the server's clock), C(duration_ms), C(expected_ms) and C(error).
       type: list
       elements: dict
 table:

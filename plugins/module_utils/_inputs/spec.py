@@ -11,15 +11,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from .migrations import VARIABLES as MIGRATION_VARIABLES
+
 KINDS = ("http", "worker", "singleton", "scheduled")
 SLOTS = ("blue", "green")
 ROLLOUTS = ("blue_green", "canary", "rolling", "simple")
 BALANCERS = ("nginx", "haproxy")
-SKIPPABLE = ("hooks", "smoke", "steady")
+SKIPPABLE = ("hooks", "migrations", "smoke", "steady")
 STICKY = ("cookie", "header", "address", "request")
-RUN_POINTS = ("before_slots", "before_traffic", "after_step", "before_settle", "after_settle", "on_undo")
+MIGRATE_POINT = "migrate"
+RUN_POINTS = (MIGRATE_POINT, "before_slots", "before_traffic", "after_step", "before_settle", "after_settle", "on_undo")
 HOOK_POINTS = (*RUN_POINTS, "on_return")
-APPROVAL_POINTS = ("before_traffic", "before_settle")
+BEFORE_MIGRATIONS = "before_migrations"
+APPROVAL_POINTS = (BEFORE_MIGRATIONS, "before_traffic", "before_settle")
 ON_REGION_FAILURE = ("leave", "return")
 HOOK_HOSTS = ("controller", "ledger", "balancers", "application")
 
@@ -172,7 +176,8 @@ HOOK: dict[str, Any] = {
         "type": "str",
         "required": True,
         "choices": list(HOOK_POINTS),
-        "description": "When it runs: C(before_slots) before anything is placed; C(before_traffic) when the slots are "
+        "description": "When it runs: C(migrate) where the database is migrated, before anything is placed and not in "
+        "a rollback; C(before_slots) before anything is placed; C(before_traffic) when the slots are "
         "gated and nothing has moved; C(after_step) after each step or batch has been judged; C(before_settle) when "
         "all traffic is on the new revision; C(after_settle) when the deployment is active; C(on_undo) on the way "
         "back, after the traffic has returned; C(on_return), on the C(balancers), when O(slipway_watch) has returned "
@@ -345,9 +350,10 @@ SPEC: dict[str, dict[str, Any]] = {
         "type": "list",
         "elements": "str",
         "default": [],
-        "description": "Where a deployment is parked until another operator approves it: C(before_traffic), when the "
-        "slots are gated and nothing has moved, and C(before_settle), when the new revision has all the traffic. A "
-        "rollback waits for nobody, nor does a deployment that moves no traffic.",
+        "description": "Where a deployment is parked until another operator approves it: C(before_migrations), when "
+        "files of migrations are due and nothing was touched, C(before_traffic), when the slots are gated and nothing "
+        "has moved, and C(before_settle), when the new revision has all the traffic. A rollback waits for nobody, nor "
+        "does a deployment that moves no traffic.",
     },
     "slipway_deployment": {
         "type": "str",
@@ -574,8 +580,8 @@ SPEC: dict[str, dict[str, Any]] = {
         "type": "list",
         "elements": "str",
         "default": [],
-        "description": "What to leave out: C(hooks), C(smoke), or C(steady), which is to look while a step is watched "
-        "whether an instance refuses connections. Recorded with O(slipway_reason).",
+        "description": "What to leave out: C(hooks), C(migrations), C(smoke), or C(steady), which is to look while a "
+        "step is watched whether an instance refuses connections. Recorded with O(slipway_reason).",
     },
     "slipway_reason": {
         "type": "str",
@@ -599,6 +605,7 @@ SPEC: dict[str, dict[str, Any]] = {
         "description": "Commands and URLs that are run at fixed points of a deployment, in this order. One that fails "
         "ends the deployment, which goes back; C(after_settle) only warns, and C(on_undo) does not stop the way back.",
     },
+    **MIGRATION_VARIABLES,
     "slipway_virtual_address": {
         "type": "str",
         "default": "",

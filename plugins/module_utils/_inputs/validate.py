@@ -103,6 +103,16 @@ class Inputs:
     reason: str
     smoke_checks: list[dict[str, Any]]
     hooks: list[dict[str, Any]]
+    migrations: dict[str, Any] | None
+    migrate_action: str
+    migrate_phase: str
+    migrate_to: str
+    migrate_from: str
+    migrate_checksums: bool
+    migrations_file: str
+    contract_after: int
+    contract_checks: list[dict[str, Any]]
+    dual_writes: list[dict[str, Any]]
     virtual_address: str
     evidence_directory: str
     metrics_directory: str
@@ -126,8 +136,8 @@ def validate(
 
     :param variables: templated variables; only names that begin with ``slipway_`` are looked at.
     :param groups: Ansible's ``groups``: host names by group, with ``all``.
-    :param verb: ``deploy``, ``rollback``, ``abort``, ``approve``, ``release_lease`` or ``validate``; only a deployment
-        needs a version and an artifact.
+    :param verb: ``deploy``, ``rollback``, ``abort``, ``approve``, ``release_lease``, ``migrate`` or ``validate``; only
+        a deployment needs a version and an artifact.
     :param region: the one of ``slipway_regions`` whose hosts these inputs are for.
     :param base: directory that a relative artifact path starts at; the working directory by default.
     :param undefined: variables that Ansible could not evaluate, with its reason.
@@ -172,6 +182,7 @@ def _inputs(values: dict[str, Any], context: Context, region: str) -> Inputs:
             "components": [_component(component) for component in plain["components"]],
             "canary_match": [_match(match) for match in plain["canary_match"]],
             "schema_range": plain["schema_range"] or None,
+            "migrations": plain["migrations"] or None,
             "canary_steps": [{**PARK_DEFAULTS, **step} for step in plain["canary_steps"]],
             "loss_budget": {**LOSS_BUDGET_DEFAULTS, **plain["loss_budget"]},
             "watch": {**WATCH_DEFAULTS, **plain["watch"]},

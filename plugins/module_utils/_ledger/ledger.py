@@ -7,6 +7,7 @@ Touches the files of `Storage`. Each command is made durable by one last file, s
 ledger as it was before the command or as it is after it:
 
 * ``begin`` by lease.json: it names the deployment, the token and the lease together;
+* ``hold`` by lease.json too: it names no deployment that could be resumed;
 * ``park`` and ``approve`` by lease.json too: the stage, what it waits for, who approved, and the lease that is gone;
 * ``finish`` by state.json: a deployment with a result there is over, whatever lease.json still says.
 
@@ -136,6 +137,31 @@ class Ledger:
                 self._close_returned(records, returned, plan["returned"]["reason"])
             return self._start(plan, records, token, holder, seconds, uuid, inputs or {})
 
+    def hold(self, purpose: str, holder: str, seconds: int, reason: str = "", *, token_above: int = 0) -> Answer:
+        """Take the lease for something that is no deployment, so that none begins meanwhile; ``release`` ends it.
+
+        Nothing is resumed afterwards: what is held for goes on from what it finds.
+
+        :param purpose: what for, a word.
+        :param holder: who, for people.
+        :param seconds: length of the lease from each sign of life.
+        :param reason: why, recorded.
+        :param token_above: highest token that whatever is acted on has seen.
+        :raises LeaseError: a deployment is alive.
+        :raises StateError: one is parked or was left unfinished, or the directory is on a network file system.
+        """
+        refuse_network(self.storage.directory)
+        with self.storage.locked():
+            records = self._records()
+            self._refuse_live_lease(records)
+            self._refuse_unfinished(records, purpose)
+            token, uuid = max(records.token, token_above) + 1, self.storage.ensure_uuid()
+            lease = Lease.granted(token, self._identifier(), holder, seconds, self.time)
+            with self.storage.new_deployment(lease.deployment, {"schema": 1, "app": self.app, "verb": purpose}):
+                self._event(lease, "intent", "hold", reason=reason, evidence={"purpose": purpose})
+                self._write_lease(token, None, lease)
+            return Answer(True, lease.deployment, token, uuid)
+
     def renew(self, deployment: str, token: int) -> Answer:
         """Give the lease its full length again.
 
@@ -158,7 +184,7 @@ class Ledger:
         with self.storage.locked():
             records = self._records()
             lease = self._live_lease(records, deployment, token)
-            opened = records.open or {}
+            opened = self._opened(records)
             if stage not in opened["committed"]:
                 opened = {**opened, "committed": [*opened["committed"], stage]}
             self._event(lease, "outcome", "commit", stage=stage, evidence=evidence)
@@ -176,7 +202,7 @@ class Ledger:
         with self.storage.locked():
             records = self._records()
             lease = self._live_lease(records, deployment, token)
-            opened = records.open or {}
+            opened = self._opened(records)
             asked = parking.park_of(self.storage.plan(deployment), deployment, stage)
             opened, parked = parking.with_park(opened, asked, stage, lease.holder, self.time)
             waits = {name: asked[name] for name in ("seconds", "approval")}
@@ -229,6 +255,7 @@ class Ledger:
             if known is not None:
                 return self._finished_before(records, deployment, token, known, result)
             lease = self._lease_of(records, deployment, token)
+            self._opened(records)
             if result == "active":
                 self._require_live(lease)
             self._event(lease, "outcome", "finish", result=result, reason=reason, evidence=evidence or {})
@@ -348,12 +375,11 @@ class Ledger:
         uuid: str,
         inputs: dict[str, Any],
     ) -> Answer:
-        began = self.time.now()
-        lease = Lease.granted(token, f"{began:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}", holder, seconds, self.time)
+        lease = Lease.granted(token, self._identifier(), holder, seconds, self.time)
         opened = {
             "deployment": lease.deployment,
             "digest": digest(plan),
-            "began": _iso(began),
+            "began": _iso(self.time.now()),
             "holder": holder,
             "committed": [],
         }
@@ -362,6 +388,9 @@ class Ledger:
             self._event(lease, "intent", "begin", reason=plan["options"]["reason"], evidence=evidence)
             self._write_lease(token, opened, lease)
         return Answer(True, lease.deployment, token, uuid, profile_before=self._profile_before(records))
+
+    def _identifier(self) -> str:
+        return f"{self.time.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
 
     def _close_abandoned(self, records: _Records, abandon: str, result: str) -> None:
         if records.open is None:
@@ -484,6 +513,18 @@ class Ledger:
             remedy="wait for its end, or end it with abort.yml; with its controller gone, see release_lease.yml",
         )
 
+    def _refuse_unfinished(self, records: _Records, purpose: str) -> None:
+        if records.open is None:
+            return
+        parked = parking.parked_of(records.open)
+        raise StateError(
+            f"deployment {records.open['deployment']} "
+            + (f"is parked at {parked.stage}" if parked else "was left unfinished")
+            + f", and {purpose} must not come between",
+            where=str(self.storage.directory),
+            remedy="run the same deployment again to go on with it, or end it with abort.yml",
+        )
+
     def _lease_of(self, records: _Records, deployment: str, token: int) -> Lease:
         if token != records.token:
             raise self._stale(token, records)
@@ -507,6 +548,16 @@ class Ledger:
                 where=str(self.storage.directory),
                 remedy="run the same deployment again to resume it, with a longer slipway_lease_seconds if need be",
             )
+
+    def _opened(self, records: _Records) -> dict[str, Any]:
+        """What the lease is for, unless it is held for something that is no deployment."""
+        if records.open is None:
+            raise StateError(
+                "its lease is held for something that is no deployment",
+                where=str(self.storage.directory),
+                remedy="only renew and release are for it",
+            )
+        return records.open
 
     def _stale(self, token: int, records: _Records) -> StaleTokenError:
         return StaleTokenError(

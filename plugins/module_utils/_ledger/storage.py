@@ -25,8 +25,8 @@ from .._evidence.document import SCHEMA as DOCUMENT_SCHEMA
 from .._evidence.keep import text
 
 SCHEMA = 1
-# A plan says itself which schema it has: one that parks is refused by versions that know nothing of that.
-PLAN_SCHEMA = 2
+# A plan says itself which schema it has: one that parks or migrates is refused by versions that know nothing of that.
+PLAN_SCHEMA = 3
 
 
 class Storage:

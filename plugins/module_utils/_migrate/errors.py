@@ -97,6 +97,13 @@ def of_unprotected(error: DatabaseError, statement: Statement) -> DatabaseError:
     return error
 
 
+def of_query(error: DatabaseError) -> DatabaseError:
+    """The error of a query that is not of a migration."""
+    if error.remedy == _OTHER:
+        error.remedy = "correct the query; nothing was changed"
+    return error
+
+
 _BY_TEXT = {
     "password authentication failed": "28P01",
     "no pg_hba.conf entry": "28000",

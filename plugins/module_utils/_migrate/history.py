@@ -65,6 +65,13 @@ class Entry:
             return any(row.state == APPLIED for row in self.statements.values())
         return self.state != UNDONE
 
+    def age(self, now: datetime) -> int:
+        """Seconds since it was applied.
+
+        :param now: by the server's clock, as the history is.
+        """
+        return int((now - self.started).total_seconds() - (self.duration or 0) / 1_000)
+
 
 @dataclass(frozen=True)
 class Row:

@@ -31,10 +31,16 @@ class Lock:
     """An advisory lock of a session.
 
     :param parts: what it protects: database, schema, table, purpose.
+    :param shared: others that share it may hold it too.
+    :param busy: why it cannot be had.
     """
 
-    def __init__(self, session: Session, *parts: str) -> None:
+    def __init__(
+        self, session: Session, *parts: str, shared: bool = False, busy: str = "another runner migrates it"
+    ) -> None:
         self._session = session
+        self._try = "pg_try_advisory_lock_shared" if shared else "pg_try_advisory_lock"
+        self._busy = busy
         self._what = ".".join(parts[:3])
         self._key = key_of(*parts)
 
@@ -45,10 +51,10 @@ class Lock:
         :raises DatabaseError: the session is lost.
         """
         deadline, pause = time.monotonic() + seconds, POLL
-        while not self._session.ask("SELECT pg_try_advisory_lock(%s)", (self._key,))[0][0]:
+        while not self._session.ask(f"SELECT {self._try}(%s)", (self._key,))[0][0]:
             if time.monotonic() + pause > deadline:
                 raise LeaseError(
-                    f"another runner migrates it ({self._holder()}), and did not end in {seconds:g} seconds",
+                    f"{self._busy} ({self._holder()}), and did not end in {seconds:g} seconds",
                     where=self._what,
                     remedy="wait for it, or raise 'lock_deadline'",
                 )

@@ -11,6 +11,7 @@ from typing import Any
 
 from .._common.errors import InputError
 from .connection import CONNECTION, access_of
+from .contract import Check, checks
 from .directives import CONTRACT, PHASES
 from .history import FLYWAY, GOLANG
 from .names import Version, version_of
@@ -19,6 +20,7 @@ from .session import Access
 
 TABLE = "slipway_migrations"
 MIGRATE, UNDO, BASELINE, REPAIR, IMPORT = "migrate", "undo", "baseline", "repair", "import"
+ON_THE_SCHEMA = (MIGRATE, UNDO)
 ACTIONS = (MIGRATE, UNDO, BASELINE, REPAIR, IMPORT)
 BEFORE_CONTRACT = tuple(phase for phase in PHASES if phase != CONTRACT)
 SHARED: dict[str, Any] = {
@@ -32,6 +34,11 @@ SHARED: dict[str, Any] = {
     "phases": {"type": "list", "elements": "str", "choices": list(PHASES), "default": list(PHASES)},
     "target": {"type": "str", "default": ""},
     "out_of_order": {"type": "str", "choices": [REFUSE, APPLY, IGNORE], "default": REFUSE},
+}
+CHECK: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "query": {"type": "str", "required": True},
+    "before": {"type": "str", "default": ""},
 }
 MIGRATING: dict[str, Any] = {
     **SHARED,
@@ -47,6 +54,10 @@ MIGRATING: dict[str, Any] = {
     "import_from": {"type": "str", "choices": [FLYWAY, GOLANG]},
     "import_table": {"type": "str", "default": ""},
     "checksums": {"type": "bool", "default": False},
+    "contract_after": {"type": "int", "default": 0},
+    "contract_checks": {"type": "list", "elements": "dict", "default": [], "options": CHECK},
+    "backup_record": {"type": "path"},
+    "backup_max_age": {"type": "int", "default": 86_400},
     "deployment": {"type": "str", "default": ""},
     "token": {"type": "int", "no_log": False},
 }
@@ -78,6 +89,10 @@ class Options:
     import_from: str | None = None
     import_table: str = ""
     checksums: bool = False
+    contract_after: int = 0
+    contract_checks: tuple[Check, ...] = ()
+    backup_record: Path | None = None
+    backup_max_age: int = 86_400
     deployment: str = ""
     token: int | None = None
 
@@ -103,7 +118,7 @@ def from_params(params: dict[str, Any]) -> Options:
     values = {name: params[name] for name in MIGRATING if name in params}
     access = access_of({name: values.pop(name) for name in ("dsn", "role", "connect_timeout")})
     scratch_dsn = values.pop("scratch_dsn", "")
-    for name in ("lock_deadline", "retry_deadline", "statement_timeout_ms"):
+    for name in ("lock_deadline", "retry_deadline", "statement_timeout_ms", "contract_after", "backup_max_age"):
         _require_least(values, name, 0)
     _require_least(values, "lock_timeout_ms", 1)
     schemas = values["schemas"]
@@ -119,9 +134,11 @@ def from_params(params: dict[str, Any]) -> Options:
         raise InputError("is needed to import", where="import_from", remedy=f"write {FLYWAY} or {GOLANG}")
     values.update(
         path=Path(values["path"]),
+        backup_record=Path(values["backup_record"]) if values.get("backup_record") else None,
         scratch=replace(access, dsn=scratch_dsn, option="scratch_dsn") if scratch_dsn else None,
         schemas=tuple(schemas),
         phases=tuple(values["phases"]),
+        contract_checks=checks(values.get("contract_checks", []), "contract_checks"),
         target=target,
         placeholders=_placeholders(values["placeholders"], "placeholders"),
         secret_placeholders=_placeholders(values["secret_placeholders"], "secret_placeholders"),

@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from .._common.errors import InputError, StateError
-from .directives import PHASES
+from .directives import CONTRACT, PHASES
 from .files import Migration
 from .history import APPLIED, BASELINE, UNDOING, Entry
 from .names import Version, version_of
@@ -54,6 +54,12 @@ class Standing:
         """The highest version that is applied."""
         versions = [one.version for one in self.applied if one.version]
         return max([*versions, *([self.baseline] if self.baseline else [])], default=None)
+
+    def contracted(self) -> Version | None:
+        """The highest version of the phase contract that is applied, also of one without a file."""
+        versions = [one.version for one in self.applied if one.version and one.phase == CONTRACT]
+        gone = [entry for entry in self.missing + self.future if entry.phase == CONTRACT]
+        return max([*versions, *(version_of(entry.key, "history") for entry in gone)], default=None)
 
 
 def standing(migrations: list[Migration], history: Mapping[str, Entry]) -> Standing:

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from statistics import median
 from typing import Any
 
 from .files import Migration, discover
+from .history import APPLIED as ENDED
 from .history import FAILED, OWN, RUNNING, UNDOING, Entry, History, Writer
 from .options import Options
 from .plan import Standing, standing
@@ -27,8 +29,9 @@ def report(options: Options) -> list[dict[str, Any]]:
     migrations = discover(options.path, gaps=options.gaps)
     with Session(options.access, "info") as session:
         histories = {schema: _history(session, options, schema) for schema in options.schemas}
+        now = session.now()
     durations = [entry for known in histories.values() for entry in known.values()]
-    return [_schema(schema, migrations, known, durations) for schema, known in histories.items()]
+    return [_schema(schema, migrations, known, durations, now) for schema, known in histories.items()]
 
 
 def _history(session: Session, options: Options, schema: str) -> dict[str, Entry]:
@@ -39,25 +42,29 @@ def _history(session: Session, options: Options, schema: str) -> dict[str, Entry
 
 
 def _schema(
-    schema: str, migrations: list[Migration], known: Mapping[str, Entry], durations: list[Entry]
+    schema: str, migrations: list[Migration], known: Mapping[str, Entry], durations: list[Entry], now: datetime
 ) -> dict[str, Any]:
     found = standing(migrations, known)
-    rows = [_row(one, found, known, durations) for one in migrations]
-    rows += [_row_without_file(entry, MISSING) for entry in found.missing]
-    rows += [_row_without_file(entry, FUTURE) for entry in found.future]
+    rows = [_row(one, found, known, durations, now) for one in migrations]
+    rows += [_row_without_file(entry, MISSING, now) for entry in found.missing]
+    rows += [_row_without_file(entry, FUTURE, now) for entry in found.future]
     open_ones = [row for row in rows if row["state"] in (PENDING, FAILURE)]
     expected = [row["expected_ms"] for row in open_ones]
-    current = found.current()
+    current, contracted = found.current(), found.contracted()
     return {
         "schema": schema,
         "version": str(current) if current else "",
+        "contracted": str(contracted) if contracted else "",
+        "token": max((entry.token for entry in known.values() if entry.token is not None), default=0),
         "counts": {state: sum(row["state"] == state for row in rows) for state in STATES},
         "expected_ms": None if None in expected else sum(expected),
         "migrations": rows,
     }
 
 
-def _row(one: Migration, found: Standing, known: Mapping[str, Entry], durations: list[Entry]) -> dict[str, Any]:
+def _row(
+    one: Migration, found: Standing, known: Mapping[str, Entry], durations: list[Entry], now: datetime
+) -> dict[str, Any]:
     entry = known.get(one.key)
     if one in found.drifted:
         state = DRIFTED
@@ -73,13 +80,14 @@ def _row(one: Migration, found: Standing, known: Mapping[str, Entry], durations:
         "state": state,
         "origin": entry.origin if entry else "",
         "started": entry.started.isoformat(timespec="seconds") if entry else "",
+        "age": entry.age(now) if entry and state in (APPLIED, DRIFTED) else None,
         "duration_ms": entry.duration if entry and state in (APPLIED, DRIFTED) else None,
         "expected_ms": expected(one.key, durations) if state in (PENDING, FAILURE) else None,
         "error": entry.error if entry and state == FAILURE else "",
     }
 
 
-def _row_without_file(entry: Entry, state: str) -> dict[str, Any]:
+def _row_without_file(entry: Entry, state: str, now: datetime) -> dict[str, Any]:
     return {
         "version": "" if entry.key.startswith("R__") else entry.key,
         "name": entry.name,
@@ -88,6 +96,7 @@ def _row_without_file(entry: Entry, state: str) -> dict[str, Any]:
         "state": state,
         "origin": entry.origin,
         "started": entry.started.isoformat(timespec="seconds"),
+        "age": entry.age(now) if entry.state == ENDED else None,
         "duration_ms": entry.duration,
         "expected_ms": None,
         "error": "",

@@ -15,9 +15,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from .._common.errors import StaleTokenError, StateError
-from . import check, foreign
+from . import backup, check, foreign
 from . import options as asked
 from .blockers import Watch
+from .contract import contracts, require_age, require_consistent
 from .engine import Done, Engine, Settings
 from .files import Migration, discover
 from .history import APPLIED, BASELINE, FAILED, RUNNING, UNDONE, Entry, History, Writer
@@ -114,6 +115,8 @@ class Run:
             for schema in self._options.schemas:
                 self.outcome.plan += self._plan_schema(session, schema, self._migrations)
         check.refuse_errors(self.outcome.findings)
+        if self.outcome.plan and self._options.backup_record and self._options.action in asked.ON_THE_SCHEMA:
+            backup.require_verified(self._options.backup_record, self._options.backup_max_age)
         if self._options.scratch:
             self._try(self._options.scratch)
         return self.outcome
@@ -230,14 +233,31 @@ class Run:
         self, session: Session, schema: str, migrations: list[Migration], known: dict[str, Entry]
     ) -> list[Step]:
         policy = Policy(self._options.phases, self._options.target, self._options.out_of_order)
-        steps = [
-            Step(schema, asked.MIGRATE, one, one.key, applied=_applied(one, known.get(one.key)))
-            for one in plan(migrations, known, policy, schema)
-        ]
+        due = plan(migrations, known, policy, schema)
+        self._require_contractable(session, schema, contracts(due, known), migrations, known)
+        steps = [Step(schema, asked.MIGRATE, one, one.key, applied=_applied(one, known.get(one.key))) for one in due]
         for step in steps:
             if step.migration:
                 self._examine(session, schema, step.migration.forward)
         return steps
+
+    def _require_contractable(
+        self,
+        session: Session,
+        schema: str,
+        due: list[Migration],
+        migrations: list[Migration],
+        known: dict[str, Entry],
+    ) -> None:
+        if not due:
+            return
+        require_age(due, migrations, known, session.now(), self._options.contract_after, schema)
+        settings = {
+            "search_path": ", ".join(map(session.quoted, self._options.search_path(schema))),
+            "lock_timeout": f"'{self._options.lock_timeout_ms}ms'",
+            "statement_timeout": f"'{self._options.statement_timeout_ms}ms'",
+        }
+        require_consistent(self._options.contract_checks, due, session, schema, settings)
 
     def _back(self, session: Session, schema: str, migrations: list[Migration], known: dict[str, Entry]) -> list[Step]:
         target = self._options.target
@@ -303,6 +323,7 @@ class Run:
             self._lock.take(self._options.lock_deadline)
             working = Lock(session, *parts, "work")
             working.take(self._options.lock_deadline)
+            backup.shared_with_migrations(session).take(self._options.lock_deadline)
             with Watch(keeper, int(session.ask("SELECT pg_backend_pid()")[0][0])) as watch:
                 yield watch
             if not session.lost:

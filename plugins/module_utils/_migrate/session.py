@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import Any
 
 from .._common.errors import InputError, SystemFailure
@@ -143,6 +144,15 @@ class Session:
             return self.rows(sql, values)
         except self.driver.Error as exc:
             raise explained(exc, self.access.shown(), self.parsed) from None
+
+    def now(self) -> datetime:
+        """The server's clock.
+
+        :raises DatabaseError: PostgreSQL refuses.
+        """
+        return datetime.fromtimestamp(
+            self.ask("SELECT extract(epoch FROM clock_timestamp())::float8")[0][0], timezone.utc
+        )
 
     def order(self, sql: str) -> None:
         """Run SQL, with errors that are for the operator.

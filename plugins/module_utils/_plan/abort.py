@@ -16,6 +16,7 @@ from .._inputs.validate import Inputs
 from . import refuse
 from .fleet import Fleet, read_fleet
 from .planner import Planned, taken_up
+from .schema import placed
 
 
 def abort(inputs: Inputs, live: Mapping[str, Any]) -> Planned:
@@ -59,7 +60,7 @@ def _refuse_settled(fleet: Fleet, unfinished: Mapping[str, Any]) -> None:
 
 def _refuse_taken(fleet: Fleet, unfinished: Mapping[str, Any]) -> None:
     """Its way back would lead to what the traffic has left meanwhile, as when a watch has returned it."""
-    if not unfinished["committed"] and fleet.taken_from(unfinished["plan"]):
+    if not placed(unfinished["committed"]) and fleet.taken_from(unfinished["plan"]):
         raise StateError(
             f"nothing of deployment {unfinished['deployment']} is there, and the traffic has gone meanwhile to the "
             "slot that it would have filled",

@@ -12,9 +12,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from .._hooks.call import shown
+from .._inputs.spec import MIGRATE_POINT
 from .._inputs.validate import Inputs
 
 SKIP = "hooks"
+SKIP_MIGRATIONS = "migrations"
 
 
 def planned(inputs: Inputs, application: Iterable[str]) -> dict[str, Any]:
@@ -28,18 +30,22 @@ def planned(inputs: Inputs, application: Iterable[str]) -> dict[str, Any]:
         "balancers": inputs.balancer_hosts,
         "application": list(application),
     }
-    made = [{**_plain(hook), **_visible(hook), "hosts": hosts[hook["hosts"]]} for hook in _wanted(inputs)]
+    made = [{**_plain(hook), **_visible(hook), "hosts": hosts[hook["hosts"]]} for hook in wanted(inputs)]
     return {"hooks": made} if made else {}
 
 
 def asked(inputs: Inputs) -> dict[str, Any]:
     """What the request says of them: all but values of headers, and queries of URLs, which may be new at each run."""
-    made = [{**_plain(hook), **_identity(hook), "hosts": hook["hosts"]} for hook in _wanted(inputs)]
+    made = [{**_plain(hook), **_identity(hook), "hosts": hook["hosts"]} for hook in wanted(inputs)]
     return {"hooks": made} if made else {}
 
 
-def _wanted(inputs: Inputs) -> list[dict[str, Any]]:
-    return [] if SKIP in inputs.skip else inputs.hooks
+def wanted(inputs: Inputs) -> list[dict[str, Any]]:
+    """The hooks that run. A rollback migrates nothing, and neither does an external runner at that place."""
+    if SKIP in inputs.skip:
+        return []
+    without = inputs.verb == "rollback" or SKIP_MIGRATIONS in inputs.skip
+    return [hook for hook in inputs.hooks if hook["at"] != MIGRATE_POINT or not without]
 
 
 def _plain(hook: dict[str, Any]) -> dict[str, Any]:

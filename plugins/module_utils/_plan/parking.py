@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .._balancer.watch import LONGEST
+from .._inputs.spec import BEFORE_MIGRATIONS
 from .._inputs.validate import Inputs
 from .fleet import Fleet
 from .rollout import Batch, Course, Park, Rollout, Step
@@ -23,14 +24,24 @@ SCHEMA = 2
 
 
 def planned(
-    inputs: Inputs, course: Course, chosen: Rollout, steps: Sequence[Step], batches: Sequence[Batch]
+    inputs: Inputs,
+    course: Course,
+    chosen: Rollout,
+    steps: Sequence[Step],
+    batches: Sequence[Batch],
+    *,
+    migrates: bool = False,
 ) -> dict[str, Any]:
-    """What the plan says of it. A rollback does not wait, nor does what moves no traffic."""
+    """What the plan says of it. A rollback does not wait, nor does what moves no traffic.
+
+    :param migrates: files of migrations are due.
+    """
     if inputs.verb == "rollback" or course.slot == course.stable_slot:
         return {}
     hold = {**inputs.watch, "seconds": LONGEST, "return_to": course.percents_before} if not batches else None
     of_steps = {park.stage: park for park in chosen.parks(inputs)}
-    parks = [_park(Park(BEFORE_TRAFFIC, 0, True), "", course.percents_before, None)]
+    parks = [_park(Park(BEFORE_MIGRATIONS, 0, True), "", course.percents_before, None)] if migrates else []
+    parks += [_park(Park(BEFORE_TRAFFIC, 0, True), "", course.percents_before, None)]
     parks += [_park(of_steps[step.name], "", step.percents, hold) for step in steps if step.name in of_steps]
     last = [part.name for part in (batches or steps)][-1]
     parks += [_park(Park(BEFORE_SETTLE, 0, True), last, course.percents_after, hold)]

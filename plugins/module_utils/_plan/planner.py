@@ -17,7 +17,7 @@ from .._common.address import shown
 from .._common.canonical import digest
 from .._inputs.validate import Inputs
 from .._release.revision import revision_id
-from . import consumers, hooks, left_out, parking, refuse, rollback, warm, watch
+from . import consumers, hooks, left_out, parking, refuse, rollback, schema, warm, watch
 from .factory import rollout
 from .fleet import OTHER, Fleet, read_fleet
 from .rollout import Batch, Course, Step
@@ -34,7 +34,7 @@ class Planned:
     :param abandon: unfinished deployment that left nothing under way, to be closed before this plan begins.
     :param abandon_as: how that one is closed: ``active`` when all traffic had already settled on its revision.
     :param returned: deployment that the ledger calls active, and whose traffic the watch has returned.
-    :param token_above: highest token that any host has seen.
+    :param token_above: highest token that any host, or the database, has seen.
     :param token_seen: token of the ledger that this was planned on.
     :param carried: percent that every balancer gives to the plan's slot already.
     :param held: a balancer gives the plan's slot traffic that no lease returns, as when it was parked.
@@ -67,6 +67,7 @@ def plan(
     *,
     artifact_bytes: int = 0,
     changed_regions: Sequence[Mapping[str, Any]] = (),
+    database: Mapping[str, Any] | None = None,
 ) -> Planned:
     """Decide what will be done.
 
@@ -74,6 +75,8 @@ def plan(
     :param live: host name to what ``host_info`` returned there, or ``{"unreachable": true}``.
     :param artifact_bytes: size of the artifact, 0 when unknown.
     :param changed_regions: regions that the run has changed before this one, with the revisions they had and got.
+    :param database: its ``schemas``, as ``pg_migrate_info`` has them, what is ``due`` and the ``findings`` of the lint,
+        as ``pg_migrate`` has them, or the ``error`` of these; ``None`` where the variables name no database.
     :raises SlipwayError: the fleet must not be touched as it is; names what, where and the remedy.
     """
     fleet = read_fleet(inputs, live)
@@ -83,12 +86,14 @@ def plan(
     unfinished = fleet.ledger.unfinished
     if unfinished and _repeats(unfinished, request, fleet):
         return replace(taken_up(fleet, unfinished), **_end(fleet, unfinished), **parking.found(fleet, unfinished))
+    unread = schema.unread(inputs, database)
+    database = None if unread else database
     refuse.parked(fleet)
     refuse.unsettled_unfinished(fleet)
     refuse.unsettled_balancers(fleet)
     refuse.closed_balancers(fleet)
     refuse.unregistered_hosts(fleet, inputs)
-    made = _new_plan(inputs, revision, fleet, request, artifact_bytes, changed_regions)
+    made = _new_plan(inputs, revision, fleet, request, artifact_bytes, changed_regions, database)
     abandon = unfinished["deployment"] if unfinished else ""
     abandon_as = "abandoned"
     if unfinished and fleet.has_returned(abandon):
@@ -101,18 +106,18 @@ def plan(
         abandon=abandon,
         abandon_as=abandon_as,
         returned=fleet.returned["deployment"] if fleet.returned and not fleet.has_returned(abandon) else "",
-        token_above=fleet.highest_token,
+        token_above=max(fleet.highest_token, schema.highest_token(database)),
         token_seen=fleet.ledger.token,
-        warnings=[*consumers.working(fleet, OTHER[made["slot"]]), *warm.unable(inputs, fleet)]
+        warnings=[*unread, *consumers.working(fleet, OTHER[made["slot"]]), *warm.unable(inputs, fleet)]
         if made["changes"]
-        else [],
+        else [*unread, *schema.left_pending(inputs, database)],
     )
 
 
 def _repeats(unfinished: Mapping[str, Any], request: str, fleet: Fleet) -> bool:
     """Whether the unfinished deployment is taken up: what the watch returned only if parked, to go back."""
     is_over = fleet.has_returned(unfinished["deployment"]) and not unfinished.get("parked")
-    has_lost_its_slot = not unfinished["committed"] and fleet.taken_from(unfinished["plan"])
+    has_lost_its_slot = not schema.placed(unfinished["committed"]) and fleet.taken_from(unfinished["plan"])
     return unfinished["plan"].get("request") == request and not is_over and not has_lost_its_slot
 
 
@@ -147,6 +152,7 @@ def _new_plan(
     request: str,
     artifact_bytes: int,
     changed_regions: Sequence[Mapping[str, Any]],
+    database: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     active = active_in(fleet, fleet.balancers[0].stable)
     if revision is None:
@@ -160,7 +166,10 @@ def _new_plan(
     if override:
         refuse.other_match(fleet, inputs)
     if course.changes:
-        refuse.schema_misfit(revision, document)
+        if database is None:
+            refuse.schema_misfit(revision, document)
+        else:
+            schema.refuse_misfit(revision, inputs, database)
         refuse.ports(fleet, inputs.app, revision["components"], course.slot)
         refuse.full_disk(fleet, course.place, artifact_bytes)
         if not batches:
@@ -169,7 +178,9 @@ def _new_plan(
     retired = [name for name in consumers.handed_over(document) if name not in handover]
     steps = chosen.steps(course, inputs) if course.changes else []
     watched = watch.planned(inputs, fleet, course, active, batches)
-    parks = parking.planned(inputs, course, chosen, steps, batches) if course.changes else {}
+    migrating = schema.planned(inputs, database) if course.changes else {}
+    migrates = bool(migrating and migrating["migrations"]["files"])
+    parks = parking.planned(inputs, course, chosen, steps, batches, migrates=migrates) if course.changes else {}
     if watch.relied_on(watched, parks):
         refuse.unable_to_watch(fleet, inputs)
     kept = warm.planned(inputs, fleet, course, batches)
@@ -203,11 +214,12 @@ def _new_plan(
         "leaving": _leaving(fleet, course, revision) if batches else {},
         "loss_budget": _loss_budget(inputs, revision),
         **_profile(inputs, revision),
-        "stages": chosen.stages(course, inputs, handover),
+        "stages": [*schema.stages(migrating), *chosen.stages(course, inputs, handover)],
         **hooks.planned(inputs, course.place),
         **watched,
         **kept,
         **parks,
+        **migrating,
         "handover": handover,
         "retired": retired,
         "starts": consumers.starts(revision, fleet, course.slot),
@@ -223,7 +235,7 @@ def _new_plan(
             "reason": inputs.reason,
         },
         "lease_seconds": inputs.lease_seconds,
-        "unknown": _unknown(revision, document, fleet),
+        "unknown": _unknown(revision, document, fleet, database),
         "changes": course.changes,
     }
 
@@ -301,6 +313,7 @@ def _request(inputs: Inputs, revision: dict[str, Any] | None) -> str:
             "skip": inputs.skip,
             **hooks.asked(inputs),
             **parking.asked(inputs),
+            **schema.asked(inputs),
         }
     )
 
@@ -352,7 +365,9 @@ def _protect(
     return sorted({item["revision"] for item in (to, active, following, latest) if item})
 
 
-def _unknown(revision: dict[str, Any], active: dict[str, Any] | None, fleet: Fleet) -> list[str]:
+def _unknown(
+    revision: dict[str, Any], active: dict[str, Any] | None, fleet: Fleet, database: Mapping[str, Any] | None
+) -> list[str]:
     unlimited = [
         item["name"]
         for item in revision["components"]
@@ -360,6 +375,7 @@ def _unknown(revision: dict[str, Any], active: dict[str, Any] | None, fleet: Fle
     ]
     unknown = [f"memory that {name} needs (it has no memory_max)" for name in unlimited]
     unknown += [f"what {host} runs (it cannot be reached)" for host in fleet.lost]
-    if revision.get("schema_range") and revision["schema_range"] != (active or {}).get("schema_range"):
+    ranged = revision.get("schema_range")
+    if database is None and ranged and ranged != (active or {}).get("schema_range"):
         unknown.append("schema version of the database")
     return unknown

@@ -190,7 +190,7 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
         "an approval nowhere",
         {"slipway_approvals": ["before_settle", "after_lunch"]},
         "slipway_approvals[1]",
-        "use before_traffic or before_settle; a step of a canary has its own",
+        "use before_migrations or before_traffic or before_settle; a step of a canary has its own",
     ),
     ("a step without percent", {"slipway_canary_steps": [{"pause": 5}]}, "slipway_canary_steps[0].percent", "set"),
     (
@@ -556,7 +556,7 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
         "a hook at an unknown point",
         hook(at="before_lunch"),
         "slipway_hooks[0].at",
-        "one of before_slots, before_traffic",
+        "one of migrate, before_slots, before_traffic",
     ),
     ("a hook that does nothing", hook(command=None), "slipway_hooks[0].command", "give one of them"),
     ("a hook that does two things", hook(url="http://h/"), "slipway_hooks[0].command", "give one of them"),

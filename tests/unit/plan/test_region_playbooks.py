@@ -29,17 +29,23 @@ def test_there_is_a_place_for_each_region(way: str) -> None:
 
 @pytest.mark.parametrize(
     ("playbook", "inventory", "plays"),
-    [("deploy", "production", 4), ("rollback", "production", 4), ("abort", "production", 3), ("deploy", "regions", 38)],
+    [("deploy", "production", 6), ("rollback", "production", 6), ("abort", "production", 3), ("deploy", "regions", 62)],
 )
 def test_an_application_without_regions_has_no_plays_of_them(playbook: str, inventory: str, plays: int) -> None:
     done = run(playbook, inventory, "--list-tags")
     assert done.stdout.count("play #") == plays, done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("database", [False, True])
 @pytest.mark.parametrize("playbook", ["deploy", "rollback"])
-def test_a_region_that_cannot_be_reached_ends_the_run_before_the_next_one_starts(playbook: str, tmp_path: Path) -> None:
+def test_a_region_that_cannot_be_reached_ends_the_run_before_the_next_one_starts(
+    playbook: str, database: bool, tmp_path: Path
+) -> None:
     (tmp_path / "app.py").write_text("print()\n", encoding="utf-8")
     refusing = {"ansible_host": "127.0.0.1", "ansible_port": "1", "slipway_artifact": str(tmp_path)}
+    if database:
+        nowhere = {"path": str(tmp_path), "dsn": f"host={tmp_path} connect_timeout=1"}
+        refusing = {**refusing, "slipway_migrations": nowhere}
     done = run(playbook, "regions", "-e", "slipway_version=1.4.2", "-e", json.dumps(refusing))
     assert done.returncode == 2, done.stdout + done.stderr
     first, second = ("eu", "us") if playbook == "deploy" else ("us", "eu")
@@ -47,6 +53,7 @@ def test_a_region_that_cannot_be_reached_ends_the_run_before_the_next_one_starts
     assert f"{first} has failed: inventory: cannot be reached" in said
     assert f"{second} was not touched" in said
     assert f"PLAY [Plan region {second}]" not in done.stdout
+    assert ("Look | Compare the files with the history" in done.stdout) is database
 
 
 def run(playbook: str, inventory: str, *flags: str) -> subprocess.CompletedProcess[str]:

@@ -5,7 +5,21 @@
 
 from __future__ import annotations
 
-from . import analysis, checks, components, evidence, fleet, hooks, regions, release, rollout, run, timing, watch
+from . import (
+    analysis,
+    checks,
+    components,
+    evidence,
+    fleet,
+    hooks,
+    migrations,
+    regions,
+    release,
+    rollout,
+    run,
+    timing,
+    watch,
+)
 from .base import BALANCER_PORTS, Rule
 
 RULES = (
@@ -83,5 +97,11 @@ RULES = (
     Rule(("slipway_hooks",), hooks.hooks),
     Rule(("slipway_hooks",), watch.hooks_on_return),
     Rule(("slipway_watch",), watch.watch),
+    Rule(("slipway_migrations",), migrations.migrations),
+    Rule(
+        ("slipway_migrate_action", "slipway_migrate_phase", "slipway_migrate_to", "slipway_migrate_from"),
+        migrations.action,
+    ),
+    Rule(("slipway_contract_after", "slipway_contract_checks", "slipway_dual_writes"), migrations.contract),
     Rule(("slipway_virtual_address",), fleet.virtual_address),
 )

@@ -1,0 +1,1 @@
+ALTER TABLE orders ADD COLUMN cents bigint NOT NULL DEFAULT 100;

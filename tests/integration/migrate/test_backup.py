@@ -1,0 +1,85 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Backups and migrations exclude each other, and nothing is migrated without the backup that is asked for."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+from ansible_collections.slipway.release.plugins.module_utils._common.errors import LeaseError
+from ansible_collections.slipway.release.plugins.module_utils._migrate.backup import exclusive_for_backup
+from ansible_collections.slipway.release.plugins.module_utils._migrate.run import Run
+from ansible_collections.slipway.release.plugins.module_utils._migrate.session import Access, Session
+
+from .conftest import Writer
+from .scene import migrate, options, picture, refusal
+from .server import Database
+
+SLOW = {"1_slow.sql": "CREATE TABLE slow ();\nSELECT pg_sleep(3);"}
+
+
+def wait_for_sleepers(database: Database, number: int) -> None:
+    """So many migrations are at work at once."""
+    deadline = time.monotonic() + 20
+    sleeping = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
+    while database.one(sleeping) != number:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_no_migration_begins_while_a_backup_is_made(database: Database, write: Writer) -> None:
+    directory = write({"1_a.sql": "CREATE TABLE a ();"})
+    with Session(Access(database.dsn()), "backup") as session:
+        lock = exclusive_for_backup(session)
+        lock.take(0)
+        error = refusal(directory, database, lock_deadline=1)
+        assert isinstance(error, LeaseError)
+        assert "a backup is being made of this database (backend " in error.what
+        lock.give_back()
+    assert len(migrate(directory, database).done) == 1
+
+
+def test_no_backup_begins_while_something_is_migrated(database: Database, write: Writer) -> None:
+    runner = threading.Thread(target=migrate, args=(write(SLOW), database))
+    runner.start()
+    wait_for_sleepers(database, 1)
+    with Session(Access(database.dsn()), "backup") as session:
+        with pytest.raises(LeaseError, match="this database is being migrated"):
+            exclusive_for_backup(session).take(0)
+        runner.join()
+        exclusive_for_backup(session).take(5)
+
+
+def test_schemas_are_migrated_at_once_beside_each_other(database: Database, write: Writer) -> None:
+    database.sql("CREATE SCHEMA one; CREATE SCHEMA two")
+    directory = write(SLOW)
+    runners = [
+        threading.Thread(target=migrate, args=(directory, database), kwargs={"schemas": (schema,)})
+        for schema in ("one", "two")
+    ]
+    for runner in runners:
+        runner.start()
+    wait_for_sleepers(database, 2)
+    for runner in runners:
+        runner.join()
+    assert database.one("SELECT count(*) FROM pg_tables WHERE tablename = 'slow'") == 2
+
+
+def test_nothing_is_applied_without_the_backup_that_is_asked_for(
+    database: Database, write: Writer, tmp_path: Path
+) -> None:
+    record = tmp_path / "backup.json"
+    directory = write({"1_a.sql": "CREATE TABLE a ();"})
+    before = picture(database)
+    assert "no record of a backup" in refusal(directory, database, backup_record=record).what
+    assert picture(database) == before
+    finished = datetime.now(timezone.utc).isoformat()
+    record.write_text(f'{{"finished": "{finished}", "verified": true}}', encoding="utf-8")
+    assert len(migrate(directory, database, backup_record=record).done) == 1
+    record.unlink()
+    assert Run(options(directory, database, backup_record=record)).do().done == [], "nothing is due"

@@ -1,0 +1,206 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Deployments that migrate a database: before any slot, once, and never past what a release needs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+
+from tests.system.controllers import run_by
+from tests.system.fleet import OTHER, Fleet, differences
+
+HOST = "db2"
+CLUSTER = ("15", "migrations")
+PORT = 5545
+BEGUN = "Wait | Ask for the end"
+APPROVED = "before_migrations"
+FILES = {
+    "001_orders.sql": "CREATE TABLE orders (id bigint PRIMARY KEY, total text);",
+    "002_cents.sql": "ALTER TABLE orders ADD COLUMN cents bigint;",
+}
+DROP = {"003_drop.sql": "-- slipway:phase contract\nALTER TABLE orders DROP COLUMN total;"}
+
+
+@dataclass
+class Database:
+    """An empty database, and a directory of migrations on the controller."""
+
+    dsn: str
+    files: Path
+    flags: list[str]
+
+    def write(self, files: dict[str, str]) -> None:
+        """Add files."""
+        for name, text in files.items():
+            (self.files / name).write_text(text + "\n", encoding="utf-8")
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """The rows of a query."""
+        with closing(psycopg2.connect(self.dsn)) as connection, connection.cursor() as cursor:
+            cursor.execute(query)
+            return list(cursor.fetchall())
+
+    def applied(self) -> list[str]:
+        """Versions that are applied; none before the first."""
+        if not self.rows("SELECT to_regclass('slipway_migrations') IS NOT NULL")[0][0]:
+            return []
+        return [
+            version
+            for (version,) in self.rows(
+                "SELECT migration FROM slipway_migrations WHERE statement = 0 AND state = 'applied' ORDER BY migration"
+            )
+        ]
+
+
+@pytest.fixture
+def database(nginx: Fleet, tmp_path: Path) -> Iterator[Database]:
+    """A cluster of the test's own on a machine that does nothing else."""
+    nginx.inside(HOST, "pg_createcluster", "--port", str(PORT), *CLUSTER)
+    nginx.inside(HOST, "pg_conftool", *CLUSTER, "set", "listen_addresses", "*")
+    trust = f"host all shop {nginx.network}.0/24 trust"
+    nginx.inside(HOST, "sh", "-c", f"echo '{trust}' >> /etc/postgresql/{'/'.join(CLUSTER)}/pg_hba.conf")
+    nginx.inside(HOST, "pg_ctlcluster", *CLUSTER, "start")
+    for statement in ("CREATE ROLE shop LOGIN", "CREATE DATABASE shop OWNER shop"):
+        nginx.inside(HOST, "runuser", "-u", "postgres", "--", "psql", "-p", str(PORT), "-c", statement)
+    files = tmp_path / "migrations"
+    files.mkdir()
+    dsn = f"host={nginx.network}.32 port={PORT} dbname=shop user=shop"
+    made = tmp_path / "migrations.json"
+    variables = {"slipway_migrations": {"path": str(files), "dsn": dsn}, "slipway_contract_after": 0}
+    made.write_text(json.dumps(variables), encoding="utf-8")
+    yield Database(dsn, files, ["-e", f"@{made}"])
+    nginx.inside(HOST, "pg_dropcluster", "--stop", *CLUSTER)
+
+
+def ranged(least: int, most: int) -> list[str]:
+    """Flags for a release that works with these schemas."""
+    return ["-e", json.dumps({"slipway_schema_range": {"min": least, "max": most}})]
+
+
+def slots(fleet: Fleet) -> dict[str, Any]:
+    """What is in the slots of all application hosts."""
+    return {f"{host} {slot}": fleet.slot(host, slot) for host in fleet.application for slot in OTHER}
+
+
+def require_refused(done: Any, *said: str) -> None:
+    """The run failed and said so."""
+    text = " ".join(done.output().split())
+    assert done.code != 0 and all(words in text for words in said), done.reason()
+
+
+def test_a_deployment_migrates_once_before_its_slots_with_its_token(nginx: Fleet, database: Database) -> None:
+    database.write(FILES)
+    version = nginx.versions.fresh()
+    checked = nginx.run("deploy", *database.flags, *ranged(2, 2), "--check", version=version)
+    assert checked.code == 0 and database.applied() == [], checked.reason()
+    with nginx.traffic() as measured:
+        done = nginx.deploy(version, *database.flags, *ranged(2, 2))
+    measured.require_none_lost()
+    assert database.applied() == ["1", "2"]
+    output = done.output()
+    assert output.index("Migrate | Apply what adds") < output.index("Slots | Fill and gate")
+    last = nginx.ledger()["state"]["deployments"][-1]
+    assert last["committed"][0] == "migrate"
+    ((deployment, token),) = database.rows("SELECT DISTINCT deployment, token FROM slipway_migrations")
+    assert (deployment, token) == (last["id"], last["token"])
+    before = nginx.snapshot()
+    assert nginx.run("deploy", *database.flags, *ranged(2, 2), version=version).code == 0
+    assert differences(before, nginx.snapshot()) == []
+
+
+def test_a_migration_that_fails_leaves_slots_and_traffic_and_the_next_run_goes_on(
+    nginx: Fleet, database: Database
+) -> None:
+    database.write({**FILES, "003_fails.sql": "SELECT none FROM orders;"})
+    before, version = nginx.active(), nginx.versions.fresh()
+    held = slots(nginx)
+    with nginx.traffic() as measured:
+        done = nginx.run("deploy", *database.flags, version=version)
+        said = ("the database was not migrated", "003_fails.sql", "Neither slots nor traffic were touched")
+        require_refused(done, *said)
+    measured.require_none_lost()
+    assert measured.versions() == {before["version"]}
+    assert nginx.active() == before and slots(nginx) == held
+    assert nginx.ledger()["state"]["deployments"][-1]["result"] == "failed" and nginx.ledger()["lease"] is None
+    assert database.applied() == ["1", "2"]
+    database.write({"003_fails.sql": "SELECT id FROM orders;"})
+    nginx.deploy(version, *database.flags)
+    assert database.applied() == ["1", "2", "3"]
+
+
+def test_a_killed_controller_leaves_a_migration_that_ends_and_the_next_run_waits_for_it(
+    nginx: Fleet, database: Database
+) -> None:
+    slow = "INSERT INTO orders SELECT count(*) + 1, '1' FROM orders;\nSELECT pg_sleep(20);"
+    database.write({**FILES, "003_slow.sql": slow})
+    version = nginx.versions.fresh()
+    run = nginx.start("deploy", *database.flags, version=version)
+    run.wait_for(BEGUN)
+    run.kill()
+    held = slots(nginx)
+    nginx.act("db1", "ledger", command="release", reason="its controller is gone")
+    nginx.deploy(version, *database.flags)
+    assert database.applied() == ["1", "2", "3"]
+    assert database.rows("SELECT count(*) FROM orders") == [(1,)], "it was applied twice"
+    assert slots(nginx) != held
+
+
+def test_a_release_that_the_database_does_not_fit_is_refused_when_it_is_planned(
+    nginx: Fleet, database: Database
+) -> None:
+    database.write({**FILES, **DROP})
+    old, new = nginx.versions.fresh(), nginx.versions.fresh()
+    before = nginx.ledger()
+    lacking = nginx.run("deploy", *database.flags, *ranged(9, 9), version=old)
+    require_refused(lacking, "does not fit the database: it needs schema 9")
+    assert nginx.ledger() == before and database.applied() == []
+    nginx.deploy(old, *database.flags, *ranged(1, 2))
+    nginx.deploy(new, *database.flags, *ranged(2, 9))
+    contract = nginx.run("migrate", *database.flags, migrate_phase="contract")
+    require_refused(contract, f"holds {old}, and after this it works up to schema 2")
+    assert database.applied() == ["1", "2"] and nginx.ledger()["lease"] is None
+    forced = nginx.run("migrate", *database.flags, migrate_phase="contract", force="true", reason="no way back needed")
+    assert forced.code == 0 and database.applied() == ["1", "2", "3"], forced.reason()
+    back = nginx.run("rollback", *database.flags, rollback_to=old)
+    require_refused(back, f"version {old} does not fit the database", "slipway_migrate_action=undo")
+    nginx.require_active(new)
+
+
+def test_it_waits_for_an_approval_before_anything_is_touched(nginx: Fleet, database: Database, tmp_path: Path) -> None:
+    database.write(FILES)
+    version, held = nginx.versions.fresh(), slots(nginx)
+    flags = [*database.flags, "-e", json.dumps({"slipway_approvals": [APPROVED]})]
+    done = nginx.run("deploy", *flags, version=version)
+    assert done.code == 0 and f"is parked at {APPROVED}" in " ".join(done.output().split()), done.reason()
+    assert database.applied() == [] and slots(nginx) == held and nginx.ledger()["lease"] is None
+    with run_by(nginx, "bob", tmp_path):
+        assert nginx.run("approve", reason="the files look good").code == 0
+    nginx.deploy(version, *flags)
+    assert database.applied() == ["1", "2"]
+
+
+def test_an_abort_of_what_waits_for_it_touches_no_slot(nginx: Fleet, database: Database) -> None:
+    database.write(FILES)
+    version, held = nginx.versions.fresh(), slots(nginx)
+    flags = [*database.flags, "-e", json.dumps({"slipway_approvals": [APPROVED]})]
+    assert nginx.run("deploy", *flags, version=version).code == 0
+    done = nginx.run("abort", *flags, reason="not today")
+    assert done.code == 0, done.reason()
+    assert slots(nginx) == held and database.applied() == []
+    assert nginx.ledger()["unfinished"] is None
+
+
+def test_a_skip_applies_nothing_and_is_recorded(nginx: Fleet, database: Database) -> None:
+    database.write(FILES)
+    skipping = ["-e", json.dumps({"slipway_skip": ["migrations"], "slipway_reason": "by hand today"})]
+    nginx.deploy(nginx.versions.fresh(), *database.flags, *skipping)
+    assert database.applied() == []

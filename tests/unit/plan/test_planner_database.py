@@ -1,0 +1,183 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A plan with a database: what is applied, what a release must fit, and where nothing of it is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.slipway.release.plugins.module_utils._common.errors import StateError
+from ansible_collections.slipway.release.plugins.module_utils._plan.planner import Planned, plan
+
+from tests.unit.plan.made import deploy, document, fleet_of, inputs_for, leave_unfinished, proven
+
+APPLIED = tuple(f"{number} expand applied" for number in range(1, 8))
+HOOK = {"name": "alembic", "at": "migrate", "command": "alembic upgrade head"}
+
+
+def database(*members: str, error: str = "") -> dict[str, Any]:
+    """What was read: each member is a version, its phase and its state."""
+    rows = [dict(zip(("version", "phase", "state"), member.split())) for member in members]
+    due = [
+        {**row, "schema": "public", "name": "n", "file": f"/m/{row['version']}_n.sql", "transaction": True}
+        for row in rows
+        if row["state"] == "pending" and row["phase"] != "contract"
+    ]
+    schemas = [{"schema": "public", "version": "", "expected_ms": 1500, "token": 9, "migrations": rows}]
+    return {"error": error} if error else {"schemas": schemas, "due": due, "findings": [{"rule": "index-create"}]}
+
+
+def planned(tmp_path: Path, *members: str, least: int = 0, most: int = 99, error: str = "", **changes: Any) -> Planned:
+    changes = {"migrations": {"path": str(tmp_path)}, "schema_range": {"min": least, "max": most}, **changes}
+    inputs, revision = inputs_for("1.1", **changes), document("1.1", **changes)
+    return plan(inputs, revision, fleet_of("1.0", None), database=database(*members, error=error))
+
+
+def before_and_after() -> dict[str, Any]:
+    """A fleet that went from 1.0 to 1.1."""
+    return fleet_of("1.1", "1.0", history=(proven("1.0"), proven("1.1")))
+
+
+def test_without_a_database_nothing_is_said_of_it() -> None:
+    made = deploy("1.1", fleet_of("1.0", None)).plan
+    assert "migrations" not in made and made["schema"] == 1
+    assert made["stages"][0]["name"] == "place"
+
+
+def test_what_is_due_is_in_the_plan_before_anything_is_placed(tmp_path: Path) -> None:
+    made = planned(tmp_path, *APPLIED, "8 expand pending", "9 contract pending", "10 migrate pending").plan
+    assert made["migrations"] == {
+        "files": [
+            {"schema": "public", "version": "8", "name": "n", "phase": "expand"},
+            {"schema": "public", "version": "10", "name": "n", "phase": "migrate"},
+        ],
+        "findings": 1,
+        "expected_ms": 1500,
+    }
+    assert [stage["name"] for stage in made["stages"]][:2] == ["migrate", "place"]
+    assert made["schema"] == 3, "an older version would fill the slots without it"
+
+
+def test_the_token_is_above_what_the_database_has_seen(tmp_path: Path) -> None:
+    assert planned(tmp_path, *APPLIED).token_above == 9
+    assert deploy("1.1", fleet_of("1.0", None)).token_above == 4
+
+
+def test_where_nothing_is_due_the_plan_has_nothing_of_it(tmp_path: Path) -> None:
+    made = planned(tmp_path, *APPLIED, least=7, most=7).plan
+    assert "migrations" not in made and made["schema"] == 1
+    assert "schema version of the database" not in made["unknown"]
+
+
+def test_what_is_due_counts_as_applied(tmp_path: Path) -> None:
+    assert planned(tmp_path, *APPLIED, "8 expand pending", least=8).plan["changes"]
+    with pytest.raises(StateError) as caught:
+        planned(tmp_path, *APPLIED, "8 expand pending", least=9)
+    assert caught.value.where == "slipway_schema_range"
+    assert "1.1 does not fit the database: it needs schema 9, and public is at 8" in caught.value.what
+    assert "slipway_migrations.path" in caught.value.remedy
+
+
+def test_what_was_contracted_is_refused_with_the_way_to_bring_it_back(tmp_path: Path) -> None:
+    with pytest.raises(StateError) as caught:
+        planned(tmp_path, *APPLIED, "8 contract applied", most=7)
+    assert "it works up to schema 7, and public is contracted to 8" in caught.value.what
+    assert "slipway_migrate_action=undo" in caught.value.remedy
+
+
+def test_the_ranges_of_two_releases_need_not_overlap_where_the_database_is_known(tmp_path: Path) -> None:
+    live = fleet_of("1.0", None)
+    live["db1"]["ledger"]["state"]["proven"][0]["document"]["schema_range"] = {"min": 1, "max": 2}
+    changes = {"schema_range": {"min": 7, "max": 9}}
+    with pytest.raises(StateError, match="works with database schema 7 to 9"):
+        plan(inputs_for("1.1", **changes), document("1.1", **changes), live)
+    inputs = inputs_for("1.1", migrations={"path": str(tmp_path)}, **changes)
+    assert plan(inputs, document("1.1", **changes), live, database=database(*APPLIED)).plan["changes"]
+
+
+def test_a_rollback_applies_nothing_and_must_fit_what_is_there(tmp_path: Path) -> None:
+    live = before_and_after()
+    live["db1"]["ledger"]["state"]["proven"][0]["document"]["schema_range"] = {"min": 8, "max": 9}
+    inputs = inputs_for(verb="rollback", rollback_to="1.0", migrations={"path": str(tmp_path)})
+    with pytest.raises(StateError) as caught:
+        plan(inputs, None, live, database=database(*APPLIED, "8 expand pending"))
+    assert "it needs schema 8, and 8 is not applied to public" in caught.value.what
+    assert "apply it with migrate.yml first" in caught.value.remedy
+    made = plan(inputs, None, live, database=database(*APPLIED, "8 expand applied", "9 expand pending")).plan
+    assert "migrations" not in made
+
+
+def test_a_skip_applies_nothing_and_is_recorded_with_its_reason(tmp_path: Path) -> None:
+    skipping = {"skip": ["migrations"], "reason": "by hand today", "hooks": [HOOK]}
+    made = planned(tmp_path, *APPLIED, "8 expand pending", least=7, **skipping).plan
+    assert "migrations" not in made and "hooks" not in made
+    assert (made["options"]["skip"], made["options"]["reason"]) == (["migrations"], "by hand today")
+    with pytest.raises(StateError, match="8 is not applied"):
+        planned(tmp_path, *APPLIED, "8 expand pending", least=8, **skipping)
+
+
+def test_what_cannot_be_read_refuses_the_plan(tmp_path: Path) -> None:
+    with pytest.raises(StateError) as caught:
+        planned(tmp_path, error="7_n.sql:2:8: syntax error. Remedy: correct the statement.")
+    assert "7_n.sql:2:8: syntax error" in caught.value.what and caught.value.where == "slipway_migrations"
+
+
+def test_a_play_that_has_not_read_it_does_not_go_on_without(tmp_path: Path) -> None:
+    changes = {"migrations": {"path": str(tmp_path)}}
+    with pytest.raises(StateError, match="the play has not read it"):
+        deploy("1.1", fleet_of("1.0", None), **changes)
+
+
+def test_a_way_back_does_without_what_cannot_be_read(tmp_path: Path) -> None:
+    inputs = inputs_for(verb="rollback", rollback_to="1.0", migrations={"path": str(tmp_path)})
+    back = plan(inputs, None, before_and_after(), database=database(error="connection refused"))
+    assert back.plan["to"]["version"] == "1.0"
+    assert any("connection refused" in warning for warning in back.warnings)
+    skipping = planned(tmp_path, error="connection refused", skip=["migrations"], reason="it is down")
+    assert "only the schema ranges are compared" in skipping.warnings[0]
+
+
+def test_what_a_deployment_that_changes_nothing_leaves_pending_is_said(tmp_path: Path) -> None:
+    changes = {"migrations": {"path": str(tmp_path)}}
+    read = database(*APPLIED, "8 expand pending")
+    done = plan(inputs_for("1.0", **changes), document("1.0"), fleet_of("1.0", None), database=read)
+    assert not done.plan["changes"] and "migrations" not in done.plan
+    assert done.warnings == ["slipway_migrations: pending, with nothing else to do: 1; migrate.yml applies what is"]
+
+
+def test_another_runner_has_the_same_place_and_not_in_a_rollback() -> None:
+    made = deploy("1.1", fleet_of("1.0", None), hooks=[HOOK]).plan
+    assert made["migrations"]["files"] == [] and made["hooks"][0]["name"] == "alembic"
+    assert made["stages"][0]["name"] == "migrate"
+    inputs = inputs_for(verb="rollback", rollback_to="1.0", hooks=[HOOK])
+    back = plan(inputs, None, before_and_after()).plan
+    assert "migrations" not in back and "hooks" not in back
+
+
+def test_it_parks_for_an_approval_only_when_files_are_due(tmp_path: Path) -> None:
+    parks = planned(tmp_path, *APPLIED, "8 expand pending", approvals=["before_migrations"]).plan["parks"]
+    assert [(park["stage"], park["approval"], park["hold"]) for park in parks] == [("before_migrations", True, None)]
+    assert "parks" not in planned(tmp_path, *APPLIED, approvals=["before_migrations"]).plan
+
+
+def test_the_same_request_is_taken_up_when_a_part_is_applied(tmp_path: Path) -> None:
+    changes = {"migrations": {"path": str(tmp_path)}}
+    inputs, revision = inputs_for("1.1", **changes), document("1.1", **changes)
+    live = fleet_of("1.0", None)
+    first = plan(inputs, revision, live, database=database(*APPLIED, "8 expand pending", "9 expand pending"))
+    leave_unfinished(live, first)
+    again = plan(inputs, revision, live, database=database(*APPLIED, "8 expand applied", "9 expand pending"))
+    assert again.resume and again.digest == first.digest
+    elsewhere = inputs_for("1.1", migrations={"path": "/tmp"})
+    with pytest.raises(StateError):
+        plan(elsewhere, revision, moving(live), database=database(*APPLIED))
+
+
+def moving(live: dict[str, Any]) -> dict[str, Any]:
+    """The fleet while traffic moves."""
+    for name in ("lb1", "lb2"):
+        live[name]["balancer"]["recorded"]["percents"] = {"blue": 50, "green": 50}
+    return live
