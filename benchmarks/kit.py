@@ -9,15 +9,15 @@ given, and asks the package index that pip is configured for.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tools.environments import OLDEST, REQUIREMENTS
+from tools.environments import COLLECTIONS, OLDEST, REQUIREMENTS, TOP
 
-COLLECTION = "slipway.release"
 PEER = "yoyo-migrations"
 MIGRATIONS = "SLIPWAY_BENCHMARK_MIGRATIONS"
 BACKFILL = {
@@ -58,35 +58,12 @@ def make(directory: Path) -> Kit:
     """Make all that is missing, and the modules anew."""
     directory.mkdir(parents=True, exist_ok=True)
     kit = Kit(directory)
-    for name, (module, arguments) in MODULES.items():
-        kit.module(name).write_bytes(_as_sent(module, arguments))
+    write = [sys.executable, "-m", "benchmarks.as_sent", str(directory)]
+    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS)}
+    subprocess.run(write, cwd=TOP, env=environment, check=True)
     if not list(kit.peer.glob("*.dist-info")):
         python = OLDEST.bin / "python" if OLDEST.ready() else Path(sys.executable)
         pins = REQUIREMENTS / "peer.txt"
         install = ["-m", "pip", "install", "-qq", "--disable-pip-version-check", "--target", str(kit.peer), "-r"]
         subprocess.run([str(python), *install, str(pins)], check=True)
     return kit
-
-
-def _as_sent(module: str, arguments: dict[str, Any]) -> bytes:
-    """The file that Ansible copies to a host and starts there.
-
-    Its connection comes from libpq's environment, so that it can be made before there is a server.
-    """
-    from ansible.executor.module_common import modify_module
-    from ansible.parsing.dataloader import DataLoader
-    from ansible.plugins.loader import init_plugin_loader, module_loader
-    from ansible.template import Templar
-
-    init_plugin_loader()
-    name = f"{COLLECTION}.{module}"
-    made = modify_module(
-        module_name=name,
-        module_path=module_loader.find_plugin_with_context(name).plugin_resolved_path,
-        module_args=dict(arguments),
-        templar=Templar(loader=DataLoader()),
-        task_vars={"ansible_python_interpreter": "/usr/bin/python3"},
-        module_compression="ZIP_DEFLATED",
-    )
-    data: bytes = made[0] if isinstance(made, tuple) else made.b_module_data
-    return data

@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -24,6 +25,7 @@ from ansible_collections.slipway.release.plugins.modules import pg_backfill, pg_
 
 from tests.integration.migrate import clusters, shop
 from tests.integration.migrate.clusters import Cluster, Writers
+from tests.integration.migrate.scene import has
 from tests.integration.migrate.traffic import Pgbench, Release, Watch
 
 LONGEST_RUN = 2400
@@ -143,3 +145,17 @@ def require_what_was_meant(made: Shop, release: Release) -> None:
     found = {name for (name,) in sql(columns)}
     assert {"cents", "remark"} < found and not {"total", "note"} & found
     assert sql("SELECT count(*) FROM orders WHERE cents IS NULL OR remark IS NULL") == [(0,)]
+
+
+def test_what_waits_and_what_fails_is_seen(cluster: Cluster) -> None:
+    """The measurements of the test above, with a migration as it must not be."""
+    cluster.sql(shop.base(rows=1_000, rounds=1))
+    release, watch, pgbench = Release(1_000), Watch(cluster), Pgbench(cluster, 1_000)
+    with closing(psycopg2.connect(f"{cluster.dsn} application_name='slipway.release careless'")) as careless:
+        with Writers(cluster, release.transactions()) as writers, watch.looking(), pgbench.running():
+            careless.cursor().execute("LOCK TABLE orders; SELECT pg_sleep(1); ALTER TABLE orders DROP COLUMN total")
+            careless.cursor().execute("ALTER TABLE orders DROP COLUMN state CASCADE")
+            careless.commit()
+    assert watch.longest.seconds > 0.5 and "LOCK TABLE orders" in watch.longest.behind, watch.longest
+    assert any('"total" of relation "orders" does not exist' in text for text in writers.failed)
+    assert bool(pgbench.failed) is has("pgbench")
