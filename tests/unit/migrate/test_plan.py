@@ -183,7 +183,7 @@ def test_the_expected_time(write: Writer) -> None:
 
 
 def test_planning_many_files_compares_none_with_another(write: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With 1,000 files that alone took half of the time of a run."""
+    """With 3,000 files that took 0.7 s of processor time for each plan, and a run makes two."""
     found = discover(write({**SIX, "7_c.sql": "-- slipway:phase contract\nSELECT 7;"}))
 
     def compared(_one: Migration, _other: object) -> bool:
