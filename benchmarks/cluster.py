@@ -40,9 +40,9 @@ class Cluster:
         return {"PGHOST": "127.0.0.1", "PGPORT": str(self.port), "PGUSER": ACCOUNT, "PGDATABASE": database}
 
     def psql(self, database: str, statements: str) -> str:
-        """Run SQL in one session of psql; what it prints."""
-        program = shutil.which("psql") or str(self.programs / "psql")
-        command = [program, self.dsn(database), "-XAtq", "-v", "ON_ERROR_STOP=1"]
+        """Run SQL in one session of psql, and not of Debian's wrapper where that can be; what it prints."""
+        program = shutil.which("psql", path=f"{self.programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}")
+        command = [program or "psql", self.dsn(database), "-XAtq", "-v", "ON_ERROR_STOP=1"]
         return subprocess.run(command, input=statements, check=True, capture_output=True, text=True).stdout.strip()
 
     def anew(self, database: str) -> None:
