@@ -1,15 +1,16 @@
 # Copyright: (c) 2026, The slipway.release developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``python -m benchmarks``: what a deployment, a rollback and a switch cost, as ratios to floors measured in the same
-run, and how often the judge is wrong.
+"""``python -m benchmarks``: what a deployment, a rollback, a switch, migrations and a backfill cost, as ratios to
+floors measured in the same run, and how often the judge is wrong.
 
-Touches a lab of its own, which it removes, and ``.cache/benchmarks``.
+Touches labs of its own, which it removes, and ``.cache/benchmarks``.
 """
 
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 from pathlib import Path
 
@@ -17,11 +18,16 @@ from lab import fleet
 from lab.operator import Operator
 from lab.plan import DEFAULT_HOSTS, REPOSITORY, Plan
 
-from . import judge, switching
+from . import judge, kit, switching
 from .deployment import DeploymentBenchmark
 
 LAB = "bench"
 CACHE = REPOSITORY / ".cache" / "benchmarks"
+MACHINE = "db1"
+MOUNT = "/mnt/slipway"
+SEARCHED = (".cache/collections", "", ".cache/venv-oldest/lib/python3.11/site-packages")
+ON_SLOTS = ("deployment", "rollback", "switch")
+ON_DATABASE = ("migrations", "backfill")
 APPLICATIONS = {"nginx": ("shop", 8000), "haproxy": ("cart", 8001)}
 
 
@@ -29,13 +35,30 @@ def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="deployments and rollbacks of each kind (%(default)s)")
-    parser.add_argument("--only", choices=("deployment", "rollback", "switch", "judge"), help="one benchmark alone")
+    parser.add_argument("--only", choices=(*ON_SLOTS, *ON_DATABASE, "judge"), help="one benchmark alone")
     options = parser.parse_args()
     if options.only in (None, "judge"):
         show(list(judge.figures(judge.ROLLOUTS, judge.SEED)))
-    if options.only != "judge":
+    if options.only in (None, *ON_DATABASE):
+        on_database(options)
+    if options.only in (None, *ON_SLOTS):
         in_lab(options)
     return 0
+
+
+def on_database(options: argparse.Namespace) -> None:
+    """What needs one machine with PostgreSQL."""
+    directory = kit.make(CACHE / "kit").directory.relative_to(REPOSITORY)
+    search = ":".join(f"{MOUNT}/{path}".rstrip("/") for path in SEARCHED)
+    wanted = {"migrations": ["--rows"], "backfill": ["--migrations", "0"]}.get(options.only, [])
+    measure = ["python3", "-B", "-m", "benchmarks.on_database", f"{MOUNT}/{directory}"]
+    measure += ["--rounds", str(options.rounds), *wanted]
+    fleet.up(LAB, [MACHINE])
+    try:
+        command = [sys.executable, "-m", "lab", "exec", "--name", LAB, MACHINE, "--", "env", f"PYTHONPATH={search}"]
+        subprocess.run([*command, *measure], cwd=REPOSITORY, check=True)
+    finally:
+        fleet.down(LAB)
 
 
 def in_lab(options: argparse.Namespace) -> None:

@@ -19,7 +19,9 @@ HEADING = "# Made by 'make pins' from {source}; do not edit.\n"
 
 
 def main() -> int:
-    """Pin each environment, then the linters beside the oldest one so that they install on every supported Python."""
+    """Pin each environment, the linters beside the oldest one so that they install on every supported Python, and the
+    program that the benchmarks of migrations compare with.
+    """
     unready = [environment.name for environment in ENVIRONMENTS if not environment.ready()]
     if unready:
         print(f"pins: no environment {' and '.join(unready)}; run 'make setup' where every Python is installed")
@@ -27,6 +29,7 @@ def main() -> int:
     for environment in ENVIRONMENTS:
         write(environment.name, resolve(environment, [environment.name]))
     write("lint", resolve(OLDEST, [OLDEST.name, "lint"]) - resolve(OLDEST, [OLDEST.name]))
+    write("peer", resolve(OLDEST, ["peer"]))
     return 0
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -335,10 +335,14 @@ class Engine:
         forgets = entry.state == APPLIED or rolled_back
         return f"{self._history.forget_statements(job.migration.key)}; " if forgets else ""
 
-    def finish(self, job: _Job, duration: int) -> str:
-        """SQL that marks the migration as ended."""
+    def finish(self, job: _Job, duration: int, rows: Sequence[Row] = ()) -> str:
+        """SQL that marks the migration as ended.
+
+        :param rows: of its statements, which have not been written yet; none on the way back.
+        """
         if not job.back:
-            return self._upsert(job, [Row(0, job.migration.checksum, APPLIED, age=duration, duration=duration)])
+            ended = Row(0, job.migration.checksum, APPLIED, age=duration, duration=duration)
+            return self._upsert(job, [*rows, ended])
         earlier = job.entry.duration if job.entry else None
         undone = self._upsert(job, [Row(0, job.migration.checksum, UNDONE, age=duration, duration=earlier)])
         return f"{self._history.forget_statements(job.migration.key)}; {undone}"
@@ -397,20 +401,19 @@ class _Attempt:
             session.run(statement.text)
             ended.append((statement, started, _ms(started)))
             if len(ended) == ROWS_AT_ONCE:
-                session.run(f"{engine.identity()}; {self._rows(ended)}{engine.as_now()}")
+                session.run(f"{engine.identity()}; {engine.rows(job, self._rows(ended))}{engine.as_now()}")
                 ended.clear()
         self.current = None
-        session.run(f"{engine.identity()}; {self._rows(ended)}{engine.finish(job, _ms(began))}; COMMIT")
+        session.run(f"{engine.identity()}; {engine.finish(job, _ms(began), self._rows(ended))}; COMMIT")
 
-    def _rows(self, ended: list[tuple[Statement, float, int]]) -> str:
+    def _rows(self, ended: list[tuple[Statement, float, int]]) -> list[Row]:
         if self._job.back:
-            return ""
+            return []
         first = self.count - len(ended) + 1
-        rows = [
+        return [
             Row(number, digest(statement), APPLIED, statement.line, _ms(started), duration)
             for number, (statement, started, duration) in enumerate(ended, first)
         ]
-        return self._engine.rows(self._job, rows)
 
 
 def digest(statement: Statement) -> str:

@@ -107,6 +107,7 @@ def of_query(error: DatabaseError) -> DatabaseError:
 _BY_TEXT = {
     "password authentication failed": "28P01",
     "no pg_hba.conf entry": "28000",
+    "pg_hba.conf rejects": "28000",
     "does not exist": "3D000",
     "too many clients": "53300",
     "remaining connection slots": "53300",

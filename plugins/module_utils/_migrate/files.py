@@ -75,15 +75,14 @@ def discover(directory: Path, *, gaps: bool = True) -> list[Migration]:
 
 def _sql_files(directory: Path) -> list[Path]:
     try:
-        return sorted(
-            path for path in directory.iterdir() if path.name.endswith(".sql") and not path.name.startswith(".")
-        )
+        names = sorted(path.name for path in directory.iterdir())
     except OSError as exc:
         raise InputError(
             f"the directory cannot be read ({exc.strerror})",
             where=str(directory),
             remedy="name the migrations' directory",
         ) from exc
+    return [directory / name for name in names if name.endswith(".sql") and not name.startswith(".")]
 
 
 def _migration(path: Path, named: Named, undo_path: Path | None) -> Migration:

@@ -1,20 +1,23 @@
 # Copyright: (c) 2026, The slipway.release developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lint of one run: what the operator says of its rules, and its findings as results. Touches nothing."""
+"""The lint of one run: what the operator says of its rules, and its findings as results. Touches nothing.
+
+Its rules are loaded when there is something to be looked at, because a run that finds nothing to do is the usual one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .lint.live import LiveCatalog
-from .lint.run import lint, refuse_unknown
-from .lint.seen import Seen
-from .lint.table import BY_NAME
 from .session import Session
 from .statements import Statement
 from .text import Section
+
+if TYPE_CHECKING:
+    from .lint.live import LiveCatalog
+    from .lint.seen import Seen
 
 
 class Lint:
@@ -26,7 +29,10 @@ class Lint:
 
     def __init__(self, severities: Mapping[str, Any]) -> None:
         self._severities = {rule: _as_written(severity) for rule, severity in severities.items()}
-        refuse_unknown(self._severities)
+        if self._severities:
+            from .lint.run import refuse_unknown
+
+            refuse_unknown(self._severities)
         self._seen: dict[str, Seen] = {}
         self._catalog: tuple[Session, LiveCatalog] | None = None
 
@@ -39,6 +45,10 @@ class Lint:
         :param search_path: schemas where names without one are looked up; new objects belong to the first.
         :raises InputError: from ``statements``.
         """
+        from .lint.run import lint
+        from .lint.seen import Seen
+        from .lint.table import BY_NAME
+
         found = lint(
             statements,
             transactional=section.directives.transaction,
@@ -64,6 +74,8 @@ class Lint:
         ]
 
     def _catalog_of(self, session: Session) -> LiveCatalog:
+        from .lint.live import LiveCatalog
+
         if not self._catalog or self._catalog[0] is not session:
             self._catalog = (session, LiveCatalog(session))
         return self._catalog[1]

@@ -43,6 +43,7 @@ class Lock:
         self._busy = busy
         self._what = ".".join(parts[:3])
         self._key = key_of(*parts)
+        self._backend = 0
 
     def take(self, seconds: float) -> None:
         """Take it, asking again until the deadline.
@@ -60,13 +61,16 @@ class Lock:
                 )
             time.sleep(pause)
             pause = min(MOST_POLL, pause * 1.5)
+        self._backend = self._present_backend()
 
     def require(self) -> None:
-        """Check that the lock is still held.
+        """Check that the lock is still held: only the backend that took it can give it back, and does so when it ends.
+
+        This is asked before each file, so it must not look through pg_locks, which stops all who take locks.
 
         :raises StateError: it is not.
         """
-        if not self._held():
+        if self._present_backend() != self._backend:
             raise StateError(
                 "the lock was lost on the way", where=self._what, remedy="run it again; it goes on where it stopped"
             )
@@ -83,9 +87,9 @@ class Lock:
                 remedy="see that nothing closes the session (a pooler, idle_session_timeout), and run it again",
             )
 
-    def _held(self) -> bool:
+    def _present_backend(self) -> int:
         try:
-            return bool(self._session.one(_MINE, (self._high(), self._low())))
+            return int(self._session.one("SELECT pg_backend_pid()"))
         except self._session.driver.Error as exc:
             raise explained(exc, self._what, self._session.parsed) from None
 
@@ -104,7 +108,6 @@ _SAME = (
     "locktype = 'advisory' AND objsubid = 1 AND classid = %s AND objid = %s AND granted"
     " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
 )
-_MINE = f"SELECT EXISTS (SELECT FROM pg_locks WHERE {_SAME} AND pid = pg_backend_pid())"
 _HOLDER = (
     "SELECT a.pid, coalesce(host(a.client_addr), 'local'), a.backend_start::timestamp(0)"
     f" FROM pg_locks JOIN pg_stat_activity AS a USING (pid) WHERE {_SAME} LIMIT 1"

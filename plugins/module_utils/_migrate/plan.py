@@ -9,8 +9,9 @@ a later phase never goes before an earlier one of a lower version.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from .._common.errors import InputError, StateError
 from .directives import CONTRACT, PHASES
@@ -155,26 +156,38 @@ def _is_due(one: Migration, policy: Policy) -> bool:
 
 def _in_order(due: list[Migration], found: Standing, history: Mapping[str, Entry], policy: Policy) -> list[Migration]:
     kept = []
+    newest = {phase: max(ones, key=itemgetter(0)) for phase, ones in _by_phase(found.applied).items()}
     for one in due:
-        newer = [other for other in found.applied if _overtook(other, one)] + _from_the_future(one, found.future)
+        newer = _newer(one, newest, found.future)
         if not newer or policy.out_of_order == APPLY or _has_begun(one, history.get(one.key)):
             kept.append(one)
         elif policy.out_of_order == REFUSE:
             raise StateError(
-                f"is out of order: {newer[-1]} is applied already",
+                f"is out of order: {newer} is applied already",
                 where=str(one.path),
                 remedy="give it a higher version, or set 'out_of_order' to apply or ignore",
             )
     return kept
 
 
-def _from_the_future(one: Migration, future: list[Entry]) -> list[str]:
-    """The files, which are not here, of what was applied after it in its phase."""
-    return [entry.file for entry in future if entry.state == APPLIED and one.version and entry.phase == one.phase]
+def _by_phase(migrations: Iterable[Migration]) -> dict[str, list[tuple[Version, Migration]]]:
+    """Those that have a version, with it."""
+    found: dict[str, list[tuple[Version, Migration]]] = {}
+    for one in migrations:
+        if one.version:
+            found.setdefault(one.phase, []).append((one.version, one))
+    return found
 
 
-def _overtook(other: Migration, one: Migration) -> bool:
-    return bool(one.version and other.version and other.phase == one.phase and other.version > one.version)
+def _newer(one: Migration, newest: Mapping[str, tuple[Version, Migration]], future: list[Entry]) -> str:
+    """The file of what was applied after it in its phase; empty without any."""
+    if not one.version:
+        return ""
+    ahead = [entry.file for entry in future if entry.state == APPLIED and entry.phase == one.phase]
+    if ahead:
+        return ahead[-1]
+    version, other = newest.get(one.phase, (one.version, one))
+    return str(other) if version > one.version else ""
 
 
 def _has_begun(one: Migration, entry: Entry | None) -> bool:
@@ -184,11 +197,13 @@ def _has_begun(one: Migration, entry: Entry | None) -> bool:
 
 def _require_earlier_phases(due: list[Migration], pending: list[Migration]) -> None:
     """Refuse to go on to a later phase while a lower version of an earlier one is held back."""
-    held = [one for one in pending if one not in due and one.version]
+    going = {one.key for one in due}
+    held = _by_phase(one for one in pending if one.key not in going)
+    lowest = [min(ones, key=itemgetter(0)) for ones in held.values()]
     for one in due:
-        for other in held:
+        for version, other in lowest:
             earlier = PHASES.index(other.phase) < PHASES.index(one.phase)
-            if earlier and one.version and other.version and other.version < one.version:
+            if earlier and one.version and version < one.version:
                 raise StateError(
                     f"is of phase {one.phase}, and {other} of phase {other.phase} has not been applied",
                     where=str(one.path),

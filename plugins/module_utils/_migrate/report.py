@@ -14,7 +14,7 @@ from .files import Migration, discover
 from .history import APPLIED as ENDED
 from .history import FAILED, OWN, RUNNING, UNDOING, Entry, History, Writer
 from .options import Options
-from .plan import Standing, standing
+from .plan import standing
 from .session import Session
 
 APPLIED, PENDING, FAILURE, DRIFTED, MISSING, FUTURE = "applied", "pending", "failed", "drifted", "missing", "future"
@@ -31,7 +31,7 @@ def report(options: Options) -> list[dict[str, Any]]:
         histories = {schema: _history(session, options, schema) for schema in options.schemas}
         now = session.now()
     durations = [entry for known in histories.values() for entry in known.values()]
-    return [_schema(schema, migrations, known, durations, now) for schema, known in histories.items()]
+    return [schema_report(schema, migrations, known, durations, now) for schema, known in histories.items()]
 
 
 def _history(session: Session, options: Options, schema: str) -> dict[str, Entry]:
@@ -41,11 +41,18 @@ def _history(session: Session, options: Options, schema: str) -> dict[str, Entry
     return history.read() if history.exists() else {}
 
 
-def _schema(
+def schema_report(
     schema: str, migrations: list[Migration], known: Mapping[str, Entry], durations: list[Entry], now: datetime
 ) -> dict[str, Any]:
+    """Where one schema stands.
+
+    :param durations: what earlier migrations tell of how long others take.
+    :param now: by the server's clock.
+    """
     found = standing(migrations, known)
-    rows = [_row(one, found, known, durations, now) for one in migrations]
+    states = {one.key: APPLIED for one in found.applied}
+    states.update((one.key, DRIFTED) for one in found.drifted)
+    rows = [_row(one, states.get(one.key, ""), known, durations, now) for one in migrations]
     rows += [_row_without_file(entry, MISSING, now) for entry in found.missing]
     rows += [_row_without_file(entry, FUTURE, now) for entry in found.future]
     open_ones = [row for row in rows if row["state"] in (PENDING, FAILURE)]
@@ -62,15 +69,9 @@ def _schema(
     }
 
 
-def _row(
-    one: Migration, found: Standing, known: Mapping[str, Entry], durations: list[Entry], now: datetime
-) -> dict[str, Any]:
+def _row(one: Migration, state: str, known: Mapping[str, Entry], durations: list[Entry], now: datetime) -> dict[str, Any]:
     entry = known.get(one.key)
-    if one in found.drifted:
-        state = DRIFTED
-    elif one in found.applied:
-        state = APPLIED
-    else:
+    if not state:
         state = FAILURE if entry and entry.state in (FAILED, RUNNING, UNDOING) else PENDING
     return {
         "version": str(one.version) if one.version else "",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -19,6 +20,7 @@ from typing import Any
 import psycopg2
 
 USER = "postgres"
+STARTS = 50
 SETTINGS = """
 fsync = off
 full_page_writes = off
@@ -58,35 +60,43 @@ class Server:
     """A cluster in a temporary directory.
 
     :param programs: directory of the server's programs.
+    :param number: each server of a run of tests has another.
     """
 
-    def __init__(self, programs: Path) -> None:
+    def __init__(self, programs: Path, number: int = 0) -> None:
         self.programs = programs
         self.directory = Path(tempfile.mkdtemp(prefix="slipway-postgresql-"))
-        self.port = 20_000 + os.getpid() % 20_000
+        self.port = 20_000 + (os.getpid() + 7 * number) % 20_000
         self.owner = pwd.getpwnam(USER).pw_uid
         os.chown(self.directory, self.owner, -1)
         self.directory.chmod(0o755)
-        self._program("initdb", "-D", self._data, "-U", USER, "-A", "trust", "-N", "-E", "UTF8", "--locale=C")
-        with Path(self._data, "postgresql.conf").open("a", encoding="utf-8") as settings:
+        self._program("initdb", "-D", str(self.data), "-U", USER, "-A", "trust", "-N", "-E", "UTF8", "--locale=C")
+        with (self.data / "postgresql.conf").open("a", encoding="utf-8") as settings:
             settings.write(f"{SETTINGS}\nport = {self.port}\nunix_socket_directories = '{self.directory}'\n")
 
     @property
-    def _data(self) -> str:
-        return str(self.directory / "data")
+    def data(self) -> Path:
+        """Its data directory."""
+        return self.directory / "data"
 
     def _program(self, name: str, *arguments: str) -> None:
         command = ["runuser", "-u", USER, "--", str(self.programs / name), *arguments]
         subprocess.run(command, check=True, cwd="/", stdout=subprocess.DEVNULL, timeout=60)
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
-        self._program("pg_ctl", "-D", self._data, "-l", str(self.directory / "log"), "-w", "start")
+        """Start it, and wait until it answers; again while what was killed has not gone yet."""
+        for attempt in range(STARTS):
+            try:
+                self._program("pg_ctl", "-D", str(self.data), "-l", str(self.directory / "log"), "-w", "start")
+                return
+            except subprocess.CalledProcessError:
+                if attempt == STARTS - 1:
+                    raise
+                time.sleep(0.2)
 
-    def crash(self) -> None:
-        """End it at once, as a loss of power would, but for what the kernel still writes; then start it again."""
-        self._program("pg_ctl", "-D", self._data, "-m", "immediate", "-w", "stop")
-        self.start()
+    def kill(self) -> None:
+        """SIGKILL of the server; its backends end when they notice."""
+        os.kill(int((self.data / "postmaster.pid").read_text(encoding="ascii").split()[0]), signal.SIGKILL)
 
     def wait(self) -> None:
         """Until it answers again."""
@@ -98,9 +108,14 @@ class Server:
                 time.sleep(0.05)
         raise AssertionError("the server does not come back")
 
+    def stop(self) -> None:
+        """Stop it, if it runs."""
+        if (self.data / "postmaster.pid").exists():
+            self._program("pg_ctl", "-D", str(self.data), "-m", "immediate", "-w", "stop")
+
     def remove(self) -> None:
         """Stop it and delete everything."""
-        self._program("pg_ctl", "-D", self._data, "-m", "immediate", "-w", "stop")
+        self.stop()
         shutil.rmtree(self.directory)
 
     def create(self, name: str) -> Database:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The slipway.release developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs that are killed: the module, its backends, the server, at each step.
+"""Runs that are killed: the module, its backends, the server, at each step, before and after each conversation.
 
 Running again ends where an undisturbed run does: the same structure, the same data, the same history.
 """
@@ -12,7 +12,6 @@ import functools
 import os
 import random
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -25,43 +24,9 @@ from ansible_collections.slipway.release.plugins.module_utils._migrate.names imp
 from ansible_collections.slipway.release.plugins.module_utils._migrate.session import Session
 
 from .conftest import Writer
-from .scene import Ended, history, in_child, kill_module, migrate, module_process, options, picture
+from .course import Course, Strike, files
+from .scene import in_child, kill_module, migrate, module_process, options
 from .server import Database, Server
-
-FILES = {
-    "001_tables.sql": """
-CREATE TABLE orders (id bigint PRIMARY KEY, state text NOT NULL, note text);
-INSERT INTO orders SELECT n, 'new', 'note ' || n FROM generate_series(1, 300) AS n;
-CREATE TABLE events (at int, what text) PARTITION BY RANGE (at);
-CREATE TABLE events_old PARTITION OF events FOR VALUES FROM (0) TO (100);
-CREATE TABLE events_new PARTITION OF events FOR VALUES FROM (100) TO (200);
-INSERT INTO events SELECT n, 'event' FROM generate_series(0, 199) AS n;
-""",
-    "002_function.sql": """
-CREATE FUNCTION total() RETURNS bigint BEGIN ATOMIC SELECT count(*) FROM orders; END;
-CREATE TYPE state AS ENUM ('new', 'paid');
-UPDATE orders SET note = note || '!' WHERE id % 2 = 0;
-""",
-    "003_indexes.sql": """-- slipway:transaction off
-SET maintenance_work_mem = '8MB';
-CREATE INDEX CONCURRENTLY orders_state ON orders (state);
-UPDATE orders SET note = note || '?';
-CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS orders_note ON orders (note);
-ALTER TYPE state ADD VALUE 'sent';
-REINDEX TABLE CONCURRENTLY orders;
-DROP INDEX CONCURRENTLY orders_state;
-INSERT INTO orders VALUES (1000, 'paid', 'last');
-ALTER TABLE events DETACH PARTITION events_old CONCURRENTLY;
-VACUUM orders;
-""",
-    "004_column.sql": """
-ALTER TABLE orders ADD paid state;
-UPDATE orders SET paid = 'sent' WHERE id < 10;
-""",
-    "R__view.sql": "CREATE OR REPLACE VIEW open_orders AS SELECT id FROM orders WHERE state = 'new';",
-}
-Strike = Callable[[Session], None]
-
 
 SMALL = {
     "001_t.sql": "CREATE TABLE t (id int);\nINSERT INTO t VALUES (1);",
@@ -69,43 +34,9 @@ SMALL = {
 }
 
 
-class Course:
-    """What an undisturbed run does, to compare with."""
-
-    def __init__(self, server: Server, directory: Path, files: dict[str, str]) -> None:
-        self.server = server
-        self.directory = directory
-        for name, text in files.items():
-            (directory / name).write_text(text, encoding="utf-8")
-        database = server.create("undisturbed")
-        self.steps = in_child(options(directory, database)).steps
-        self.picture = picture(database)
-        self.history = history(database)
-        server.drop(database)
-
-    def survive(self, name: str, at: int, strike: Strike) -> None:
-        """A run that is struck at a step, and the one after it."""
-        database = self.server.create(name)
-        struck = in_child(options(self.directory, database, retry_deadline=20), at, strike)
-        assert struck.struck, f"never came to step {at} of {self.steps}: {struck}"
-        assert struck.killed is (strike is kill_module), f"step {at}: {struck}"
-        told = struck.killed or os.waitstatus_to_exitcode(struck.status) in (0, 1)
-        assert told, f"struck at step {at}: no error of ours: {struck}"
-        self.server.wait()
-        self.require_end(database, struck, f"struck at step {at} of {self.steps}")
-
-    def require_end(self, database: Database, struck: Ended | None, what: str) -> None:
-        """One more run ends as if nothing had been."""
-        again = in_child(options(self.directory, database, retry_deadline=20, lock_deadline=20))
-        assert again.status == 0, f"{what} ({struck}): the run after it: {again.error}"
-        assert picture(database) == self.picture, what
-        assert history(database) == self.history, what
-        self.server.drop(database)
-
-
 @pytest.fixture(scope="module")
 def course(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Course:
-    return Course(server, tmp_path_factory.mktemp("killed"), FILES)
+    return Course(server, tmp_path_factory.mktemp("killed"), files(300))
 
 
 def terminate_worker(server: Server, session: Session) -> None:
@@ -126,9 +57,10 @@ def kill_worker(server: Server, session: Session) -> None:
     time.sleep(0.2)
 
 
-def crash_server(server: Server, _session: Session) -> None:
-    """The end of the server, which is then started again."""
-    server.crash()
+def kill_server(server: Server, _session: Session) -> None:
+    """SIGKILL of the server, which is then started again."""
+    server.kill()
+    server.start()
 
 
 STRIKES: dict[str, tuple[Callable[[Server], Strike], int]] = {
@@ -136,7 +68,7 @@ STRIKES: dict[str, tuple[Callable[[Server], Strike], int]] = {
     "backend terminated": (lambda server: functools.partial(terminate_worker, server), 6),
     "lock terminated": (lambda server: functools.partial(terminate_lock, server), 6),
     "backend killed": (lambda server: functools.partial(kill_worker, server), 5),
-    "server": (lambda server: functools.partial(crash_server, server), 5),
+    "server": (lambda server: functools.partial(kill_server, server), 5),
 }
 
 
@@ -183,53 +115,6 @@ def copy_of(server: Server, database: Database, name: str) -> Database:
 def test_every_step(course: Course, kind: str) -> None:
     for at in range(course.steps):
         course.survive(f"every_{at}", at, STRIKES[kind][0](course.server))
-
-
-def seconds_of_work(process: subprocess.Popen[bytes], database: Database) -> float:
-    """How long a process of the module lives once it has made the history."""
-    wait_for_history(database)
-    began = time.monotonic()
-    assert process.wait(timeout=60) == 0
-    return time.monotonic() - began
-
-
-def wait_for_history(database: Database) -> None:
-    """Until there is a history."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        if database.one("SELECT to_regclass('slipway_migrations') IS NOT NULL"):
-            return
-        time.sleep(0.01)
-    raise AssertionError("there is no history")
-
-
-def kill_at_random(course: Course, runs: int, seed: int) -> int:
-    """Kill runs at times that chance tells; the number of those that left a part."""
-    generator = random.Random(seed)
-    measured = course.server.create("measured")
-    seconds = seconds_of_work(module_process(course.directory, measured), measured)
-    course.server.drop(measured)
-    partly = 0
-    for number in range(runs):
-        database = course.server.create(f"random_{number}")
-        pause = generator.uniform(0, seconds)
-        process = module_process(course.directory, database)
-        wait_for_history(database)
-        time.sleep(pause)
-        process.kill()
-        left = history(database) if process.wait() == -signal.SIGKILL else course.history
-        partly += left not in ([], course.history)
-        course.require_end(database, None, f"killed after {pause:.3f} s")
-    return partly
-
-
-def test_killed_at_random(course: Course) -> None:
-    assert kill_at_random(course, 4, seed=1) >= 1
-
-
-@pytest.mark.exhaustive
-def test_killed_at_random_200_times(course: Course) -> None:
-    assert kill_at_random(course, 200, seed=2) >= 60
 
 
 def test_a_backend_that_outlives_its_runner_is_waited_for(database: Database, write: Writer) -> None:

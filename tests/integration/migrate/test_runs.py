@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import threading
 import time
 from contextlib import closing
@@ -453,36 +452,3 @@ def test_the_dump_of_the_server_agrees_with_ours(database: Database, write: Writ
     theirs = dump(database, "public")
     assert not theirs or "CREATE TABLE public.a" in theirs
     assert "column public.a.id integer" in picture(database)
-
-
-def big_file(path: Path, megabytes: int) -> None:
-    """A migration of many statements, some of them long."""
-    row = "(%d, '" + "x" * 60 + "')"
-    with path.open("w", encoding="utf-8") as out:
-        out.write("CREATE TABLE big (id int, note text);\n")
-        number = 0
-        while out.tell() < megabytes << 20:
-            rows = ", ".join(row % (number + n) for n in range(10 if number % 1000 else 5000))
-            out.write(f"INSERT INTO big VALUES {rows};\n")
-            number += 10
-
-
-def peak_kb(directory: Path, database: Database) -> int:
-    """The most memory that a run in a fresh process has taken."""
-    child = os.fork()
-    if child == 0:
-        ended = in_child(options(directory, database, statement_timeout_ms=0))
-        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-        Path(directory, "peak").write_text(str(peak if ended.status == 0 else -1), encoding="ascii")
-        os._exit(0)
-    os.waitpid(child, 0)
-    return int(Path(directory, "peak").read_text(encoding="ascii"))
-
-
-@pytest.mark.parametrize("megabytes", [8, pytest.param(100, marks=pytest.mark.exhaustive)])
-def test_memory_stays_small(database: Database, write: Writer, megabytes: int) -> None:
-    directory = write({})
-    big_file(directory / "001_big.sql", megabytes)
-    peak = peak_kb(directory, database)
-    assert 0 < peak < 200 * 1024, peak
-    assert database.one("SELECT count(*) > 10000 FROM big")

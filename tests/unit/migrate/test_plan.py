@@ -26,7 +26,7 @@ from ansible_collections.slipway.release.plugins.module_utils._migrate.history i
 )
 from ansible_collections.slipway.release.plugins.module_utils._migrate.names import version_of
 from ansible_collections.slipway.release.plugins.module_utils._migrate.plan import Policy, plan, plan_undo, standing
-from ansible_collections.slipway.release.plugins.module_utils._migrate.report import expected
+from ansible_collections.slipway.release.plugins.module_utils._migrate.report import expected, schema_report
 
 Writer = Callable[[Mapping[str, "str | bytes"]], Path]
 LONG_AGO = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -180,3 +180,36 @@ def test_the_expected_time(write: Writer) -> None:
     assert expected("2", entries) == 20
     assert expected("6", entries) == 25
     assert expected("6", [entry(found[0], origin=BASELINE, duration=None)]) is None
+
+
+def test_planning_many_files_compares_none_with_another(write: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With 3,000 files that took 0.7 s of processor time for each plan, and a run makes two."""
+    found = discover(write({**SIX, "7_c.sql": "-- slipway:phase contract\nSELECT 7;"}))
+
+    def compared(_one: Migration, _other: object) -> bool:
+        raise AssertionError("two migrations were compared")
+
+    monkeypatch.setattr(Migration, "__eq__", compared)
+    history = known(found, "1", "2")
+    assert planned(found, history, phases=("expand",)) == ["3", "4", "5", "6"]
+    states = [row["state"] for row in rows_of(found, history)]
+    assert states == ["applied"] * 2 + ["pending"] * 5
+
+
+def rows_of(migrations: list[Migration], history: Mapping[str, Entry]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = schema_report("public", migrations, history, [], LONG_AGO)["migrations"]
+    return rows
+
+
+def test_the_lowest_of_what_is_held_back_is_named(write: Writer) -> None:
+    files = {"1_n.sql": "SELECT 1;", "2_n.sql": "SELECT 2;", "3_c.sql": "-- slipway:phase contract\nSELECT 3;"}
+    found = discover(write(files))
+    assert "1_n.sql of phase expand has not been applied" in refused(found, {}, phases=("contract",))
+    assert planned(found[1:], {}, phases=("expand",)) == ["2"]
+
+
+def test_what_was_applied_last_is_named_and_only_of_the_same_phase(write: Writer) -> None:
+    files = {f"{number}_n.sql": "SELECT 1;" for number in range(1, 5)}
+    found = discover(write({**files, "5_c.sql": "-- slipway:phase contract\nSELECT 5;"}))
+    assert "1_n.sql: is out of order: 3_n.sql is applied" in refused(found, known(found, "2", "3", "5"))
+    assert planned(found, known(found, "1", "2", "3", "5")) == ["4"]
