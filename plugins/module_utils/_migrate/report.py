@@ -69,7 +69,9 @@ def schema_report(
     }
 
 
-def _row(one: Migration, state: str, known: Mapping[str, Entry], durations: list[Entry], now: datetime) -> dict[str, Any]:
+def _row(
+    one: Migration, state: str, known: Mapping[str, Entry], durations: list[Entry], now: datetime
+) -> dict[str, Any]:
     entry = known.get(one.key)
     if not state:
         state = FAILURE if entry and entry.state in (FAILED, RUNNING, UNDOING) else PENDING
