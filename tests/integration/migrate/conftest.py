@@ -25,6 +25,7 @@ collect_ignore_glob = [] if PROGRAMS else ["test_*.py"]
 if IN_LAB:
     sys.path.append(str(SITE_PACKAGES))
 
+from . import clusters  # noqa: E402
 from .server import Database, Server  # noqa: E402
 
 _NUMBERS = itertools.count(1)
@@ -38,6 +39,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     found.start()
     yield found
     found.remove()
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[clusters.Cluster]:
+    """A running server of the module's own, which it may configure, stop and kill."""
+    with clusters.cluster() as running:
+        yield running
 
 
 @pytest.fixture

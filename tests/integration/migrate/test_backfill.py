@@ -10,7 +10,6 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -28,13 +27,6 @@ from tests.integration.migrate.clusters import Cluster, Writers
 ROWS = 50_000
 MANY_ROWS = 1_000_000
 LONGEST_WAIT = 2.0
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    """A running server."""
-    with clusters.cluster() as running:
-        yield running
 
 
 def shop(rows: int) -> list[clusters.Transaction]:

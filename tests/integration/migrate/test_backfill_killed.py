@@ -14,14 +14,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import psycopg2
 import pytest
 
-from tests.integration.migrate import clusters
 from tests.integration.migrate.backfills import fill, run, wait_for
 from tests.integration.migrate.clusters import Cluster
 
@@ -36,13 +35,6 @@ from tests.integration.migrate.clusters import Cluster
 from pathlib import Path
 run(Cluster(Path(sys.argv[1]), int(sys.argv[2])), batch_size=500, batch_max=500, pause_ms=10)
 """
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    """A running server."""
-    with clusters.cluster() as running:
-        yield running
 
 
 def kill_module(cluster: Cluster, module: subprocess.Popen[bytes]) -> None:

@@ -5,14 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.slipway.release.plugins.modules import pg_backfill, pg_dual_write, pg_migrate
 
-from tests.integration.migrate import clusters
 from tests.integration.migrate.backfills import fill
 from tests.integration.migrate.clusters import Cluster
 from tests.unit.running import module_output, module_result
@@ -25,13 +23,6 @@ BACKFILL: dict[str, Any] = {
     "where": "done IS NOT TRUE",
     "pause_ms": 0,
 }
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    """A running server."""
-    with clusters.cluster() as running:
-        yield running
 
 
 def test_a_backfill_is_announced_done_and_not_done_again(cluster: Cluster) -> None:
