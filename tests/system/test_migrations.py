@@ -21,7 +21,7 @@ from tests.system.fleet import OTHER, Fleet, differences
 HOST = "db2"
 CLUSTER = ("15", "migrations")
 PORT = 5545
-BEGUN = "Wait | Ask for the end"
+BEGUN = "Wait part | Ask for the end"
 APPROVED = "before_migrations"
 FILES = {
     "001_orders.sql": "CREATE TABLE orders (id bigint PRIMARY KEY, total text);",

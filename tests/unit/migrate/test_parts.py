@@ -258,7 +258,7 @@ def test_a_run_without_anything_to_do_does_not_load_the_rules() -> None:
     package = Lint.__module__.rpartition(".")[0]
     program = f"import sys; sys.path = {sys.path!r}\nfrom {package} import run\nrun.Lint({{}})\n"
     program += f"print([name for name in sys.modules if name.startswith('{package}.lint.rules')])"
-    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "[]\n"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
 class Backends:
