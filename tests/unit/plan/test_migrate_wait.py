@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.unit.running import play
+from tools.environments import COLLECTIONS
 
 HERE = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
 INVENTORY = {"all": {"hosts": {"localhost": HERE}}}
@@ -17,7 +18,7 @@ DEEPER = "Wait | As often again]"
 WAIT = {"name": "slipway.release.migrate", "tasks_from": "wait", "public": True}
 
 
-def waited(directory: Path, command: str) -> str:
+def waited(directory: Path, command: str, ends_by: str = "{{ now(utc=true).timestamp() + 60 }}") -> str:
     """What a play says that waits for a command in parts of no length, and then whether it still goes on."""
     wait: dict[str, Any] = {
         "block": [{"ansible.builtin.include_role": WAIT}],
@@ -25,9 +26,11 @@ def waited(directory: Path, command: str) -> str:
         "vars": {"migrate_database": {}, "__migrate_slice": 0},
     }
     begin = {"ansible.builtin.command": {"cmd": command}, "async": 60, "poll": 0, "register": "__migrate_begun"}
-    first = {"ansible.builtin.set_fact": {"__migrate_parts": 1}}
+    now = "{{ now(utc=true).timestamp() }}"
+    first = {"ansible.builtin.set_fact": {"__migrate_parts": 1, "__migrate_heard_at": now, "__migrate_ends_by": ends_by}}
     tasks = [begin, first, wait]
-    done = play(directory, [{"hosts": "localhost", "gather_facts": False, "tasks": tasks}], INVENTORY)
+    book = [{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]
+    done = play(directory, book, INVENTORY, COLLECTIONS)
     return done.stdout + done.stderr
 
 
@@ -41,3 +44,8 @@ def test_a_long_one_is_waited_for_at_a_depth_that_hardly_grows(tmp_path: Path) -
 def test_one_that_fails_is_known_to_have_ended(tmp_path: Path) -> None:
     said = waited(tmp_path, "false")
     assert "goes on: False" in said and "failed=1" in said, said
+
+
+def test_one_of_which_nobody_is_left_is_not_waited_for_without_end(tmp_path: Path) -> None:
+    said = waited(tmp_path, "sleep 30", ends_by="{{ now(utc=true).timestamp() + 2 }}")
+    assert "run the same again" in " ".join(said.split()) and "failed=1" in said, said

@@ -43,7 +43,7 @@ def test_every_stage_is_parked_at_only_where_the_plan_says_so() -> None:
         for _place, task in including(path.name, "park.yml")
     }
     assert found == {
-        ("migrate.yml", "before_migrations"): "'before_migrations' in __rollout_parks",
+        ("before_migrate.yml", "before_migrations"): "'before_migrations' in __rollout_parks",
         ("gate.yml", "before_traffic"): "'before_traffic' in __rollout_parks",
         ("batches.yml", "before_traffic"): "'before_traffic' in __rollout_parks",
         ("step.yml", "{{ __rollout_step.name }}"): "__rollout_step.name in __rollout_parks",
