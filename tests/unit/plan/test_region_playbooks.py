@@ -36,15 +36,16 @@ def test_an_application_without_regions_has_no_plays_of_them(playbook: str, inve
     assert done.stdout.count("play #") == plays, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("database", [False, True])
+@pytest.mark.parametrize("database", ["none", "its server", "its host"])
 @pytest.mark.parametrize("playbook", ["deploy", "rollback"])
 def test_a_region_that_cannot_be_reached_ends_the_run_before_the_next_one_starts(
-    playbook: str, database: bool, tmp_path: Path
+    playbook: str, database: str, tmp_path: Path
 ) -> None:
     (tmp_path / "app.py").write_text("print()\n", encoding="utf-8")
     refusing = {"ansible_host": "127.0.0.1", "ansible_port": "1", "slipway_artifact": str(tmp_path)}
-    if database:
-        nowhere = {"path": str(tmp_path), "dsn": f"host={tmp_path} connect_timeout=1"}
+    if database != "none":
+        host = {"host": "db1.eu.example.net"} if database == "its host" else {}
+        nowhere = {"path": str(tmp_path), "dsn": f"host={tmp_path} connect_timeout=1", **host}
         refusing = {**refusing, "slipway_migrations": nowhere}
     done = run(playbook, "regions", "-e", "slipway_version=1.4.2", "-e", json.dumps(refusing))
     assert done.returncode == 2, done.stdout + done.stderr
@@ -53,7 +54,7 @@ def test_a_region_that_cannot_be_reached_ends_the_run_before_the_next_one_starts
     assert f"{first} has failed: inventory: cannot be reached" in said
     assert f"{second} was not touched" in said
     assert f"PLAY [Plan region {second}]" not in done.stdout
-    assert ("Look | Compare the files with the history" in done.stdout) is database
+    assert ("Look | Compare the files with the history" in done.stdout) is (database != "none")
 
 
 def run(playbook: str, inventory: str, *flags: str) -> subprocess.CompletedProcess[str]:
