@@ -16,7 +16,7 @@ import psycopg2
 import pytest
 
 from tests.system.controllers import run_by
-from tests.system.fleet import OTHER, Fleet, differences
+from tests.system.fleet import LEASE_SECONDS, OTHER, Fleet, differences
 
 HOST = "db2"
 CLUSTER = ("15", "migrations")
@@ -107,7 +107,7 @@ def test_a_deployment_migrates_once_before_its_slots_with_its_token(nginx: Fleet
     measured.require_none_lost()
     assert database.applied() == ["1", "2"]
     output = done.output()
-    assert output.index("Migrate | Apply what adds") < output.index("Slots | Fill and gate")
+    assert output.index("Migrate | Apply what adds") < output.index("Slots | Place the revision")
     last = nginx.ledger()["state"]["deployments"][-1]
     assert last["committed"][0] == "migrate"
     ((deployment, token),) = database.rows("SELECT DISTINCT deployment, token FROM slipway_migrations")
@@ -204,3 +204,25 @@ def test_a_skip_applies_nothing_and_is_recorded(nginx: Fleet, database: Database
     skipping = ["-e", json.dumps({"slipway_skip": ["migrations"], "slipway_reason": "by hand today"})]
     nginx.deploy(nginx.versions.fresh(), *database.flags, *skipping)
     assert database.applied() == []
+
+
+def runner(command: str, timeout: int) -> list[str]:
+    """Flags for another runner of migrations, on the ledger host."""
+    hook = {"name": "runner", "at": "migrate", "hosts": "ledger", "command": command, "timeout": timeout}
+    return ["-e", json.dumps({"slipway_hooks": [hook]})]
+
+
+def test_another_runner_may_take_longer_than_the_lease(nginx: Fleet) -> None:
+    version = nginx.versions.fresh()
+    lease = int(LEASE_SECONDS)
+    nginx.deploy(version, *runner(f"sh -c 'sleep {lease + 15}; date > /run/migrated-{version}'", lease + 60))
+    assert nginx.inside("db1", "cat", f"/run/migrated-{version}")
+    assert nginx.ledger()["state"]["deployments"][-1]["committed"][0] == "migrate"
+
+
+def test_another_runner_that_fails_leaves_slots_and_traffic(nginx: Fleet) -> None:
+    before, held = nginx.active(), slots(nginx)
+    done = nginx.run("deploy", *runner("sh -c 'echo no such revision; exit 3'", 20), version=nginx.versions.fresh())
+    require_refused(done, "the database was not migrated", "no such revision", "Neither slots nor traffic were touched")
+    assert nginx.active() == before and slots(nginx) == held
+    assert nginx.ledger()["state"]["deployments"][-1]["result"] == "failed" and nginx.ledger()["lease"] is None

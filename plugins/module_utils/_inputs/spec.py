@@ -527,7 +527,8 @@ SPEC: dict[str, dict[str, Any]] = {
         "default": 300,
         "units": "seconds",
         "description": "How long a deployment stays in charge without a sign of life; longer than every deadline, and "
-        "with C(rolling), C(simple) or O(slipway_hooks) longer than one and a half times every deadline.",
+        "with C(rolling), C(simple) or O(slipway_hooks) longer than one and a half times every deadline, that of a "
+        "hook at C(migrate) aside.",
     },
     "slipway_drain_deadline": {
         "type": "int",

@@ -74,7 +74,7 @@ def test_it_parks_calls_others_applies_and_records_in_this_order() -> None:
     (before,), (task,) = loaded(ROLE / "tasks" / "before_migrate.yml"), loaded(ROLE / "tasks" / "migrate.yml")
     assert [one["name"] for one in (*before["block"], *task["block"])] == [
         "Before migrating | Park before it",
-        "Before migrating | Run the hooks, such as another runner",
+        "Migrate | Run the hooks, such as another runner",
         "Migrate | Apply what adds",
         "Migrate | Record that it is done",
         "Migrate | Judge the record",

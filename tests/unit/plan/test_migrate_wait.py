@@ -15,20 +15,26 @@ HERE = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible
 INVENTORY = {"all": {"hosts": {"localhost": HERE}}}
 PART = "Wait part | Ask for the end]"
 DEEPER = "Wait | As often again]"
-WAIT = {"name": "slipway.release.migrate", "tasks_from": "wait", "public": True}
+WAIT = {"name": "slipway.release.migrate", "tasks_from": "background", "public": True}
 
 
-def waited(directory: Path, command: str, ends_by: str = "{{ now(utc=true).timestamp() + 60 }}") -> str:
+def waited(directory: Path, command: str, seconds: int = 60) -> str:
     """What a play says that waits for a command in parts of no length, and then whether it still goes on."""
     wait: dict[str, Any] = {
         "block": [{"ansible.builtin.include_role": WAIT}],
         "always": [{"ansible.builtin.debug": {"msg": "goes on: {{ __migrate_goes_on }}"}}],
-        "vars": {"migrate_database": {}, "__migrate_slice": 0},
+        "vars": {
+            "slipway_app": "shop",
+            "migrate_begun": "{{ __begun }}",
+            "migrate_begun_host": "localhost",
+            "migrate_begun_user": "",
+            "migrate_begun_seconds": seconds,
+            "migrate_lease_seconds": 30,
+            "__migrate_slice": 0,
+        },
     }
-    begin = {"ansible.builtin.command": {"cmd": command}, "async": 60, "poll": 0, "register": "__migrate_begun"}
-    now = "{{ now(utc=true).timestamp() }}"
-    first = {"ansible.builtin.set_fact": {"__migrate_parts": 1, "__migrate_heard_at": now, "__migrate_ends_by": ends_by}}
-    tasks = [begin, first, wait]
+    begin = {"ansible.builtin.command": {"cmd": command}, "async": 60, "poll": 0, "register": "__begun"}
+    tasks = [begin, wait]
     book = [{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]
     done = play(directory, book, INVENTORY, COLLECTIONS)
     return done.stdout + done.stderr
@@ -38,7 +44,7 @@ def test_a_long_one_is_waited_for_at_a_depth_that_hardly_grows(tmp_path: Path) -
     said = waited(tmp_path, "sleep 6")
     assert "goes on: False" in said and "failed=0" in said, said
     parts, deeper = said.count(PART), said.count(DEEPER)
-    assert parts >= 3 and 2 ** deeper - 1 == parts, said
+    assert parts >= 3 and 2**deeper - 1 == parts, said
 
 
 def test_one_that_fails_is_known_to_have_ended(tmp_path: Path) -> None:
@@ -47,5 +53,5 @@ def test_one_that_fails_is_known_to_have_ended(tmp_path: Path) -> None:
 
 
 def test_one_of_which_nobody_is_left_is_not_waited_for_without_end(tmp_path: Path) -> None:
-    said = waited(tmp_path, "sleep 30", ends_by="{{ now(utc=true).timestamp() + 2 }}")
+    said = waited(tmp_path, "sleep 30", seconds=2)
     assert "run the same again" in " ".join(said.split()) and "failed=1" in said, said

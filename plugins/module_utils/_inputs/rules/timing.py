@@ -10,6 +10,7 @@ from typing import Any
 
 from ..._common.errors import InputError
 from ..._release.order import seconds_to_hand_over
+from ..spec import MIGRATE_POINT
 from .base import A_DAY, BACKWARDS, IN_BATCHES, LONGEST_PAUSE, Context, problem
 
 LONGEST_WARM = 30 * A_DAY
@@ -43,7 +44,8 @@ def lease(values: dict[str, Any], context: Context) -> Iterator[InputError]:
     """The lease is renewed between tasks, so it must outlast the longest of them.
 
     In a batch, around hooks and between the hosts of a handover it is renewed once a third of it is gone, so the
-    longest task must fit into the rest. A way back is not refused for a handover.
+    longest task must fit into the rest. A way back is not refused for a handover. During a hook where the database is
+    migrated it is renewed.
     """
     deadlines = {
         "slipway_ready_deadline": values["slipway_ready_deadline"],
@@ -53,7 +55,11 @@ def lease(values: dict[str, Any], context: Context) -> Iterator[InputError]:
             for index, component in enumerate(values["slipway_components"])
         },
         "slipway_profile.seconds": values["slipway_profile"].get("seconds", 0),
-        **{f"slipway_hooks[{index}].timeout": hook["timeout"] for index, hook in enumerate(values["slipway_hooks"])},
+        **{
+            f"slipway_hooks[{index}].timeout": hook["timeout"]
+            for index, hook in enumerate(values["slipway_hooks"])
+            if hook["at"] != MIGRATE_POINT
+        },
     }
     by_thirds = values["slipway_rollout"] in IN_BATCHES or values["slipway_hooks"]
     needed = {name: (seconds * 3 // 2 if by_thirds else seconds, seconds) for name, seconds in deadlines.items()}
