@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.system import databases
 from tests.system.fleet import REPOSITORY, Fleet, Versions, call
 
 FIRST = "1.0.0"
@@ -81,6 +83,13 @@ def nginx(lab: str, versions: Versions, fleets: dict[str, Fleet]) -> Iterator[Fl
     found.recover()
     yield found
     found.recover()
+
+
+@pytest.fixture
+def database(lab: str, versions: Versions, tmp_path: Path) -> Iterator[databases.Database]:
+    """An empty database, and a directory for its migrations."""
+    with databases.made(Fleet(lab, "nginx", versions), tmp_path) as made:
+        yield made
 
 
 @pytest.fixture

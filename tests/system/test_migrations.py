@@ -6,79 +6,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psycopg2
-import pytest
-
 from tests.system.controllers import run_by
+from tests.system.databases import FILES, Database
 from tests.system.fleet import LEASE_SECONDS, OTHER, Fleet, differences
 
-HOST = "db2"
-CLUSTER = ("15", "migrations")
-PORT = 5545
 BEGUN = "Wait part | Ask for the end"
 APPROVED = "before_migrations"
-FILES = {
-    "001_orders.sql": "CREATE TABLE orders (id bigint PRIMARY KEY, total text);",
-    "002_cents.sql": "ALTER TABLE orders ADD COLUMN cents bigint;",
-}
 DROP = {"003_drop.sql": "-- slipway:phase contract\nALTER TABLE orders DROP COLUMN total;"}
-
-
-@dataclass
-class Database:
-    """An empty database, and a directory of migrations on the controller."""
-
-    dsn: str
-    files: Path
-    flags: list[str]
-
-    def write(self, files: dict[str, str]) -> None:
-        """Add files."""
-        for name, text in files.items():
-            (self.files / name).write_text(text + "\n", encoding="utf-8")
-
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """The rows of a query."""
-        with closing(psycopg2.connect(self.dsn)) as connection, connection.cursor() as cursor:
-            cursor.execute(query)
-            return list(cursor.fetchall())
-
-    def applied(self) -> list[str]:
-        """Versions that are applied; none before the first."""
-        if not self.rows("SELECT to_regclass('slipway_migrations') IS NOT NULL")[0][0]:
-            return []
-        return [
-            version
-            for (version,) in self.rows(
-                "SELECT migration FROM slipway_migrations WHERE statement = 0 AND state = 'applied' ORDER BY migration"
-            )
-        ]
-
-
-@pytest.fixture
-def database(nginx: Fleet, tmp_path: Path) -> Iterator[Database]:
-    """A cluster of the test's own on a machine that does nothing else."""
-    nginx.inside(HOST, "pg_createcluster", "--port", str(PORT), *CLUSTER)
-    nginx.inside(HOST, "pg_conftool", *CLUSTER, "set", "listen_addresses", "*")
-    trust = f"host all shop {nginx.network}.0/24 trust"
-    nginx.inside(HOST, "sh", "-c", f"echo '{trust}' >> /etc/postgresql/{'/'.join(CLUSTER)}/pg_hba.conf")
-    nginx.inside(HOST, "pg_ctlcluster", *CLUSTER, "start")
-    for statement in ("CREATE ROLE shop LOGIN", "CREATE DATABASE shop OWNER shop"):
-        nginx.inside(HOST, "runuser", "-u", "postgres", "--", "psql", "-p", str(PORT), "-c", statement)
-    files = tmp_path / "migrations"
-    files.mkdir()
-    dsn = f"host={nginx.network}.32 port={PORT} dbname=shop user=shop"
-    made = tmp_path / "migrations.json"
-    variables = {"slipway_migrations": {"path": str(files), "dsn": dsn}, "slipway_contract_after": 0}
-    made.write_text(json.dumps(variables), encoding="utf-8")
-    yield Database(dsn, files, ["-e", f"@{made}"])
-    nginx.inside(HOST, "pg_dropcluster", "--stop", *CLUSTER)
 
 
 def ranged(least: int, most: int) -> list[str]:
@@ -215,14 +152,20 @@ def runner(command: str, timeout: int) -> list[str]:
 def test_another_runner_may_take_longer_than_the_lease(nginx: Fleet) -> None:
     version = nginx.versions.fresh()
     lease = int(LEASE_SECONDS)
-    nginx.deploy(version, *runner(f"sh -c 'sleep {lease + 15}; date > /run/migrated-{version}'", lease + 60))
-    assert nginx.inside("db1", "cat", f"/run/migrated-{version}")
+    nginx.deploy(version, *runner(f"sh -c 'sleep {lease + 15}; date > /tmp/migrated-{version}'", lease + 60))
+    assert nginx.inside("db1", "cat", f"/tmp/migrated-{version}")
     assert nginx.ledger()["state"]["deployments"][-1]["committed"][0] == "migrate"
 
 
 def test_another_runner_that_fails_leaves_slots_and_traffic(nginx: Fleet) -> None:
     before, held = nginx.active(), slots(nginx)
     done = nginx.run("deploy", *runner("sh -c 'echo no such revision; exit 3'", 20), version=nginx.versions.fresh())
-    require_refused(done, "the database was not migrated", "no such revision", "Neither slots nor traffic were touched")
+    require_refused(
+        done,
+        "the database was not migrated",
+        "hook runner on db1",
+        "no such revision",
+        "Neither slots nor traffic were touched",
+    )
     assert nginx.active() == before and slots(nginx) == held
     assert nginx.ledger()["state"]["deployments"][-1]["result"] == "failed" and nginx.ledger()["lease"] is None

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from lab.operator import PlaybookRun, Running
+from tests.system.databases import FILES, Database
 from tests.system.fleet import (
     AFTER_SWITCH,
     DRAINING,
@@ -181,6 +182,22 @@ def test_a_release_goes_region_by_region_and_the_first_one_bakes(mall: Mall) -> 
     us.require_none_lost()
     assert eu.versions() == us.versions() == {before, version}
     assert first_answer(us, version) - last_answer(eu, before) >= BAKE * 1_000_000
+
+
+def test_the_first_region_migrates_the_database_for_all(mall: Mall, database: Database) -> None:
+    database.write(FILES)
+    runner = {"name": "runner", "at": "migrate", "command": f"sh -c 'echo once >> {database.files}.log'"}
+    mall.deploy(mall.versions.fresh(), region_bake=0, **names(database), hooks=[runner])
+    assert database.applied() == ["1", "2"]
+    first, second = (mall.ledger(region)["state"]["deployments"][-1] for region in REGIONS)
+    assert database.rows("SELECT DISTINCT deployment, token FROM slipway_migrations") == [(first["id"], first["token"])]
+    assert "migrate" in first["committed"] and "migrate" not in second["committed"]
+    assert Path(f"{database.files}.log").read_text(encoding="utf-8") == "once\n"
+
+
+def names(database: Database) -> dict[str, Any]:
+    """Its variables, without their prefix."""
+    return {name.removeprefix("slipway_"): value for name, value in database.variables.items()}
 
 
 def test_a_rollback_takes_the_last_region_first(mall: Mall) -> None:
