@@ -63,7 +63,7 @@ def planned(inputs: Inputs, database: Mapping[str, Any] | None) -> dict[str, Any
         return {}
     expected = [part["expected_ms"] for part in (database or {}).get("schemas", [])]
     made = {
-        "files": [{name: one[name] for name in ("schema", "version", "name", "phase")} for one in due],
+        "files": [{name: one[name] for name in ("schema", "version", "name", "phase", "checksum")} for one in due],
         "findings": len((database or {}).get("findings", [])),
         "expected_ms": None if None in expected else sum(expected),
     }

@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import StateError
+from ansible_collections.slipway.release.plugins.module_utils._migrate.planned import PLANNED
 from ansible_collections.slipway.release.plugins.module_utils._plan.planner import Planned, plan
 
 from tests.unit.plan.made import deploy, document, fleet_of, inputs_for, leave_unfinished, proven
 
 APPLIED = tuple(f"{number} expand applied" for number in range(1, 8))
+REST = {"transaction": True, "checksum": "2c26b46b"}
 HOOK = {"name": "alembic", "at": "migrate", "command": "alembic upgrade head"}
 
 
@@ -22,7 +24,7 @@ def database(*members: str, error: str = "") -> dict[str, Any]:
     """What was read: each member is a version, its phase and its state."""
     rows = [dict(zip(("version", "phase", "state"), member.split())) for member in members]
     due = [
-        {**row, "schema": "public", "name": "n", "file": f"/m/{row['version']}_n.sql", "transaction": True}
+        {**row, "schema": "public", "name": "n", "file": f"/m/{row['version']}_n.sql", **REST}
         for row in rows
         if row["state"] == "pending" and row["phase"] != "contract"
     ]
@@ -51,14 +53,15 @@ def test_what_is_due_is_in_the_plan_before_anything_is_placed(tmp_path: Path) ->
     made = planned(tmp_path, *APPLIED, "8 expand pending", "9 contract pending", "10 migrate pending").plan
     assert made["migrations"] == {
         "files": [
-            {"schema": "public", "version": "8", "name": "n", "phase": "expand"},
-            {"schema": "public", "version": "10", "name": "n", "phase": "migrate"},
+            {"schema": "public", "version": "8", "name": "n", "phase": "expand", "checksum": "2c26b46b"},
+            {"schema": "public", "version": "10", "name": "n", "phase": "migrate", "checksum": "2c26b46b"},
         ],
         "findings": 1,
         "expected_ms": 1500,
     }
     assert [stage["name"] for stage in made["stages"]][:2] == ["migrate", "place"]
     assert made["schema"] == 3, "an older version would fill the slots without it"
+    assert all(one.keys() <= PLANNED.keys() for one in made["migrations"]["files"]), "pg_migrate must take them"
 
 
 def test_the_token_is_above_what_the_database_has_seen(tmp_path: Path) -> None:
