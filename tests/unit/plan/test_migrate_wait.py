@@ -35,7 +35,7 @@ def test_a_long_one_is_waited_for_at_a_depth_that_hardly_grows(tmp_path: Path) -
     said = waited(tmp_path, "sleep 6")
     assert "goes on: False" in said and "failed=0" in said, said
     parts, deeper = said.count(PART), said.count(DEEPER)
-    assert parts >= 3 and 2 ** deeper - 1 == parts, said
+    assert parts >= 3 and 2**deeper - 1 == parts, said
 
 
 def test_one_that_fails_is_known_to_have_ended(tmp_path: Path) -> None:
