@@ -5,15 +5,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import StateError
 from ansible_collections.slipway.release.plugins.module_utils._migrate.planned import PLANNED
+from ansible_collections.slipway.release.plugins.module_utils._plan.abort import abort
 from ansible_collections.slipway.release.plugins.module_utils._plan.planner import Planned, plan
 
-from tests.unit.plan.made import deploy, document, fleet_of, inputs_for, leave_unfinished, proven
+from tests.unit.plan.made import (
+    application,
+    consuming,
+    deploy,
+    document,
+    fleet_of,
+    inputs_for,
+    leave_unfinished,
+    proven,
+)
 
 APPLIED = tuple(f"{number} expand applied" for number in range(1, 8))
 REST = {"transaction": True, "checksum": "2c26b46b"}
@@ -164,6 +175,59 @@ def test_it_parks_for_an_approval_only_when_files_are_due(tmp_path: Path) -> Non
     parks = planned(tmp_path, *APPLIED, "8 expand pending", approvals=["before_migrations"]).plan["parks"]
     assert [(park["stage"], park["approval"], park["hold"]) for park in parks] == [("before_migrations", True, None)]
     assert "parks" not in planned(tmp_path, *APPLIED, approvals=["before_migrations"]).plan
+
+
+def refilled(tmp_path: Path, live: dict[str, Any], *members: str, **changes: Any) -> Planned:
+    """1.0, where 1.0 is active already or nothing is."""
+    changes = {"migrations": {"path": str(tmp_path)}, "approvals": ["before_migrations", "before_traffic"], **changes}
+    return plan(inputs_for("1.0", **changes), document("1.0"), live, database=database(*members))
+
+
+def a_host_came_back() -> dict[str, Any]:
+    live = fleet_of("1.0", None)
+    live["app2"] = application(None, None)
+    return live
+
+
+def a_worker_is_astray() -> dict[str, Any]:
+    live = fleet_of("1.0", None)
+    consuming(live, "app2", "blue", "mailer", False)
+    return live
+
+
+MOVING_NOTHING = pytest.mark.parametrize(
+    "fleet", [a_host_came_back, a_worker_is_astray, lambda: fleet_of(None, None)], ids=["refill", "astray", "first"]
+)
+
+
+@MOVING_NOTHING
+def test_it_parks_before_migrations_also_where_no_traffic_moves(
+    tmp_path: Path, fleet: Callable[[], dict[str, Any]]
+) -> None:
+    due = (*APPLIED, "8 expand pending")
+    made = refilled(tmp_path, fleet(), *due).plan
+    assert made["slot"] == made["stable_slot"] and made["migrations"]["files"]
+    assert [(park["stage"], park["approval"], park["hold"]) for park in made["parks"]] == [
+        ("before_migrations", True, None)
+    ]
+    assert "parks" not in refilled(tmp_path, fleet(), *APPLIED).plan
+    assert "parks" not in refilled(tmp_path, fleet(), *due, approvals=["before_traffic"]).plan
+
+
+@MOVING_NOTHING
+def test_what_moves_no_traffic_and_is_parked_there_goes_on_or_is_aborted(
+    tmp_path: Path, fleet: Callable[[], dict[str, Any]]
+) -> None:
+    live, due = fleet(), (*APPLIED, "8 expand pending")
+    leave_unfinished(live, refilled(tmp_path, live, *due))
+    waiting = {"stage": "before_migrations", "waits_for": "until it is approved (approve.yml)"}
+    live["db1"]["ledger"]["unfinished"].update({"committed": ["before_migrations"], "parked": waiting})
+    found = refilled(tmp_path, live, *due)
+    assert (found.resume, found.parked["stage"], found.way_back) == ("d1", "before_migrations", "")
+    assert abort(inputs_for(verb="abort", reason="not like this"), live).resume == "d1"
+    waiting["waits_for"] = ""
+    due_now = refilled(tmp_path, live, *due)
+    assert (due_now.resume, due_now.parked, due_now.way_back, due_now.settled) == ("d1", {}, "", False)
 
 
 def test_the_same_request_is_taken_up_when_a_part_is_applied(tmp_path: Path) -> None:
