@@ -17,6 +17,7 @@ from typing import Any
 from .._common.errors import InputError
 from .reading import Reading
 from .rules.base import Context
+from .rules.migrations import APPLYING, WHERE, unread
 from .rules.release import artifact_path
 from .rules.table import RULES
 from .spec import CANARY_STEP, LOSS_BUDGET, PROFILE, SPEC, WATCH
@@ -50,7 +51,11 @@ class InputProblems(InputError):
 
 @dataclass(frozen=True)
 class Inputs:
-    """Everything an operator asked for, typed, complete and accepted."""
+    """Everything an operator asked for, typed, complete and accepted.
+
+    :param migrations: nothing also where a verb that applies none does without them.
+    :param migrations_unread: why it does.
+    """
 
     verb: str
     app: str
@@ -104,6 +109,7 @@ class Inputs:
     smoke_checks: list[dict[str, Any]]
     hooks: list[dict[str, Any]]
     migrations: dict[str, Any] | None
+    migrations_unread: str
     migrate_action: str
     migrate_phase: str
     migrate_to: str
@@ -144,7 +150,8 @@ def validate(
     :raises InputProblems: naming each variable and its remedy.
     """
     base = base or Path.cwd()
-    reading = Reading(SPEC, variables, undefined)
+    without = set() if verb in APPLYING else {WHERE}
+    reading = Reading(SPEC, variables, {name: why for name, why in undefined.items() if name not in without})
     context = Context(verb, groups, variables, base)
     problems = list(reading.problems)
     _bake_for_the_next_region(reading, verb, region)
@@ -154,7 +161,7 @@ def validate(
     problems.extend(reading.unevaluated)
     if problems:
         raise InputProblems(problems)
-    return _inputs(reading.values, context, region)
+    return _inputs(reading.values, context, region, unread(reading.values[WHERE], verb, undefined.get(WHERE, "")))
 
 
 def _bake_for_the_next_region(reading: Reading, verb: str, region: str) -> None:
@@ -166,7 +173,7 @@ def _bake_for_the_next_region(reading: Reading, verb: str, region: str) -> None:
         values["slipway_bake"] += values["slipway_region_bake"]
 
 
-def _inputs(values: dict[str, Any], context: Context, region: str) -> Inputs:
+def _inputs(values: dict[str, Any], context: Context, region: str, migrations_unread: str) -> Inputs:
     plain = {name[len("slipway_") :]: value for name, value in values.items()}
     artifact = plain["artifact"]
     if artifact and "://" not in artifact and not artifact.startswith("git+"):
@@ -182,7 +189,8 @@ def _inputs(values: dict[str, Any], context: Context, region: str) -> Inputs:
             "components": [_component(component) for component in plain["components"]],
             "canary_match": [_match(match) for match in plain["canary_match"]],
             "schema_range": plain["schema_range"] or None,
-            "migrations": plain["migrations"] or None,
+            "migrations": None if migrations_unread else plain["migrations"] or None,
+            "migrations_unread": migrations_unread,
             "canary_steps": [{**PARK_DEFAULTS, **step} for step in plain["canary_steps"]],
             "loss_budget": {**LOSS_BUDGET_DEFAULTS, **plain["loss_budget"]},
             "watch": {**WATCH_DEFAULTS, **plain["watch"]},

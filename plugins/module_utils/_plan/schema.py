@@ -86,7 +86,7 @@ def unread(inputs: Inputs, database: Mapping[str, Any] | None) -> list[str]:
     :raises StateError: it could not be read, or what is pending could not be applied, and is to be; with the reason
         that the module gave, which has the remedy.
     """
-    error = database.get("error") if database else NOT_READ if inputs.migrations else ""
+    error = database.get("error") if database else NOT_READ if inputs.migrations else inputs.migrations_unread
     if not error:
         return []
     if _applies(inputs):

@@ -105,6 +105,43 @@ def test_files_on_a_host_are_not_looked_for_on_the_controller(tmp_path: Path) ->
     assert judged(tmp_path, database={"host": "db1", "path": "/opt/shop/migrations"}).migrations
 
 
+OTHERS = ("rollback", "abort", "approve", "release_lease", "validate")
+
+
+@pytest.mark.parametrize("verb", OTHERS)
+def test_a_way_back_needs_no_files(tmp_path: Path, verb: str) -> None:
+    missing = judged(tmp_path, verb=verb, database={"path": "/nowhere"}, slipway_reason="now")
+    assert missing.migrations is None
+    assert missing.migrations_unread == "there is no directory /nowhere on the controller"
+    there = judged(tmp_path, verb=verb, slipway_reason="now")
+    assert there.migrations and not there.migrations_unread
+    elsewhere = judged(tmp_path, verb=verb, database={"host": "db1", "path": "/nowhere"}, slipway_reason="now")
+    assert elsewhere.migrations and not elsewhere.migrations_unread
+
+
+@pytest.mark.parametrize("verb", OTHERS)
+def test_a_way_back_does_without_what_cannot_be_evaluated(tmp_path: Path, verb: str) -> None:
+    variables = {**good(tmp_path), "slipway_reason": "now"}
+    undefined = {"slipway_migrations": "'slipway_version' is undefined"}
+    accepted = validate(variables, GROUPS, base=tmp_path, verb=verb, undefined=undefined)
+    assert accepted.migrations is None
+    assert accepted.migrations_unread == "it cannot be evaluated: 'slipway_version' is undefined"
+    with pytest.raises(InputProblems) as caught:
+        validate(variables, GROUPS, base=tmp_path, verb=verb, undefined={**undefined, "slipway_config": "no"})
+    assert [caught.value.where, *caught.value.others] == ["slipway_config"]
+
+
+@pytest.mark.parametrize("verb", ["deploy", "migrate"])
+def test_what_applies_needs_the_files(tmp_path: Path, verb: str) -> None:
+    with pytest.raises(InputProblems) as missing:
+        judged(tmp_path, verb=verb, database={"path": "/nowhere"})
+    assert missing.value.where == "slipway_migrations.path"
+    undefined = {"slipway_migrations": "'slipway_version' is undefined"}
+    with pytest.raises(InputProblems) as unknown:
+        validate(good(tmp_path), GROUPS, base=tmp_path, verb=verb, undefined=undefined)
+    assert (unknown.value.where, unknown.value.others) == ("slipway_migrations", [])
+
+
 def test_a_rule_may_be_off_as_yaml_reads_it(tmp_path: Path) -> None:
     assert judged(tmp_path, database={"lint": {"drop-column": False}}).migrations
 

@@ -154,6 +154,16 @@ def test_a_way_back_does_without_what_cannot_be_read(tmp_path: Path) -> None:
     assert "only the schema ranges are compared" in skipping.warnings[0]
 
 
+def test_a_way_back_says_that_it_knows_nothing_of_the_files() -> None:
+    inputs = inputs_for(verb="rollback", rollback_to="1.0", migrations={"path": "/nowhere"})
+    back = plan(inputs, None, before_and_after())
+    assert back.plan["to"]["version"] == "1.0"
+    assert back.warnings == [
+        "slipway_migrations: only the schema ranges are compared, since nothing was read: there is no directory "
+        "/nowhere on the controller"
+    ]
+
+
 def test_what_a_deployment_that_changes_nothing_leaves_pending_is_said(tmp_path: Path) -> None:
     changes = {"migrations": {"path": str(tmp_path)}}
     read = database(*APPLIED, "8 expand pending")

@@ -20,6 +20,8 @@ from ..migrations import CONTRACT, CONTROLLER
 from .base import A_DAY, USER, Context, problem
 
 PURPOSE = "migrate"
+# Verbs that apply files; the others do without them.
+APPLYING = ("deploy", PURPOSE)
 WHERE = "slipway_migrations"
 LONGEST_AGE = 366 * A_DAY
 
@@ -64,16 +66,34 @@ def _place(given: Mapping[str, Any], context: Context) -> Iterator[InputError]:
         )
     elif not path.is_absolute():
         yield problem(f"{given['path']!r} is not absolute", f"{WHERE}.path", "begin it with /")
-    elif host == CONTROLLER and not path.is_dir():
-        yield problem(
-            f"there is no directory {path} on the controller", f"{WHERE}.path", f"correct it, or set {WHERE}.host"
-        )
+    elif _is_missing(given) and context.verb in APPLYING:
+        yield problem(_missing(given), f"{WHERE}.path", f"correct it, or set {WHERE}.host")
     if given["user"] and not USER.fullmatch(given["user"]):
         yield problem(
             f"{given['user']!r} is not a name of a system user",
             f"{WHERE}.user",
             "use at most 32 characters a-z 0-9 _ -",
         )
+
+
+def unread(given: Mapping[str, Any] | None, verb: str, undefined: str) -> str:
+    """Why a verb that applies nothing does without the files; empty where they are there, or none are named.
+
+    :param undefined: why the variable cannot be evaluated; empty when it can.
+    """
+    if verb in APPLYING:
+        return ""
+    if undefined:
+        return f"it cannot be evaluated: {undefined}"
+    return _missing(given) if given and _is_missing(given) else ""
+
+
+def _is_missing(given: Mapping[str, Any]) -> bool:
+    return given["host"] == CONTROLLER and not Path(given["path"]).is_dir()
+
+
+def _missing(given: Mapping[str, Any]) -> str:
+    return f"there is no directory {given['path']} on the controller"
 
 
 def action(values: dict[str, Any], context: Context) -> Iterator[InputError]:
