@@ -158,10 +158,11 @@ def test_a_way_back_says_that_it_knows_nothing_of_the_files() -> None:
     inputs = inputs_for(verb="rollback", rollback_to="1.0", migrations={"path": "/nowhere"})
     back = plan(inputs, None, before_and_after())
     assert back.plan["to"]["version"] == "1.0"
-    assert back.warnings == [
-        "slipway_migrations: only the schema ranges are compared, since nothing was read: there is no directory "
-        "/nowhere on the controller"
-    ]
+    assert len(back.warnings) == 1
+    assert back.warnings[0].startswith(
+        "slipway_migrations: only the schema ranges are compared, since nothing was read"
+    )
+    assert back.warnings[0].endswith("there is no directory /nowhere on the controller")
 
 
 def test_what_a_deployment_that_changes_nothing_leaves_pending_is_said(tmp_path: Path) -> None:
@@ -248,6 +249,9 @@ def test_the_same_request_is_taken_up_when_a_part_is_applied(tmp_path: Path) -> 
     leave_unfinished(live, first)
     again = plan(inputs, revision, live, database=database(*APPLIED, "8 expand applied", "9 expand pending"))
     assert again.resume and again.digest == first.digest
+    assert again.token_above == 9, "another region may have migrated meanwhile"
+    unread = plan(inputs, revision, live, database=database(error="connection refused"))
+    assert (unread.resume, unread.token_above) == (again.resume, 4)
     elsewhere = inputs_for("1.1", migrations={"path": "/tmp"})
     with pytest.raises(StateError):
         plan(elsewhere, revision, moving(live), database=database(*APPLIED))
