@@ -28,6 +28,8 @@ SCHEMA = 3
 WHERE = "slipway_schema_range"
 NOT_READ = "the play has not read it"
 Judge = Callable[[Mapping[str, int], Form], str]
+UNSTATED = f"does not say what it works with (no {WHERE})"
+STATE_IT = f"deploy releases that state their {WHERE} until they fill both slots; "
 FORCE = "slipway_force=true with a slipway_reason goes on all the same"
 REMEDIES = {
     "contract": "deploy releases that work without it until they fill both slots, or state the last migration that is "
@@ -144,7 +146,8 @@ def slots_in_the_way(
     :param schemas: of ``pg_migrate_info``.
     :param step: ``contract`` or ``undo``.
     :param target: the last migration that is contracted, or that stays.
-    :returns: ``reason``, empty when nothing forbids it, and ``unknown``, releases that do not say what they need.
+    :returns: ``reason``, empty when nothing forbids it, and ``unknown``, those of the releases in the way that do not
+        say what they need.
     """
     now = forms(schemas)
     to = version_of(target, "slipway_migrate_to") if target else None
@@ -159,12 +162,14 @@ def slots_in_the_way(
             found.setdefault(version, []).append(host)
         elif not wanted:
             unknown.add(version)
+            found.setdefault(f"slot {slot} holds {version}, which {UNSTATED}", []).append(host)
         else:
             why = _why(judge, wanted, then)
             if why:
                 found.setdefault(f"slot {slot} holds {version}, and after this {why}", []).append(host)
     reasons = [f"{', '.join(hosts)}: {what}" for what, hosts in found.items()]
-    return {"reason": f"{'; '.join(reasons)}. Remedy: {REMEDIES[step]}." if reasons else "", "unknown": sorted(unknown)}
+    remedy = f"{STATE_IT if unknown else ''}{REMEDIES[step]}"
+    return {"reason": f"{'; '.join(reasons)}. Remedy: {remedy}." if reasons else "", "unknown": sorted(unknown)}
 
 
 def _after(form: Form, step: str, target: Version | None) -> Form:
