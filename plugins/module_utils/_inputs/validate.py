@@ -137,6 +137,7 @@ def validate(
     region: str = "",
     base: Path | None = None,
     undefined: Mapping[str, str] = NOTHING,
+    check_mode: bool = False,
 ) -> Inputs:
     """Judge the operator's variables before anything is touched.
 
@@ -147,12 +148,13 @@ def validate(
     :param region: the one of ``slipway_regions`` whose hosts these inputs are for.
     :param base: directory that a relative artifact path starts at; the working directory by default.
     :param undefined: variables that Ansible could not evaluate, with its reason.
+    :param check_mode: nothing is done with them; then an approval is asked of nobody.
     :raises InputProblems: naming each variable and its remedy.
     """
     base = base or Path.cwd()
     without = set() if verb in APPLYING else {WHERE}
     reading = Reading(SPEC, variables, {name: why for name, why in undefined.items() if name not in without})
-    context = Context(verb, groups, variables, base)
+    context = Context(verb, groups, variables, base, check_mode)
     problems = list(reading.problems)
     _bake_for_the_next_region(reading, verb, region)
     for rule in RULES:

@@ -15,8 +15,9 @@ from ..._migrate.dual_write.change import parse
 from ..._migrate.history import FLYWAY, GOLANG
 from ..._migrate.lint.run import refuse_unknown
 from ..._migrate.names import version_of
-from ..._migrate.options import BASELINE, IMPORT, MIGRATE, MIGRATING, UNDO, from_params
+from ..._migrate.options import BASELINE, IMPORT, MIGRATE, MIGRATING, ON_THE_SCHEMA, UNDO, from_params
 from ..migrations import CONTRACT, CONTROLLER
+from ..spec import BEFORE_MIGRATIONS
 from .base import A_DAY, USER, Context, problem
 
 PURPOSE = "migrate"
@@ -113,6 +114,19 @@ def action(values: dict[str, Any], context: Context) -> Iterator[InputError]:
     source = values["slipway_migrate_from"]
     if (wanted == IMPORT or source) and source not in (FLYWAY, GOLANG):
         yield problem(f"{source!r} is no history that is known", "slipway_migrate_from", f"use {FLYWAY} or {GOLANG}")
+
+
+def approval(values: dict[str, Any], context: Context) -> Iterator[InputError]:
+    """What a deployment waits for an approval with is not applied by migrate.yml without one, which knows of none."""
+    unapproved = context.verb == PURPOSE and values["slipway_migrate_action"] in ON_THE_SCHEMA
+    if context.check_mode or values["slipway_force"] or not unapproved:
+        return
+    if BEFORE_MIGRATIONS in values["slipway_approvals"]:
+        yield problem(
+            f"it has {BEFORE_MIGRATIONS}, and migrate.yml asks for no approval",
+            "slipway_approvals",
+            "deploy.yml asks for the approval of what adds; slipway_force=true with a slipway_reason does it without",
+        )
 
 
 def contract(values: dict[str, Any], context: Context) -> Iterator[InputError]:
