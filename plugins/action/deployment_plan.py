@@ -180,7 +180,14 @@ class ActionModule(ActionBase):
                 undefined[name] = str(exc.message)
         if verb == "return":
             verb, variables = "rollback", {**variables, "slipway_rollback_to": "previous"}
-        inputs = validate(variables, _plain(task_vars["groups"]), verb=verb, region=region, undefined=undefined)
+        inputs = validate(
+            variables,
+            _plain(task_vars["groups"]),
+            verb=verb,
+            region=region,
+            undefined=undefined,
+            check_mode=bool(self._task.check_mode),
+        )
         _refuse_unaddressed(inputs, task_vars["hostvars"])
         return inputs
 

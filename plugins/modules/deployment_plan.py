@@ -198,7 +198,7 @@ ledger_hosts:
   sample: [db1]
 migrates:
   description: Whether the database is to be migrated before the slots are filled; with O(verb=validate), whether the
-    variables name one.
+    variables name one that is to be read, which a way back without the files does not.
   type: bool
   returned: success
   sample: true

@@ -258,6 +258,11 @@ parked:
     approval: true
     approved: false
     waits_for: until 2026-11-21T08:30:00Z (3600 s from now) and until it is approved (approve.yml)
+purpose:
+  description: What the lease is held for with V(hold), or was when V(release) ended it; empty for that of a deployment.
+  type: str
+  returned: success
+  sample: contract
 profile_before:
   description: Performance profile of the active revision, as V(begin) finds it; nothing when it has none.
   type: dict

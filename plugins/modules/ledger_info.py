@@ -59,10 +59,17 @@ token:
   returned: success
   sample: 12
 lease:
-  description: Who holds the lease, whether it is live, and how many seconds are left; nothing when it was ended.
+  description: Who holds the lease, whether it is live, how many seconds are left, and in C(purpose) what it is held for
+    where that is no deployment; nothing when it was ended.
   type: dict
   returned: success
-  sample: {token: 12, deployment: 20261121T073000Z-4be1c2, holder: ci@runner, live: true, remaining_seconds: 287}
+  sample:
+    token: 12
+    deployment: 20261121T073000Z-4be1c2
+    holder: ci@runner
+    live: true
+    remaining_seconds: 287
+    purpose: ""
 unfinished:
   description: The deployment without an outcome, with its plan and the stages behind it, who began it, who has approved
     which of its stages, and in C(parked) where it is parked and what it waits for; nothing when there is none.

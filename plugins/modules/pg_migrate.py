@@ -141,6 +141,36 @@ options:
     description: Seconds that the backup of O(backup_record) may be old, by the clock of that host.
     type: int
     default: 86400
+  planned:
+    description:
+      - For O(action=migrate), the files that may be applied, as C(migrations.files) of the plan of a deployment has
+        them, which are those of RV(plan) in check mode.
+      - While anything else is due, or one of them has changed since, the run is refused before anything is applied. Not
+        all of them need to be due, since an earlier run may have applied a part.
+      - Left out, or of a plan whose files have no checksums, whatever is due is applied.
+    type: list
+    elements: dict
+    suboptions:
+      schema:
+        description: The schema.
+        type: str
+        required: true
+      version:
+        description: The version; empty for a repeatable migration.
+        type: str
+        default: ""
+      name:
+        description: Name of the migration.
+        type: str
+        default: ""
+      phase:
+        description: Its phase, which is part of what the checksum covers.
+        type: str
+        default: ""
+      checksum:
+        description: SHA-256 of its file, as RV(plan[].checksum).
+        type: str
+        default: ""
   deployment:
     description: What the history records as the reason.
     type: str
@@ -242,6 +272,10 @@ plan:
       description: V(expand), V(migrate) or V(contract).
       type: str
       sample: expand
+    checksum:
+      description: SHA-256 of the text of the file, without a byte order mark and with LF at the ends of its lines.
+      type: str
+      sample: 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae
     transaction:
       description: Whether the file is one transaction.
       type: bool

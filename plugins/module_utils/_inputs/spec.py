@@ -352,8 +352,8 @@ SPEC: dict[str, dict[str, Any]] = {
         "default": [],
         "description": "Where a deployment is parked until another operator approves it: C(before_migrations), when "
         "files of migrations are due and nothing was touched, C(before_traffic), when the slots are gated and nothing "
-        "has moved, and C(before_settle), when the new revision has all the traffic. A rollback waits for nobody, nor "
-        "does a deployment that moves no traffic.",
+        "has moved, and C(before_settle), when the new revision has all the traffic. A rollback waits for nobody; a "
+        "deployment that moves no traffic waits at C(before_migrations) alone.",
     },
     "slipway_deployment": {
         "type": "str",

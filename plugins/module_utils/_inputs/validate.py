@@ -17,6 +17,7 @@ from typing import Any
 from .._common.errors import InputError
 from .reading import Reading
 from .rules.base import Context
+from .rules.migrations import APPLYING, WHERE, unread
 from .rules.release import artifact_path
 from .rules.table import RULES
 from .spec import CANARY_STEP, LOSS_BUDGET, PROFILE, SPEC, WATCH
@@ -50,7 +51,11 @@ class InputProblems(InputError):
 
 @dataclass(frozen=True)
 class Inputs:
-    """Everything an operator asked for, typed, complete and accepted."""
+    """Everything an operator asked for, typed, complete and accepted.
+
+    :param migrations: nothing also where a verb that applies none does without them.
+    :param migrations_unread: why it does.
+    """
 
     verb: str
     app: str
@@ -104,6 +109,7 @@ class Inputs:
     smoke_checks: list[dict[str, Any]]
     hooks: list[dict[str, Any]]
     migrations: dict[str, Any] | None
+    migrations_unread: str
     migrate_action: str
     migrate_phase: str
     migrate_to: str
@@ -131,6 +137,7 @@ def validate(
     region: str = "",
     base: Path | None = None,
     undefined: Mapping[str, str] = NOTHING,
+    check_mode: bool = False,
 ) -> Inputs:
     """Judge the operator's variables before anything is touched.
 
@@ -141,11 +148,13 @@ def validate(
     :param region: the one of ``slipway_regions`` whose hosts these inputs are for.
     :param base: directory that a relative artifact path starts at; the working directory by default.
     :param undefined: variables that Ansible could not evaluate, with its reason.
+    :param check_mode: nothing is done with them; then an approval is asked of nobody.
     :raises InputProblems: naming each variable and its remedy.
     """
     base = base or Path.cwd()
-    reading = Reading(SPEC, variables, undefined)
-    context = Context(verb, groups, variables, base)
+    without = set() if verb in APPLYING else {WHERE}
+    reading = Reading(SPEC, variables, {name: why for name, why in undefined.items() if name not in without})
+    context = Context(verb, groups, variables, base, check_mode)
     problems = list(reading.problems)
     _bake_for_the_next_region(reading, verb, region)
     for rule in RULES:
@@ -154,7 +163,7 @@ def validate(
     problems.extend(reading.unevaluated)
     if problems:
         raise InputProblems(problems)
-    return _inputs(reading.values, context, region)
+    return _inputs(reading.values, context, region, unread(reading.values[WHERE], verb, undefined.get(WHERE, "")))
 
 
 def _bake_for_the_next_region(reading: Reading, verb: str, region: str) -> None:
@@ -166,7 +175,7 @@ def _bake_for_the_next_region(reading: Reading, verb: str, region: str) -> None:
         values["slipway_bake"] += values["slipway_region_bake"]
 
 
-def _inputs(values: dict[str, Any], context: Context, region: str) -> Inputs:
+def _inputs(values: dict[str, Any], context: Context, region: str, migrations_unread: str) -> Inputs:
     plain = {name[len("slipway_") :]: value for name, value in values.items()}
     artifact = plain["artifact"]
     if artifact and "://" not in artifact and not artifact.startswith("git+"):
@@ -182,7 +191,8 @@ def _inputs(values: dict[str, Any], context: Context, region: str) -> Inputs:
             "components": [_component(component) for component in plain["components"]],
             "canary_match": [_match(match) for match in plain["canary_match"]],
             "schema_range": plain["schema_range"] or None,
-            "migrations": plain["migrations"] or None,
+            "migrations": None if migrations_unread else plain["migrations"] or None,
+            "migrations_unread": migrations_unread,
             "canary_steps": [{**PARK_DEFAULTS, **step} for step in plain["canary_steps"]],
             "loss_budget": {**LOSS_BUDGET_DEFAULTS, **plain["loss_budget"]},
             "watch": {**WATCH_DEFAULTS, **plain["watch"]},

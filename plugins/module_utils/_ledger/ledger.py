@@ -30,6 +30,7 @@ from . import history, parking
 from .lease import Clock, Lease
 from .mounts import refuse_network
 from .storage import Storage
+from .whose import Whose
 
 ROOT = Path("/var/lib/slipway/ledger")
 
@@ -40,6 +41,7 @@ class Answer:
 
     :param committed: stages that a resumed deployment has behind it.
     :param parked: where it is parked, and what it waits for; empty when it is not.
+    :param purpose: what the lease is, or was, held for that is no deployment.
     :param document: evidence of a deployment that has ended.
     :param profile_before: performance profile of the revision that is active as a deployment begins.
     """
@@ -51,6 +53,7 @@ class Answer:
     resumed: bool = False
     committed: list[str] = field(default_factory=list)
     parked: dict[str, Any] = field(default_factory=dict)
+    purpose: str = ""
     document: dict[str, Any] = field(default_factory=dict)
     profile_before: dict[str, Any] | None = None
     warnings: list[str] = field(default_factory=list)
@@ -157,10 +160,10 @@ class Ledger:
             self._refuse_unfinished(records, purpose)
             token, uuid = max(records.token, token_above) + 1, self.storage.ensure_uuid()
             lease = Lease.granted(token, self._identifier(), holder, seconds, self.time)
-            with self.storage.new_deployment(lease.deployment, {"schema": 1, "app": self.app, "verb": purpose}):
+            with self.storage.new_deployment(lease.deployment, {"schema": 1, "app": self.app, "purpose": purpose}):
                 self._event(lease, "intent", "hold", reason=reason, evidence={"purpose": purpose})
                 self._write_lease(token, None, lease)
-            return Answer(True, lease.deployment, token, uuid)
+            return Answer(True, lease.deployment, token, uuid, purpose=purpose)
 
     def renew(self, deployment: str, token: int) -> Answer:
         """Give the lease its full length again.
@@ -281,7 +284,8 @@ class Ledger:
             told = (evidence or {}) if token else {"unsent": True}
             self._event(records.lease, "outcome", "release", reason=reason, evidence=told)
             self._write_lease(records.token, records.open, None)
-            return Answer(True, records.lease.deployment, records.token)
+            whose = self._whose(records.lease.deployment)
+            return Answer(True, whose.deployment, records.token, purpose=whose.purpose)
 
     def info(self) -> dict[str, Any]:
         """Everything the planner and the status report read."""
@@ -298,6 +302,7 @@ class Ledger:
                 "holder": lease.holder,
                 "live": lease.live(self.time),
                 "remaining_seconds": -(-lease.remaining_ms(self.time) // 1000),
+                "purpose": self._whose(lease.deployment).purpose,
             },
             "unfinished": self._unfinished(records),
             "state": {key: records.state[key] for key in ("active", "proven", "left_out", "deployments")},
@@ -506,12 +511,15 @@ class Ledger:
         lease = records.lease
         if lease is None or not lease.live(self.time):
             return
+        whose = self._whose(lease.deployment)
         raise LeaseError(
-            f"deployment {lease.deployment} of {lease.holder} holds the lease for "
-            f"{-(-lease.remaining_ms(self.time) // 1000)} more seconds",
+            f"{whose} of {lease.holder} holds the lease for {-(-lease.remaining_ms(self.time) // 1000)} more seconds",
             where=str(self.storage.directory),
-            remedy="wait for its end, or end it with abort.yml; with its controller gone, see release_lease.yml",
+            remedy=whose.ended_by,
         )
+
+    def _whose(self, deployment: str) -> Whose:
+        return Whose(deployment, self.storage.plan(deployment).get("purpose", ""))
 
     def _refuse_unfinished(self, records: _Records, purpose: str) -> None:
         if records.open is None:
@@ -529,10 +537,11 @@ class Ledger:
         if token != records.token:
             raise self._stale(token, records)
         if records.lease is None or records.lease.deployment != deployment:
+            whose = self._whose(deployment)
             raise LeaseError(
-                f"deployment {deployment} holds no lease",
+                f"{whose} holds no lease",
                 where=str(self.storage.directory),
-                remedy="it was released; run the same deployment again to resume it",
+                remedy=f"it was released; {whose.goes_on_by}",
             )
         return records.lease
 
@@ -543,10 +552,11 @@ class Ledger:
 
     def _require_live(self, lease: Lease) -> None:
         if not lease.live(self.time):
+            whose = self._whose(lease.deployment)
             raise LeaseError(
-                f"the lease of deployment {lease.deployment} has run out",
+                f"the lease of {whose} has run out",
                 where=str(self.storage.directory),
-                remedy="run the same deployment again to resume it, with a longer slipway_lease_seconds if need be",
+                remedy=f"{whose.goes_on_by}, with a longer slipway_lease_seconds if need be",
             )
 
     def _opened(self, records: _Records) -> dict[str, Any]:

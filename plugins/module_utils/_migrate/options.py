@@ -16,6 +16,7 @@ from .directives import CONTRACT, PHASES
 from .history import FLYWAY, GOLANG
 from .names import Version, version_of
 from .plan import APPLY, IGNORE, REFUSE
+from .planned import PLANNED, Planned, planned
 from .session import Access
 
 TABLE = "slipway_migrations"
@@ -58,6 +59,7 @@ MIGRATING: dict[str, Any] = {
     "contract_checks": {"type": "list", "elements": "dict", "default": [], "options": CHECK},
     "backup_record": {"type": "path"},
     "backup_max_age": {"type": "int", "default": 86_400},
+    "planned": {"type": "list", "elements": "dict", "options": PLANNED},
     "deployment": {"type": "str", "default": ""},
     "token": {"type": "int", "no_log": False},
 }
@@ -93,6 +95,7 @@ class Options:
     contract_checks: tuple[Check, ...] = ()
     backup_record: Path | None = None
     backup_max_age: int = 86_400
+    planned: frozenset[Planned] | None = None
     deployment: str = ""
     token: int | None = None
 
@@ -139,6 +142,7 @@ def from_params(params: dict[str, Any]) -> Options:
         schemas=tuple(schemas),
         phases=tuple(values["phases"]),
         contract_checks=checks(values.get("contract_checks", []), "contract_checks"),
+        planned=planned(values.get("planned")),
         target=target,
         placeholders=_placeholders(values["placeholders"], "placeholders"),
         secret_placeholders=_placeholders(values["secret_placeholders"], "secret_placeholders"),

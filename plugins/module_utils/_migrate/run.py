@@ -26,6 +26,7 @@ from .linting import Lint
 from .lock import Lock
 from .options import Options
 from .plan import Policy, plan, plan_undo, require_fit, standing
+from .planned import require_planned
 from .preflight import require_fit as require_server
 from .session import Access, Session
 from .structure import structure
@@ -61,6 +62,7 @@ class Step:
             "name": one.name if one else "",
             "file": str(one.path) if one else "",
             "phase": one.phase if one else "",
+            "checksum": one.checksum if one else "",
             "transaction": one.forward.directives.transaction if one else True,
         }
 
@@ -234,6 +236,7 @@ class Run:
     ) -> list[Step]:
         policy = Policy(self._options.phases, self._options.target, self._options.out_of_order)
         due = plan(migrations, known, policy, schema)
+        require_planned(due, self._options.planned, schema)
         self._require_contractable(session, schema, contracts(due, known), migrations, known)
         steps = [Step(schema, asked.MIGRATE, one, one.key, applied=_applied(one, known.get(one.key))) for one in due]
         for step in steps:

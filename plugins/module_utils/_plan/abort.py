@@ -47,7 +47,10 @@ def _unfinished(fleet: Fleet) -> dict[str, Any]:
 
 
 def _refuse_settled(fleet: Fleet, unfinished: Mapping[str, Any]) -> None:
+    """What waits before its migrations has done nothing, also where its revision serves already."""
     plan = unfinished["plan"]
+    if unfinished.get("parked") and not placed(unfinished["committed"]):
+        return
     everybody_answered = {balancer.name for balancer in fleet.balancers} >= set(plan["balancers"])
     if everybody_answered and fleet.applications and fleet.serves(plan):
         raise StateError(

@@ -32,21 +32,31 @@ def planned(
     *,
     migrates: bool = False,
 ) -> dict[str, Any]:
-    """What the plan says of it. A rollback does not wait, nor does what moves no traffic.
+    """What the plan says of it. A rollback does not wait; what moves no traffic waits before it migrates alone.
 
     :param migrates: files of migrations are due.
     """
-    if inputs.verb == "rollback" or course.slot == course.stable_slot:
+    if inputs.verb == "rollback":
         return {}
-    hold = {**inputs.watch, "seconds": LONGEST, "return_to": course.percents_before} if not batches else None
     of_steps = {park.stage: park for park in chosen.parks(inputs)}
     parks = [_park(Park(BEFORE_MIGRATIONS, 0, True), "", course.percents_before, None)] if migrates else []
-    parks += [_park(Park(BEFORE_TRAFFIC, 0, True), "", course.percents_before, None)]
-    parks += [_park(of_steps[step.name], "", step.percents, hold) for step in steps if step.name in of_steps]
-    last = [part.name for part in (batches or steps)][-1]
-    parks += [_park(Park(BEFORE_SETTLE, 0, True), last, course.percents_after, hold)]
+    if course.slot != course.stable_slot:
+        parks += _of_traffic(inputs, course, of_steps, steps, batches)
     wanted = [park for park in parks if park["stage"] in {*inputs.approvals, *of_steps}]
     return {"schema": SCHEMA, "parks": wanted} if wanted else {}
+
+
+def _of_traffic(
+    inputs: Inputs, course: Course, of_steps: Mapping[str, Park], steps: Sequence[Step], batches: Sequence[Batch]
+) -> list[dict[str, Any]]:
+    """Every place where traffic that moves could wait."""
+    hold = {**inputs.watch, "seconds": LONGEST, "return_to": course.percents_before} if not batches else None
+    last = [part.name for part in (batches or steps)][-1]
+    return [
+        _park(Park(BEFORE_TRAFFIC, 0, True), "", course.percents_before, None),
+        *(_park(of_steps[step.name], "", step.percents, hold) for step in steps if step.name in of_steps),
+        _park(Park(BEFORE_SETTLE, 0, True), last, course.percents_after, hold),
+    ]
 
 
 def asked(inputs: Inputs) -> dict[str, Any]:

@@ -85,7 +85,8 @@ def plan(
     request = _request(inputs, revision)
     unfinished = fleet.ledger.unfinished
     if unfinished and _repeats(unfinished, request, fleet):
-        return replace(taken_up(fleet, unfinished), **_end(fleet, unfinished), **parking.found(fleet, unfinished))
+        resumed = taken_up(fleet, unfinished, database)
+        return replace(resumed, **_end(fleet, unfinished), **parking.found(fleet, unfinished))
     unread = schema.unread(inputs, database)
     database = None if unread else database
     refuse.parked(fleet)
@@ -131,14 +132,17 @@ def _end(fleet: Fleet, unfinished: Mapping[str, Any]) -> dict[str, Any]:
     return {"settled": True, "warnings": [ASTRAY] if astray else []}
 
 
-def taken_up(fleet: Fleet, unfinished: Mapping[str, Any]) -> Planned:
-    """The recorded plan of an unfinished deployment, which goes on from where it has come to."""
+def taken_up(fleet: Fleet, unfinished: Mapping[str, Any], database: Mapping[str, Any] | None = None) -> Planned:
+    """The recorded plan of an unfinished deployment, which goes on from where it has come to.
+
+    :param database: what was read of it, which another region's deployment may have migrated meanwhile.
+    """
     recorded = unfinished["plan"]
     return Planned(
         recorded,
         digest(recorded),
         resume=unfinished["deployment"],
-        token_above=fleet.highest_token,
+        token_above=max(fleet.highest_token, schema.highest_token(database)),
         token_seen=fleet.ledger.token,
         carried=fleet.carried(recorded["slot"]),
         held=fleet.held(recorded),

@@ -10,6 +10,7 @@ from typing import Any
 
 from .._common.errors import InputError, LeaseError, StateError
 from .._inputs.validate import Inputs
+from .._ledger.whose import Whose
 from .._watch.parse import DRIVER, needs_driver
 from .fleet import OTHER, Fleet
 
@@ -21,14 +22,14 @@ UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
 def live_lease(fleet: Fleet) -> None:
-    """Another deployment is under way."""
+    """Another deployment is under way, or a step of the database."""
     lease = fleet.ledger.lease
     if lease and lease["live"]:
+        whose = Whose(lease["deployment"], lease.get("purpose", ""))
         raise LeaseError(
-            f"deployment {lease['deployment']} of {lease['holder']} holds the lease for "
-            f"{lease['remaining_seconds']} more seconds",
+            f"{whose} of {lease['holder']} holds the lease for {lease['remaining_seconds']} more seconds",
             where=f"ledger on {fleet.ledger.name}",
-            remedy="wait for its end, or end it with abort.yml; with its controller gone, see release_lease.yml",
+            remedy=whose.ended_by,
         )
 
 

@@ -28,6 +28,8 @@ SCHEMA = 3
 WHERE = "slipway_schema_range"
 NOT_READ = "the play has not read it"
 Judge = Callable[[Mapping[str, int], Form], str]
+UNSTATED = f"does not say what it works with (no {WHERE})"
+STATE_IT = f"deploy releases that state their {WHERE} until they fill both slots; "
 FORCE = "slipway_force=true with a slipway_reason goes on all the same"
 REMEDIES = {
     "contract": "deploy releases that work without it until they fill both slots, or state the last migration that is "
@@ -63,7 +65,7 @@ def planned(inputs: Inputs, database: Mapping[str, Any] | None) -> dict[str, Any
         return {}
     expected = [part["expected_ms"] for part in (database or {}).get("schemas", [])]
     made = {
-        "files": [{name: one[name] for name in ("schema", "version", "name", "phase")} for one in due],
+        "files": [{name: one[name] for name in ("schema", "version", "name", "phase", "checksum")} for one in due],
         "findings": len((database or {}).get("findings", [])),
         "expected_ms": None if None in expected else sum(expected),
     }
@@ -86,7 +88,7 @@ def unread(inputs: Inputs, database: Mapping[str, Any] | None) -> list[str]:
     :raises StateError: it could not be read, or what is pending could not be applied, and is to be; with the reason
         that the module gave, which has the remedy.
     """
-    error = database.get("error") if database else NOT_READ if inputs.migrations else ""
+    error = database.get("error") if database else NOT_READ if inputs.migrations else inputs.migrations_unread
     if not error:
         return []
     if _applies(inputs):
@@ -144,7 +146,8 @@ def slots_in_the_way(
     :param schemas: of ``pg_migrate_info``.
     :param step: ``contract`` or ``undo``.
     :param target: the last migration that is contracted, or that stays.
-    :returns: ``reason``, empty when nothing forbids it, and ``unknown``, releases that do not say what they need.
+    :returns: ``reason``, empty when nothing forbids it, and ``unknown``, those of the releases in the way that do not
+        say what they need.
     """
     now = forms(schemas)
     to = version_of(target, "slipway_migrate_to") if target else None
@@ -159,12 +162,14 @@ def slots_in_the_way(
             found.setdefault(version, []).append(host)
         elif not wanted:
             unknown.add(version)
+            found.setdefault(f"slot {slot} holds {version}, which {UNSTATED}", []).append(host)
         else:
             why = _why(judge, wanted, then)
             if why:
                 found.setdefault(f"slot {slot} holds {version}, and after this {why}", []).append(host)
     reasons = [f"{', '.join(hosts)}: {what}" for what, hosts in found.items()]
-    return {"reason": f"{'; '.join(reasons)}. Remedy: {REMEDIES[step]}." if reasons else "", "unknown": sorted(unknown)}
+    remedy = f"{STATE_IT if unknown else ''}{REMEDIES[step]}"
+    return {"reason": f"{'; '.join(reasons)}. Remedy: {remedy}." if reasons else "", "unknown": sorted(unknown)}
 
 
 def _after(form: Form, step: str, target: Version | None) -> Form:

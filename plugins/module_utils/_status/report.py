@@ -14,6 +14,7 @@ from typing import Any
 from .._balancer.watch import RETURNED
 from .._evidence.summary import line as last_line
 from .._ledger.history import last_active
+from .._ledger.whose import Whose
 from .._release.warm import COLD, WARM
 from .schedules import problems as schedule_problems
 from .schedules import rows as schedule_rows
@@ -91,7 +92,8 @@ def lines(made: Mapping[str, Any]) -> list[str]:
             text += ["", last_line(ledger["last"])]
         lease = ledger["lease"]
         if lease and lease.get("live"):
-            text += ["", f"deployment {lease['deployment']} holds the lease ({lease['holder']})"]
+            whose = Whose(lease["deployment"], lease.get("purpose", ""))
+            text += ["", f"{whose} holds the lease ({lease['holder']})"]
         text += _parked_lines(ledger["parked"])
     text += [""] if made["problems"] else []
     return [*text, *(f"PROBLEM: {problem}" for problem in made["problems"])]

@@ -21,12 +21,12 @@ CHECK = {"name": "filled", "query": "SELECT 1"}
 CHANGE = {"table": "orders", "column": "total", "new_column": "cents"}
 
 
-def judged(tmp_path: Path, verb: str = "migrate", **changes: Any) -> Inputs:
+def judged(tmp_path: Path, verb: str = "migrate", *, check_mode: bool = False, **changes: Any) -> Inputs:
     files = tmp_path / "migrations"
     files.mkdir(exist_ok=True)
     given = {"path": str(files), "dsn": f"dbname=shop password={SECRET}", **changes.pop("database", {})}
     variables = {**good(tmp_path), "slipway_migrations": given, **changes}
-    return validate(variables, GROUPS, base=tmp_path, verb=verb)
+    return validate(variables, GROUPS, base=tmp_path, verb=verb, check_mode=check_mode)
 
 
 def database(**fields: Any) -> dict[str, Any]:
@@ -103,6 +103,83 @@ def test_only_migrating_needs_migrations(tmp_path: Path) -> None:
 
 def test_files_on_a_host_are_not_looked_for_on_the_controller(tmp_path: Path) -> None:
     assert judged(tmp_path, database={"host": "db1", "path": "/opt/shop/migrations"}).migrations
+
+
+APPROVED_FIRST = {"slipway_approvals": ["before_traffic", "before_migrations"]}
+CONTRACTING = {"slipway_migrate_phase": "contract"}
+UNDOING = {"slipway_migrate_action": "undo", "slipway_migrate_to": "3"}
+
+
+@pytest.mark.parametrize("acting", [{}, CONTRACTING, UNDOING], ids=["migrate", "contract", "undo"])
+def test_what_waits_for_an_approval_is_not_applied_without_one(tmp_path: Path, acting: dict[str, Any]) -> None:
+    with pytest.raises(InputProblems) as caught:
+        judged(tmp_path, **APPROVED_FIRST, **acting)
+    assert (caught.value.where, caught.value.others) == ("slipway_approvals", [])
+    assert "migrate.yml asks for no approval" in caught.value.what
+    assert "deploy.yml asks for the approval of what adds" in caught.value.remedy
+    assert "slipway_force=true with a slipway_reason does it without" in caught.value.remedy
+    with pytest.raises(InputProblems) as unreasoned:
+        judged(tmp_path, **APPROVED_FIRST, **acting, slipway_force=True)
+    assert unreasoned.value.where == "slipway_reason"
+    assert judged(tmp_path, **APPROVED_FIRST, **acting, slipway_force=True, slipway_reason="at night").force
+    assert judged(tmp_path, **APPROVED_FIRST, **acting, check_mode=True).approvals
+    assert judged(tmp_path, slipway_approvals=["before_traffic"], **acting).approvals
+
+
+@pytest.mark.parametrize(
+    "acting",
+    [
+        {"slipway_migrate_action": "info"},
+        {"slipway_migrate_action": "repair"},
+        {"slipway_migrate_action": "baseline", "slipway_migrate_to": "3"},
+        {"slipway_migrate_action": "import", "slipway_migrate_from": "flyway"},
+    ],
+    ids=["info", "repair", "baseline", "import"],
+)
+def test_what_changes_no_schema_waits_for_no_approval(tmp_path: Path, acting: dict[str, Any]) -> None:
+    assert judged(tmp_path, **APPROVED_FIRST, **acting).approvals
+
+
+def test_other_playbooks_ask_for_it_themselves(tmp_path: Path) -> None:
+    for verb in ("deploy", *OTHERS):
+        assert judged(tmp_path, verb=verb, **APPROVED_FIRST, slipway_reason="now").approvals
+
+
+OTHERS = ("rollback", "abort", "approve", "release_lease", "validate")
+
+
+@pytest.mark.parametrize("verb", OTHERS)
+def test_a_way_back_needs_no_files(tmp_path: Path, verb: str) -> None:
+    missing = judged(tmp_path, verb=verb, database={"path": "/nowhere"}, slipway_reason="now")
+    assert missing.migrations is None
+    assert missing.migrations_unread == "there is no directory /nowhere on the controller"
+    there = judged(tmp_path, verb=verb, slipway_reason="now")
+    assert there.migrations and not there.migrations_unread
+    elsewhere = judged(tmp_path, verb=verb, database={"host": "db1", "path": "/nowhere"}, slipway_reason="now")
+    assert elsewhere.migrations and not elsewhere.migrations_unread
+
+
+@pytest.mark.parametrize("verb", OTHERS)
+def test_a_way_back_does_without_what_cannot_be_evaluated(tmp_path: Path, verb: str) -> None:
+    variables = {**good(tmp_path), "slipway_reason": "now"}
+    undefined = {"slipway_migrations": "'slipway_version' is undefined"}
+    accepted = validate(variables, GROUPS, base=tmp_path, verb=verb, undefined=undefined)
+    assert accepted.migrations is None
+    assert accepted.migrations_unread == "it cannot be evaluated: 'slipway_version' is undefined"
+    with pytest.raises(InputProblems) as caught:
+        validate(variables, GROUPS, base=tmp_path, verb=verb, undefined={**undefined, "slipway_config": "no"})
+    assert [caught.value.where, *caught.value.others] == ["slipway_config"]
+
+
+@pytest.mark.parametrize("verb", ["deploy", "migrate"])
+def test_what_applies_needs_the_files(tmp_path: Path, verb: str) -> None:
+    with pytest.raises(InputProblems) as missing:
+        judged(tmp_path, verb=verb, database={"path": "/nowhere"})
+    assert missing.value.where == "slipway_migrations.path"
+    undefined = {"slipway_migrations": "'slipway_version' is undefined"}
+    with pytest.raises(InputProblems) as unknown:
+        validate(good(tmp_path), GROUPS, base=tmp_path, verb=verb, undefined=undefined)
+    assert (unknown.value.where, unknown.value.others) == ("slipway_migrations", [])
 
 
 def test_a_rule_may_be_off_as_yaml_reads_it(tmp_path: Path) -> None:

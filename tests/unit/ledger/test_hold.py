@@ -78,3 +78,49 @@ def test_it_is_recorded_who_held_it_and_why(ledger: Ledger) -> None:
         ("outcome", "release", "ops@laptop"),
     ]
     assert events[0]["reason"] == "two weeks have passed" and events[0]["evidence"] == {"purpose": "contract"}
+
+
+WAYS = ("abort.yml", "deployment", "resume")
+
+
+def names_no_deployment(error: LeaseError) -> bool:
+    return not any(way in error.message() for way in WAYS)
+
+
+def test_who_is_kept_out_is_told_what_it_is_held_for_and_what_ends_it(ledger: Ledger) -> None:
+    ledger.hold("contract", "ops@laptop", 300)
+    for attempt in (
+        lambda: ledger.begin(plan_of("1.0"), "else@there", 300),
+        lambda: ledger.hold("undo", "else@there", 300),
+    ):
+        with pytest.raises(LeaseError) as refused:
+            attempt()
+        said = "migrate.yml (contract of the database) of ops@laptop holds the lease for 300 more seconds"
+        assert refused.value.what == said
+        assert refused.value.remedy == "wait for its end; with its controller gone, see release_lease.yml"
+        assert names_no_deployment(refused.value)
+    assert ledger.info()["lease"]["purpose"] == "contract"
+
+
+def test_who_held_it_is_told_to_run_migrate_yml_again(ledger: Ledger, clock: SetClock) -> None:
+    held = ledger.hold("undo", "ops@laptop", 300)
+    clock.pass_seconds(301)
+    with pytest.raises(LeaseError, match="the lease of migrate.yml .undo of the database. has run out") as late:
+        ledger.renew(held.deployment, held.token)
+    assert "run migrate.yml again" in late.value.remedy and names_no_deployment(late.value)
+    released = ledger.release("it is gone")
+    assert (released.purpose, released.deployment) == ("undo", held.deployment)
+    with pytest.raises(LeaseError, match="migrate.yml .undo of the database. holds no lease") as gone:
+        ledger.renew(held.deployment, held.token)
+    assert "run migrate.yml again" in gone.value.remedy and names_no_deployment(gone.value)
+
+
+def test_a_lease_of_a_deployment_is_held_for_nothing_else(ledger: Ledger) -> None:
+    ledger.hold("contract", "ops@laptop", 300)
+    ledger.release("it is gone")
+    begun = ledger.begin(plan_of("1.0"), "ops@laptop", 300)
+    assert ledger.info()["lease"]["purpose"] == ""
+    with pytest.raises(LeaseError, match=f"deployment {begun.deployment} of ops@laptop holds") as refused:
+        ledger.begin(plan_of("1.1"), "else@there", 300)
+    assert "end it with abort.yml" in refused.value.remedy
+    assert ledger.release("it is gone").purpose == ""

@@ -38,6 +38,7 @@ def test_the_first_deployment_gets_token_1_and_a_sortable_id(ledger: Ledger) -> 
         "holder": "ann@pc",
         "live": True,
         "remaining_seconds": 60,
+        "purpose": "",
     }
 
 

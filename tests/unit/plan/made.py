@@ -185,6 +185,12 @@ def live_lease(live: dict[str, Any]) -> None:
     }
 
 
+def held_lease(live: dict[str, Any]) -> None:
+    """A step of the database holds the lease."""
+    live_lease(live)
+    live["db1"]["ledger"]["lease"]["purpose"] = "contract"
+
+
 def leave_unfinished(live: dict[str, Any], planned: Planned) -> None:
     """The plan has begun and has not ended."""
     live["db1"]["ledger"]["unfinished"] = {

@@ -56,6 +56,27 @@ def test_the_validated_variables_say_whether_there_is_a_database(variables: dict
     assert accepted["migrates"] is True and accepted["ledgers"] == [{"region": "", "host": "db1"}]
 
 
+@pytest.mark.parametrize("path", ["/nowhere", "{{ nothing }}"])
+def test_of_a_way_back_they_say_that_nothing_is_to_be_read(variables: dict[str, Any], path: str) -> None:
+    given = path if path == "{{ nothing }}" else {"path": path}
+    back = Stand("deployment_plan", {"verb": "validate", "purpose": "rollback"})
+    assert back.run({**variables, "slipway_migrations": given})["migrates"] is False
+    there = Stand("deployment_plan", {"verb": "validate", "purpose": "deploy"})
+    refused = there.run({**variables, "slipway_migrations": given})
+    assert refused["failed"] and "slipway_migrations" in refused["msg"]
+
+
+def test_they_are_looked_at_without_an_approval_and_not_applied(variables: dict[str, Any], tmp_path: Path) -> None:
+    given = {
+        **variables,
+        "slipway_migrations": {"path": str(tmp_path)},
+        "slipway_approvals": ["before_migrations"],
+    }
+    options = {"verb": "validate", "purpose": "migrate"}
+    assert "slipway_approvals" in Stand("deployment_plan", options).run(given)["msg"]
+    assert Stand("deployment_plan", options, check_mode=True).run(given)["migrates"] is True
+
+
 def test_a_lease_that_is_held_says_by_whom() -> None:
     stand = Stand("ledger", {"app": "shop", "command": "hold", "purpose": "contract"})
     stand.run({})

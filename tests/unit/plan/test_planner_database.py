@@ -5,16 +5,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import StateError
+from ansible_collections.slipway.release.plugins.module_utils._migrate.planned import PLANNED
+from ansible_collections.slipway.release.plugins.module_utils._plan.abort import abort
 from ansible_collections.slipway.release.plugins.module_utils._plan.planner import Planned, plan
 
-from tests.unit.plan.made import deploy, document, fleet_of, inputs_for, leave_unfinished, proven
+from tests.unit.plan.made import (
+    application,
+    consuming,
+    deploy,
+    document,
+    fleet_of,
+    inputs_for,
+    leave_unfinished,
+    proven,
+)
 
 APPLIED = tuple(f"{number} expand applied" for number in range(1, 8))
+REST = {"transaction": True, "checksum": "2c26b46b"}
 HOOK = {"name": "alembic", "at": "migrate", "command": "alembic upgrade head"}
 
 
@@ -22,7 +35,7 @@ def database(*members: str, error: str = "") -> dict[str, Any]:
     """What was read: each member is a version, its phase and its state."""
     rows = [dict(zip(("version", "phase", "state"), member.split())) for member in members]
     due = [
-        {**row, "schema": "public", "name": "n", "file": f"/m/{row['version']}_n.sql", "transaction": True}
+        {**row, "schema": "public", "name": "n", "file": f"/m/{row['version']}_n.sql", **REST}
         for row in rows
         if row["state"] == "pending" and row["phase"] != "contract"
     ]
@@ -51,14 +64,15 @@ def test_what_is_due_is_in_the_plan_before_anything_is_placed(tmp_path: Path) ->
     made = planned(tmp_path, *APPLIED, "8 expand pending", "9 contract pending", "10 migrate pending").plan
     assert made["migrations"] == {
         "files": [
-            {"schema": "public", "version": "8", "name": "n", "phase": "expand"},
-            {"schema": "public", "version": "10", "name": "n", "phase": "migrate"},
+            {"schema": "public", "version": "8", "name": "n", "phase": "expand", "checksum": "2c26b46b"},
+            {"schema": "public", "version": "10", "name": "n", "phase": "migrate", "checksum": "2c26b46b"},
         ],
         "findings": 1,
         "expected_ms": 1500,
     }
     assert [stage["name"] for stage in made["stages"]][:2] == ["migrate", "place"]
     assert made["schema"] == 3, "an older version would fill the slots without it"
+    assert all(one.keys() <= PLANNED.keys() for one in made["migrations"]["files"]), "pg_migrate must take them"
 
 
 def test_the_token_is_above_what_the_database_has_seen(tmp_path: Path) -> None:
@@ -140,6 +154,17 @@ def test_a_way_back_does_without_what_cannot_be_read(tmp_path: Path) -> None:
     assert "only the schema ranges are compared" in skipping.warnings[0]
 
 
+def test_a_way_back_says_that_it_knows_nothing_of_the_files() -> None:
+    inputs = inputs_for(verb="rollback", rollback_to="1.0", migrations={"path": "/nowhere"})
+    back = plan(inputs, None, before_and_after())
+    assert back.plan["to"]["version"] == "1.0"
+    assert len(back.warnings) == 1
+    assert back.warnings[0].startswith(
+        "slipway_migrations: only the schema ranges are compared, since nothing was read"
+    )
+    assert back.warnings[0].endswith("there is no directory /nowhere on the controller")
+
+
 def test_what_a_deployment_that_changes_nothing_leaves_pending_is_said(tmp_path: Path) -> None:
     changes = {"migrations": {"path": str(tmp_path)}}
     read = database(*APPLIED, "8 expand pending")
@@ -163,6 +188,59 @@ def test_it_parks_for_an_approval_only_when_files_are_due(tmp_path: Path) -> Non
     assert "parks" not in planned(tmp_path, *APPLIED, approvals=["before_migrations"]).plan
 
 
+def refilled(tmp_path: Path, live: dict[str, Any], *members: str, **changes: Any) -> Planned:
+    """1.0, where 1.0 is active already or nothing is."""
+    changes = {"migrations": {"path": str(tmp_path)}, "approvals": ["before_migrations", "before_traffic"], **changes}
+    return plan(inputs_for("1.0", **changes), document("1.0"), live, database=database(*members))
+
+
+def a_host_came_back() -> dict[str, Any]:
+    live = fleet_of("1.0", None)
+    live["app2"] = application(None, None)
+    return live
+
+
+def a_worker_is_astray() -> dict[str, Any]:
+    live = fleet_of("1.0", None)
+    consuming(live, "app2", "blue", "mailer", False)
+    return live
+
+
+MOVING_NOTHING = pytest.mark.parametrize(
+    "fleet", [a_host_came_back, a_worker_is_astray, lambda: fleet_of(None, None)], ids=["refill", "astray", "first"]
+)
+
+
+@MOVING_NOTHING
+def test_it_parks_before_migrations_also_where_no_traffic_moves(
+    tmp_path: Path, fleet: Callable[[], dict[str, Any]]
+) -> None:
+    due = (*APPLIED, "8 expand pending")
+    made = refilled(tmp_path, fleet(), *due).plan
+    assert made["slot"] == made["stable_slot"] and made["migrations"]["files"]
+    assert [(park["stage"], park["approval"], park["hold"]) for park in made["parks"]] == [
+        ("before_migrations", True, None)
+    ]
+    assert "parks" not in refilled(tmp_path, fleet(), *APPLIED).plan
+    assert "parks" not in refilled(tmp_path, fleet(), *due, approvals=["before_traffic"]).plan
+
+
+@MOVING_NOTHING
+def test_what_moves_no_traffic_and_is_parked_there_goes_on_or_is_aborted(
+    tmp_path: Path, fleet: Callable[[], dict[str, Any]]
+) -> None:
+    live, due = fleet(), (*APPLIED, "8 expand pending")
+    leave_unfinished(live, refilled(tmp_path, live, *due))
+    waiting = {"stage": "before_migrations", "waits_for": "until it is approved (approve.yml)"}
+    live["db1"]["ledger"]["unfinished"].update({"committed": ["before_migrations"], "parked": waiting})
+    found = refilled(tmp_path, live, *due)
+    assert (found.resume, found.parked["stage"], found.way_back) == ("d1", "before_migrations", "")
+    assert abort(inputs_for(verb="abort", reason="not like this"), live).resume == "d1"
+    waiting["waits_for"] = ""
+    due_now = refilled(tmp_path, live, *due)
+    assert (due_now.resume, due_now.parked, due_now.way_back, due_now.settled) == ("d1", {}, "", False)
+
+
 def test_the_same_request_is_taken_up_when_a_part_is_applied(tmp_path: Path) -> None:
     changes = {"migrations": {"path": str(tmp_path)}}
     inputs, revision = inputs_for("1.1", **changes), document("1.1", **changes)
@@ -171,6 +249,9 @@ def test_the_same_request_is_taken_up_when_a_part_is_applied(tmp_path: Path) -> 
     leave_unfinished(live, first)
     again = plan(inputs, revision, live, database=database(*APPLIED, "8 expand applied", "9 expand pending"))
     assert again.resume and again.digest == first.digest
+    assert again.token_above == 9, "another region may have migrated meanwhile"
+    unread = plan(inputs, revision, live, database=database(error="connection refused"))
+    assert (unread.resume, unread.token_above) == (again.resume, 4)
     elsewhere = inputs_for("1.1", migrations={"path": "/tmp"})
     with pytest.raises(StateError):
         plan(elsewhere, revision, moving(live), database=database(*APPLIED))

@@ -21,6 +21,7 @@ from tests.unit.plan.made import (
     armed,
     deploy,
     fleet_of,
+    held_lease,
     live_lease,
     lost,
     proven,
@@ -125,7 +126,13 @@ REFUSALS: list[tuple[Callable[[Live], None], str, str, str]] = [
     (old_ledger, "ledger on db1", "issued token 3, hosts have seen 4", "slipway_adopt_ledger=true"),
     (other_ledger, "ledger on db1", "it is u, but lb2 obeys v", "slipway_adopt_ledger=true"),
     (new_ledger, "ledger on db1", "it is a new one, but app1 obeys u", "slipway_adopt_ledger=true"),
-    (live_lease, "ledger on db1", "of ann@pc holds the lease for 44 more seconds", "wait"),
+    (live_lease, "ledger on db1", "of ann@pc holds the lease for 44 more seconds", "end it with abort.yml"),
+    (
+        held_lease,
+        "ledger on db1",
+        "migrate.yml (contract of the database) of ann@pc holds the lease for 44 more seconds",
+        "wait for its end; with its controller gone, see release_lease.yml",
+    ),
 ]
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from ansible_collections.slipway.release.plugins.module_utils._plan.schema import slots_in_the_way
 
 
@@ -64,9 +65,16 @@ def test_a_host_that_says_nothing_is_in_the_way() -> None:
     assert "web3" not in reason
 
 
-def test_a_release_that_says_nothing_is_told_and_not_in_the_way() -> None:
-    live = {"web1": host(blue=FITS, green="1.2")}
-    assert slots_in_the_way(live, schemas(*THREE), "contract") == {"reason": "", "unknown": ["1.2"]}
+@pytest.mark.parametrize(("step", "target"), [("contract", ""), ("undo", "1")])
+def test_a_release_that_says_nothing_is_in_the_way(step: str, target: str) -> None:
+    live = {name: host(blue="1.4 works with 1-9", green="1.2") for name in ("web1", "web2")}
+    found = slots_in_the_way(live, schemas(*THREE), step, target)
+    said = "web1, web2: slot green holds 1.2, which does not say what it works with (no slipway_schema_range)"
+    assert found["reason"].startswith(f"{said}. Remedy: ") and found["unknown"] == ["1.2"]
+    assert "releases that state their slipway_schema_range" in found["reason"]
+    assert "slipway_force=true with a slipway_reason" in found["reason"]
+    named = {"web1": host(blue=FITS, green="1.3 works with 1-2")}
+    assert "state their" not in slots_in_the_way(named, schemas(*THREE), step, target)["reason"]
 
 
 def test_an_empty_slot_is_in_nobodys_way() -> None:

@@ -56,6 +56,13 @@ def fleet(**changes):
     return changed
 
 
+def test_a_lease_is_shown_with_what_it_is_held_for():
+    lease = {"token": 4, "deployment": "d3", "holder": "ann@pc", "live": True, "remaining_seconds": 44, "purpose": ""}
+    for purpose, whose in (("", "deployment d3"), ("undo", "migrate.yml (undo of the database)")):
+        ledger = {**FLEET["db1"]["ledger"], "lease": {**lease, "purpose": purpose}}
+        assert f"{whose} holds the lease (ann@pc)" in lines(report("shop", fleet(db1={"ledger": ledger})))
+
+
 def test_a_healthy_fleet_has_no_problem_and_shows_everything_that_is_known():
     text = "\n".join(lines(report("shop", FLEET)))
     assert "PROBLEM" not in text

@@ -25,12 +25,16 @@ BALANCER_PORTS = ("slipway_agent_port", "slipway_status_port", "slipway_balancer
 
 
 class Context(NamedTuple):
-    """What rules may look at besides the variables."""
+    """What rules may look at besides the variables.
+
+    :param check_mode: nothing is done with what is asked for.
+    """
 
     verb: str
     groups: Mapping[str, list[str]]
     raw: Mapping[str, Any]
     base: Path
+    check_mode: bool = False
 
 
 class Rule(NamedTuple):

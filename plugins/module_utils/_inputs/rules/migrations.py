@@ -15,11 +15,14 @@ from ..._migrate.dual_write.change import parse
 from ..._migrate.history import FLYWAY, GOLANG
 from ..._migrate.lint.run import refuse_unknown
 from ..._migrate.names import version_of
-from ..._migrate.options import BASELINE, IMPORT, MIGRATE, MIGRATING, UNDO, from_params
+from ..._migrate.options import BASELINE, IMPORT, MIGRATE, MIGRATING, ON_THE_SCHEMA, UNDO, from_params
 from ..migrations import CONTRACT, CONTROLLER
+from ..spec import BEFORE_MIGRATIONS
 from .base import A_DAY, USER, Context, problem
 
 PURPOSE = "migrate"
+# Verbs that apply files; the others do without them.
+APPLYING = ("deploy", PURPOSE)
 WHERE = "slipway_migrations"
 LONGEST_AGE = 366 * A_DAY
 
@@ -64,16 +67,34 @@ def _place(given: Mapping[str, Any], context: Context) -> Iterator[InputError]:
         )
     elif not path.is_absolute():
         yield problem(f"{given['path']!r} is not absolute", f"{WHERE}.path", "begin it with /")
-    elif host == CONTROLLER and not path.is_dir():
-        yield problem(
-            f"there is no directory {path} on the controller", f"{WHERE}.path", f"correct it, or set {WHERE}.host"
-        )
+    elif _is_missing(given) and context.verb in APPLYING:
+        yield problem(_missing(given), f"{WHERE}.path", f"correct it, or set {WHERE}.host")
     if given["user"] and not USER.fullmatch(given["user"]):
         yield problem(
             f"{given['user']!r} is not a name of a system user",
             f"{WHERE}.user",
             "use at most 32 characters a-z 0-9 _ -",
         )
+
+
+def unread(given: Mapping[str, Any] | None, verb: str, undefined: str) -> str:
+    """Why a verb that applies nothing does without the files; empty where they are there, or none are named.
+
+    :param undefined: why the variable cannot be evaluated; empty when it can.
+    """
+    if verb in APPLYING:
+        return ""
+    if undefined:
+        return f"it cannot be evaluated: {undefined}"
+    return _missing(given) if given and _is_missing(given) else ""
+
+
+def _is_missing(given: Mapping[str, Any]) -> bool:
+    return given["host"] == CONTROLLER and not Path(given["path"]).is_dir()
+
+
+def _missing(given: Mapping[str, Any]) -> str:
+    return f"there is no directory {given['path']} on the controller"
 
 
 def action(values: dict[str, Any], context: Context) -> Iterator[InputError]:
@@ -93,6 +114,19 @@ def action(values: dict[str, Any], context: Context) -> Iterator[InputError]:
     source = values["slipway_migrate_from"]
     if (wanted == IMPORT or source) and source not in (FLYWAY, GOLANG):
         yield problem(f"{source!r} is no history that is known", "slipway_migrate_from", f"use {FLYWAY} or {GOLANG}")
+
+
+def approval(values: dict[str, Any], context: Context) -> Iterator[InputError]:
+    """What a deployment waits for an approval with is not applied by migrate.yml without one, which knows of none."""
+    unapproved = context.verb == PURPOSE and values["slipway_migrate_action"] in ON_THE_SCHEMA
+    if context.check_mode or values["slipway_force"] or not unapproved:
+        return
+    if BEFORE_MIGRATIONS in values["slipway_approvals"]:
+        yield problem(
+            f"it has {BEFORE_MIGRATIONS}, and migrate.yml asks for no approval",
+            "slipway_approvals",
+            "deploy.yml asks for the approval of what adds; slipway_force=true with a slipway_reason does it without",
+        )
 
 
 def contract(values: dict[str, Any], context: Context) -> Iterator[InputError]:

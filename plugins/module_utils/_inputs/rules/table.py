@@ -102,6 +102,7 @@ RULES = (
         ("slipway_migrate_action", "slipway_migrate_phase", "slipway_migrate_to", "slipway_migrate_from"),
         migrations.action,
     ),
+    Rule(("slipway_migrate_action", "slipway_approvals", "slipway_force"), migrations.approval),
     Rule(("slipway_contract_after", "slipway_contract_checks", "slipway_dual_writes"), migrations.contract),
     Rule(("slipway_virtual_address",), fleet.virtual_address),
 )
