@@ -18,7 +18,8 @@ from .._common.errors import StaleTokenError, StateError
 from . import backup, check, foreign
 from . import options as asked
 from .blockers import Watch
-from .contract import contracts, require_age, require_consistent
+from .contract import contracts, require_age, require_answerable, require_consistent
+from .directives import CONTRACT
 from .engine import Done, Engine, Settings
 from .files import Migration, discover
 from .history import APPLIED, BASELINE, FAILED, RUNNING, UNDONE, Entry, History, Writer
@@ -234,6 +235,8 @@ class Run:
     ) -> list[Step]:
         policy = Policy(self._options.phases, self._options.target, self._options.out_of_order)
         due = plan(migrations, known, policy, schema)
+        if CONTRACT in self._options.phases:
+            require_answerable(self._options.contract_checks, migrations, known, "contract_checks")
         self._require_contractable(session, schema, contracts(due, known), migrations, known)
         steps = [Step(schema, asked.MIGRATE, one, one.key, applied=_applied(one, known.get(one.key))) for one in due]
         for step in steps:
