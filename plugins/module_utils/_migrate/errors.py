@@ -81,7 +81,7 @@ def held_up(error: DatabaseError, blockers: Sequence[str], pids: Sequence[int]) 
     """The error of a statement that got no lock, with those who had it.
 
     :param blockers: for people; empty when none was seen.
-    :param pids: of those of them that can be ended.
+    :param pids: of those of them whose end gives the lock.
     """
     whom = "; ".join(blockers) or "somebody who was not seen"
     error.what = f"{error.what}; it waited for {whom}"
