@@ -102,7 +102,10 @@ def _require_older(
     if age is None:
         expanded, then = f"has not expanded in {schema} yet", f"{_span(least)} after that"
     else:
-        expanded, then = f"has expanded in {schema} {_span(age)} ago, and not {_span(least)}", f"in {_span(least - age)}"
+        expanded, then = (
+            f"has expanded in {schema} {_span(age)} ago, and not {_span(least)}",
+            f"in {_span(least - age)}",
+        )
     raise StateError(
         f"contracts what {other} {expanded}",
         where=str(one.path),

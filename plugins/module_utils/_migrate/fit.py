@@ -58,9 +58,7 @@ class Form:
 
     def undone_to(self, target: Version) -> Form:
         """The form once everything newer is undone."""
-        changed = (
-            one if one.version <= target else replace(one, applied=False, stays=False) for one in self.members
-        )
+        changed = (one if one.version <= target else replace(one, applied=False, stays=False) for one in self.members)
         return replace(self, members=tuple(changed))
 
     def newest(self) -> Version | None:

@@ -66,8 +66,8 @@ def test_what_is_not_expanded_yet_has_no_age(database: Database, write: Writer, 
     made_earlier(database, 1, 20 * DAY)
     if state:
         database.sql(
-            "INSERT INTO slipway_migrations SELECT '2', statement, name, '2_cents.sql', phase, checksum,"
-            f" '{state}', origin, started, duration_ms, line, error, actor, tool, deployment, token FROM slipway_migrations"
+            f"INSERT INTO slipway_migrations SELECT '2', statement, name, '2_cents.sql', phase, checksum, '{state}',"
+            " origin, started, duration_ms, line, error, actor, tool, deployment, token FROM slipway_migrations"
             " WHERE migration = '1' AND statement = 0"
         )
     before = picture(database)
@@ -88,7 +88,10 @@ def test_what_a_baseline_stands_for_is_old_enough(database: Database, write: Wri
     migrate(directory, database, action="baseline", target=version_of("2", "target"))
     migrate(directory, database, phases=PHASES, contract_after=14 * DAY)
     assert not has_column(database, "orders", "total")
-    later = {"4_tax.sql": "ALTER TABLE orders ADD COLUMN tax int;", "5_net.sql": "ALTER TABLE orders ADD COLUMN net int;"}
+    later = {
+        "4_tax.sql": "ALTER TABLE orders ADD COLUMN tax int;",
+        "5_net.sql": "ALTER TABLE orders ADD COLUMN net int;",
+    }
     migrate(write(later), database)
     directory = write({"6_drop.sql": "-- slipway:phase contract\nALTER TABLE orders DROP COLUMN tax;"})
     assert "what 4_tax.sql" in refusal(directory, database, phases=PHASES, contract_after=14 * DAY).what
