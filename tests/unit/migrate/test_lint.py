@@ -128,6 +128,9 @@ def test_the_sequence_of_a_serial_that_the_file_makes_is_new() -> None:
     sql = "CREATE TABLE t (id bigserial, n serial4); REVOKE ALL ON SEQUENCE t_id_seq, t_n_seq FROM PUBLIC;"
     assert "rights-lost" not in [rule for rule, _severity in rules(sql)]
     assert ("rights-lost", WARNING) in rules(f"{sql} REVOKE ALL ON SEQUENCE t_x_seq FROM PUBLIC;")
+    perhaps = "ALTER TABLE o ADD COLUMN IF NOT EXISTS n bigserial; REVOKE ALL ON SEQUENCE o_n_seq FROM PUBLIC;"
+    assert ("rights-lost", WARNING) in rules(perhaps)
+    assert ("rights-lost", WARNING) not in rules(perhaps.replace("IF NOT EXISTS ", ""))
 
 
 @pytest.mark.parametrize(

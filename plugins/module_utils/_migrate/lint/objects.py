@@ -115,7 +115,8 @@ def made(seen: Seen, tree: Any) -> Iterator[ObjectKey]:
     elif kind == "CreateStmt":
         yield from _sequences(seen.new(tree.relation), tree.tableElts)
     elif kind == "AlterTableStmt":
-        yield from _sequences(seen.name(tree.relation), [one.def_ for one in tree.cmds])
+        added = (one for one in tree.cmds if one.subtype.name == "AT_AddColumn" and not one.missing_ok)
+        yield from _sequences(seen.name(tree.relation), [one.def_ for one in added])
 
 
 def _sequences(table: Name, columns: Any) -> Iterator[ObjectKey]:
