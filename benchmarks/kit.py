@@ -10,6 +10,7 @@ given, and asks the package index that pip is configured for.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -61,9 +62,19 @@ def make(directory: Path) -> Kit:
     write = [sys.executable, "-m", "benchmarks.as_sent", str(directory)]
     environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS)}
     subprocess.run(write, cwd=TOP, env=environment, check=True)
-    if not list(kit.peer.glob("*.dist-info")):
-        python = OLDEST.bin / "python" if OLDEST.ready() else Path(sys.executable)
-        pins = REQUIREMENTS / "peer.txt"
-        install = ["-m", "pip", "install", "-qq", "--disable-pip-version-check", "--target", str(kit.peer), "-r"]
-        subprocess.run([str(python), *install, str(pins)], check=True)
+    _install_peer(kit)
     return kit
+
+
+def _install_peer(kit: Kit) -> None:
+    """Install what is pinned, unless that has been done to its end."""
+    pins, done = REQUIREMENTS / "peer.txt", kit.directory / "peer.installed"
+    wanted = pins.read_text(encoding="ascii")
+    if done.exists() and done.read_text(encoding="ascii") == wanted:
+        return
+    done.unlink(missing_ok=True)
+    shutil.rmtree(kit.peer, ignore_errors=True)
+    python = OLDEST.bin / "python" if OLDEST.ready() else Path(sys.executable)
+    install = ["-m", "pip", "install", "-qq", "--disable-pip-version-check", "--target", str(kit.peer), "-r"]
+    subprocess.run([str(python), *install, str(pins)], check=True)
+    done.write_text(wanted, encoding="ascii")

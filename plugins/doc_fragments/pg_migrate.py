@@ -17,7 +17,8 @@ options:
     description:
       - Directory of the migrations, on the host that runs the task. Subdirectories are not looked into.
       - C(001_name.sql) and C(V1.2.3__name.sql) are versioned and applied once, in the order of their versions.
-        C(R__name.sql) is repeatable and applied after them, whenever its content has changed.
+        C(R__name.sql) is repeatable and applied after them, whenever its content has changed; it cannot be of the
+        phase C(contract).
       - The way back stands in the file behind a line C(-- slipway:undo), as SQL or as comments that hold SQL, or in
         C(001_name.undo.sql), C(001_name.down.sql) beside C(001_name.up.sql), or C(U1.2.3__name.sql).
       - Comments at the top of a file are directives, namely C(-- slipway:phase expand) (or C(migrate), C(contract)),

@@ -105,14 +105,16 @@ options:
   contract_after:
     description:
       - Seconds that must have passed, by the server's clock, since the migrations of a lower version and of another
-        phase were applied, before one of the phase V(contract) is. What is younger refuses the run.
-      - What a baseline stands for is old enough.
+        phase were applied, before one of the phase V(contract) is. What is younger refuses the run, and so does what is
+        not applied yet.
+      - What a baseline stands for is old enough. What was imported counts from its import.
     type: int
     default: 0
   contract_checks:
     description:
       - Queries that must return no row before anything of the phase V(contract) is applied; they are asked in each of
         O(schemas), in a transaction that can only read, before the lock is taken and again under it.
+      - A query whose rows a policy of row level security would hide from who asks refuses the run.
     type: list
     elements: dict
     default: []
@@ -127,7 +129,8 @@ options:
         required: true
       before:
         description: Version of the migration that it is for, which may take away what the query names. It is left out
-          once that is applied. All of the phase when empty.
+          once that is applied. All of the phase when empty. One that no file of the phase V(contract) has, and that is
+          not applied either, refuses a run of that phase.
         type: str
         default: ""
   backup_record:

@@ -83,7 +83,7 @@ schemas:
       type: str
       sample: 1.4.2
     contracted:
-      description: The highest version of the phase contract that is applied; empty without any.
+      description: The highest version of the phase contract that is applied, wholly or in part; empty without any.
       type: str
       sample: 1.2.1
     token:
@@ -103,7 +103,8 @@ schemas:
     migrations:
       description:
         - All migrations, in their order, each with C(version) (empty for a repeatable one), C(name), C(file), C(phase),
-          C(state), C(origin) (C(slipway), or what it was imported from), C(started), C(age) (seconds since it was
+          C(state), C(stays) (whether the schema holds something of it, as of one that has failed half-way),
+          C(origin) (C(slipway), or what it was imported from), C(started), C(age) (seconds since it was
           applied, by the server's clock), C(duration_ms), C(expected_ms) and C(error).
       type: list
       elements: dict

@@ -4,7 +4,8 @@
 """Migrations and backups: they exclude each other, and a policy may ask for a verified backup first.
 
 Both take one advisory lock of the database, migrations shared and a backup exclusively, so that no ALTER queues
-behind a dump and everybody behind that. Reads the record of the last backup; touches advisory locks.
+behind a dump and everybody behind that. Both ask for it again and again: who waits for it inside of a statement would
+be waited for by CREATE INDEX CONCURRENTLY. Reads the record of the last backup; touches advisory locks.
 """
 
 from __future__ import annotations
@@ -61,6 +62,8 @@ def _read(record: Path) -> dict[str, Any]:
         found = json.loads(record.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise StateError("there is no record of a backup", where=str(record), remedy=MAKE_ONE) from None
+    except RecursionError:
+        raise InputError("cannot be read: it is nested too deeply", where=str(record), remedy=MAKE_ONE) from None
     except (OSError, ValueError) as exc:
         raise InputError(f"cannot be read: {exc}", where=str(record), remedy=MAKE_ONE) from None
     if not isinstance(found, dict):
@@ -72,8 +75,8 @@ def _finished(found: dict[str, Any], record: Path) -> datetime:
     text = str(found.get("finished", ""))
     try:
         finished = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
-        finished = None
-    if finished is None or finished.tzinfo is None:
-        raise InputError(f"'{text}' in 'finished' is no time with its zone", where=str(record), remedy=MAKE_ONE)
-    return finished.astimezone(timezone.utc)
+        if finished.tzinfo is not None:
+            return finished.astimezone(timezone.utc)
+    except (ValueError, OverflowError):
+        pass
+    raise InputError(f"'{text}' in 'finished' is no time with its zone", where=str(record), remedy=MAKE_ONE)

@@ -105,6 +105,12 @@ def named(blockers: Sequence[Blocker], secrets: Collection[str]) -> list[str]:
     return [*shown, f"{more} more"] if more > 0 else shown
 
 
+def to_end(blockers: Sequence[Blocker]) -> list[int]:
+    """The backends that can be ended to get the lock; of those who only wait for it, none while others hold it."""
+    holders = [one for one in blockers if not one.waits] or blockers
+    return [one.pid for one in holders[:MOST_NAMED] if one.pid]
+
+
 class Watch:
     """Looks at whom a session waits for, from another session.
 

@@ -19,6 +19,7 @@ from .errors import explained, of_query
 from .files import Migration
 from .history import APPLIED, Entry
 from .names import Version, version_of
+from .plan import standing
 from .session import Session
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
@@ -76,31 +77,72 @@ def require_age(
     least: int,
     schema: str,
 ) -> None:
-    """Refuse to contract what was expanded lately: every migration of a lower version and another phase.
+    """Refuse to contract what was expanded lately, or is not yet: every migration of a lower version and another phase.
+
+    What a baseline stands for is old enough.
 
     :param now: by the server's clock.
-    :param least: seconds.
+    :param least: seconds; 0 when none need to have passed.
     :raises StateError: one is younger.
     """
-    for one in due:
-        for other in migrations:
-            entry = known.get(other.key)
-            if other.phase == CONTRACT or not (one.version and other.version and other.version < one.version):
-                continue
-            if entry and entry.state == APPLIED and entry.age(now) < least:
-                raise StateError(
-                    f"contracts what {other} has expanded in {schema} {_span(entry.age(now))} ago,"
-                    f" and not {_span(least)}",
-                    where=str(one.path),
-                    remedy=f"run it in {_span(least - entry.age(now))}, or state the last version that is due in"
-                    " 'target', or a shorter 'contract_after'",
-                )
+    covered = standing(list(migrations), known)
+    expanded = [one for one in migrations if one.phase != CONTRACT and not covered.covers(one.version)]
+    for one in due if least else ():
+        for other in expanded:
+            if one.version and other.version and other.version < one.version:
+                _require_older(one, other, known.get(other.key), now, least, schema)
+
+
+def _require_older(
+    one: Migration, other: Migration, entry: Entry | None, now: datetime, least: int, schema: str
+) -> None:
+    age = entry.age(now) if entry and entry.state == APPLIED else None
+    if age is not None and age >= least:
+        return
+    if age is None:
+        expanded, then = f"has not expanded in {schema} yet", f"{_span(least)} after that"
+    else:
+        expanded, then = (
+            f"has expanded in {schema} {_span(age)} ago, and not {_span(least)}",
+            f"in {_span(least - age)}",
+        )
+    raise StateError(
+        f"contracts what {other} {expanded}",
+        where=str(one.path),
+        remedy=f"run it {then}, or state the last version that is due in 'target', or a shorter 'contract_after'",
+    )
+
+
+def require_answerable(
+    wanted: Iterable[Check], migrations: Sequence[Migration], known: Mapping[str, Entry], where: str
+) -> None:
+    """Refuse a check that would never be asked: its migration is none of the phase contract.
+
+    One whose file is gone may stay, while the history has it or a baseline stands for it.
+
+    :raises InputError: there is one.
+    """
+    by_version = {one.version: one for one in migrations if one.version}
+    found = standing(list(migrations), known)
+    for number, check in enumerate(wanted):
+        version, one = check.before, by_version.get(check.before) if check.before else None
+        over = found.covers(version) or (str(version) in known and known[str(version)].stays())
+        if version is None or (one.phase == CONTRACT if one else over):
+            continue
+        whose = f"of {one}, which is of the phase {one.phase}" if one else "of no migration"
+        raise InputError(
+            f"{version} is the version {whose}, so that the check '{check.name}' would never be asked",
+            where=f"{where}[{number}].before",
+            remedy="write the version of a file of the phase contract, or leave it out for all of them",
+        )
 
 
 def require_consistent(
     wanted: Iterable[Check], due: Sequence[Migration], session: Session, schema: str, settings: Mapping[str, str]
 ) -> None:
     """Refuse to contract while a check finds a row.
+
+    Rows that a policy would hide from who asks are an error of PostgreSQL, and so refuse it as well.
 
     :param settings: of the transaction that asks.
     :raises StateError: one does.
@@ -120,7 +162,7 @@ def require_consistent(
 
 
 def _rows(check: Check, session: Session, where: str, settings: Mapping[str, str]) -> int:
-    limits = "".join(f"SET LOCAL {name} = {value}; " for name, value in settings.items())
+    limits = "".join(f"SET LOCAL {name} = {value}; " for name, value in {**settings, "row_security": "off"}.items())
     try:
         session.run(f"BEGIN READ ONLY; {limits}")
         return int(session.one(f"SELECT count(*) FROM (\n{check.query}\n) AS found"))

@@ -18,7 +18,7 @@ from typing import Any
 
 from .._common.errors import SlipwayError, StateError
 from . import effects
-from .blockers import MOST_NAMED, Watch, named
+from .blockers import Watch, named, to_end
 from .directives import Directives
 from .effects import Before
 from .errors import DEADLOCK, LOCK_NOT_AVAILABLE, explained, held_up, of_unprotected, place
@@ -268,8 +268,7 @@ class Engine:
         error = explained(exc, where, self._session.parsed, self._secrets)
         if exc.pgcode in RETRIED:
             seen = self._watch.seen()
-            pids = [one.pid for one in seen[:MOST_NAMED] if one.pid]
-            error = held_up(error, named(seen, self._hidden()), pids)
+            error = held_up(error, named(seen, self._hidden()), to_end(seen))
         if statement and not protected:
             error = of_unprotected(error, statement)
         rows = [Row(0, job.migration.checksum, UNDOING if job.back else FAILED, error=error.message())]

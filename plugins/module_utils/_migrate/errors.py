@@ -16,13 +16,14 @@ from .transactions import node
 
 LOCK_NOT_AVAILABLE = "55P03"
 DEADLOCK = "40P01"
+NO_RIGHT = "42501"
 AGAIN = "run it again; it goes on where it stopped"
 OUTSIDE = "move the statement to a file of its own with '-- slipway:transaction off' at its top"
 _REMEDIES = {
     LOCK_NOT_AVAILABLE: "end the transaction that holds the lock (see pg_locks and pg_stat_activity); run it again",
     DEADLOCK: "run it again when the other transaction has ended",
     "57014": "raise statement_timeout in the file's header, or do the work in smaller steps",
-    "42501": "grant the database user what the statement needs, or name the owner in 'role'",
+    NO_RIGHT: "grant the database user what the statement needs, or name the owner in 'role'",
     "25006": "connect to the primary, or let the database take writes (default_transaction_read_only, a standby)",
     "53100": "free space on the server's disk, then run it again",
     "53200": "give the server memory, or do the work in smaller steps",
@@ -80,7 +81,7 @@ def held_up(error: DatabaseError, blockers: Sequence[str], pids: Sequence[int]) 
     """The error of a statement that got no lock, with those who had it.
 
     :param blockers: for people; empty when none was seen.
-    :param pids: of those of them that can be ended.
+    :param pids: of those of them whose end gives the lock.
     """
     whom = "; ".join(blockers) or "somebody who was not seen"
     error.what = f"{error.what}; it waited for {whom}"
@@ -101,6 +102,11 @@ def of_query(error: DatabaseError) -> DatabaseError:
     """The error of a query that is not of a migration."""
     if error.remedy == _OTHER:
         error.remedy = "correct the query; nothing was changed"
+    if error.sqlstate == NO_RIGHT:
+        error.remedy = (
+            "grant the database user what the query reads, and BYPASSRLS where a policy hides rows of it,"
+            " or name the owner in 'role'"
+        )
     return error
 
 

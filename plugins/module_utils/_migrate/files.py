@@ -86,7 +86,7 @@ def _sql_files(directory: Path) -> list[Path]:
 
 
 def _migration(path: Path, named: Named, undo_path: Path | None) -> Migration:
-    content = examine(path)
+    content = examine(path, repeatable=named.version is None)
     beside = examine(undo_path) if undo_path else None
     if content.undo and beside:
         raise InputError("has a second way back in the file itself", where=str(undo_path), remedy="remove one of them")

@@ -3,13 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whether a release works with the schema of a database, now or after a step. Pure: touches nothing.
 
-Expand and migrate only add, so that an older release does not mind them; contract takes away what it may need. What is
-still to be contracted disturbs no newer release, unless that names it as the oldest schema that it works with.
+Expand and migrate only add, so that an older release does not mind them; contract takes away what it may need, and so
+does one that is half done. What is still to be contracted disturbs no newer release, unless that names it as the oldest
+schema that it works with.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,12 +26,14 @@ NOTHING = "nothing"
 class Member:
     """A versioned migration as far as it matters here.
 
-    :param applied: wholly, or so far that something of it stays.
+    :param applied: wholly.
+    :param stays: the schema holds something of it.
     """
 
     version: Version
     phase: str
     applied: bool
+    stays: bool
 
 
 @dataclass(frozen=True)
@@ -49,25 +52,26 @@ class Form:
 
         :param target: the last version that is; ``None`` for all.
         """
-        return self._changed(
-            lambda one: one.applied or (one.phase in phases and (target is None or one.version <= target))
-        )
+        due = (one.phase in phases and (target is None or one.version <= target) for one in self.members)
+        changed = (replace(one, applied=True, stays=True) if is_due else one for one, is_due in zip(self.members, due))
+        return replace(self, members=tuple(changed))
 
     def undone_to(self, target: Version) -> Form:
         """The form once everything newer is undone."""
-        return self._changed(lambda one: one.applied and one.version <= target)
+        changed = (one if one.version <= target else replace(one, applied=False, stays=False) for one in self.members)
+        return replace(self, members=tuple(changed))
 
-    def newest(self, phases: Collection[str] = ()) -> Version | None:
-        """The newest version that is applied, of these phases or of all."""
-        applied = (one for one in self.members if one.applied)
-        return max((one.version for one in applied if not phases or one.phase in phases), default=None)
+    def newest(self) -> Version | None:
+        """The newest version that is applied."""
+        return max((one.version for one in self.members if one.applied), default=None)
+
+    def contracted(self) -> Version | None:
+        """The newest version of the phase contract of which something stays."""
+        return max((one.version for one in self.members if one.stays and one.phase == CONTRACT), default=None)
 
     def missing(self, least: Version) -> Version | None:
         """The first migration that a release lacks which needs this version."""
         return min((one.version for one in self.members if not one.applied and _is_needed(one, least)), default=None)
-
-    def _changed(self, applied: Callable[[Member], bool]) -> Form:
-        return replace(self, members=tuple(replace(one, applied=applied(one)) for one in self.members))
 
 
 def forms(schemas: Iterable[Mapping[str, Any]]) -> list[Form]:
@@ -98,7 +102,7 @@ def too_old(wanted: Mapping[str, int], form: Form) -> str:
 
 def too_new(wanted: Mapping[str, int], form: Form) -> str:
     """What the release needs and the schema has no more; empty when there is nothing."""
-    contracted = form.newest((CONTRACT,))
+    contracted = form.contracted()
     if contracted and contracted > _version(wanted["max"]):
         return f"it works up to schema {wanted['max']}, and {form.name} is contracted to {contracted}"
     return ""
@@ -114,10 +118,13 @@ def _version(number: int) -> Version:
 
 def _form(part: Mapping[str, Any]) -> Form:
     rows = [row for row in part["migrations"] if row["version"]]
-    members = [
-        Member(version_of(row["version"], "version"), row["phase"], row["state"] not in APPLYING) for row in rows
-    ]
+    members = [_member(row) for row in rows]
     current = version_of(part["version"], "version") if part["version"] else None
     if current and current not in [one.version for one in members]:
-        members.append(Member(current, EXPAND, True))
+        members.append(Member(current, EXPAND, True, True))
     return Form(part["schema"], tuple(members))
+
+
+def _member(row: Mapping[str, Any]) -> Member:
+    applied = row["state"] not in APPLYING
+    return Member(version_of(row["version"], "version"), row["phase"], applied, applied or bool(row.get("stays")))

@@ -39,7 +39,8 @@ class Lock:
         self, session: Session, *parts: str, shared: bool = False, busy: str = "another runner migrates it"
     ) -> None:
         self._session = session
-        self._try = "pg_try_advisory_lock_shared" if shared else "pg_try_advisory_lock"
+        self._try = f"pg_try_advisory_lock{'_shared' if shared else ''}"
+        self._unlock = f"pg_advisory_unlock{'_shared' if shared else ''}"
         self._busy = busy
         self._what = ".".join(parts[:3])
         self._key = key_of(*parts)
@@ -80,7 +81,7 @@ class Lock:
 
         :raises StateError: it was not held.
         """
-        if self._session.lost or not self._session.ask("SELECT pg_advisory_unlock(%s)", (self._key,))[0][0]:
+        if self._session.lost or not self._session.ask(f"SELECT {self._unlock}(%s)", (self._key,))[0][0]:
             raise StateError(
                 "the lock was not held any more at the end",
                 where=self._what,

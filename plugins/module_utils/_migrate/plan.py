@@ -38,10 +38,14 @@ class Policy:
 
 @dataclass
 class Standing:
-    """The migrations of a schema by what they are."""
+    """The migrations of a schema by what they are.
+
+    :ivar begun: those of the pending ones of which the schema holds something.
+    """
 
     applied: list[Migration] = field(default_factory=list)
     pending: list[Migration] = field(default_factory=list)
+    begun: list[Migration] = field(default_factory=list)
     drifted: list[Migration] = field(default_factory=list)
     missing: list[Entry] = field(default_factory=list)
     future: list[Entry] = field(default_factory=list)
@@ -57,8 +61,8 @@ class Standing:
         return max([*versions, *([self.baseline] if self.baseline else [])], default=None)
 
     def contracted(self) -> Version | None:
-        """The highest version of the phase contract that is applied, also of one without a file."""
-        versions = [one.version for one in self.applied if one.version and one.phase == CONTRACT]
+        """The highest version of the phase contract that is applied, wholly or in part, also of one without a file."""
+        versions = [one.version for one in self.applied + self.begun if one.version and one.phase == CONTRACT]
         gone = [entry for entry in self.missing + self.future if entry.phase == CONTRACT]
         return max([*versions, *(version_of(entry.key, "history") for entry in gone)], default=None)
 
@@ -75,6 +79,8 @@ def standing(migrations: list[Migration], history: Mapping[str, Entry]) -> Stand
             _sort_applied(found, one, entry)
         else:
             found.pending.append(one)
+            if entry and entry.stays():
+                found.begun.append(one)
     _sort_without_file(found, migrations, history)
     return found
 

@@ -18,7 +18,8 @@ from .._common.errors import StaleTokenError, StateError
 from . import backup, check, foreign
 from . import options as asked
 from .blockers import Watch
-from .contract import contracts, require_age, require_consistent
+from .contract import contracts, require_age, require_answerable, require_consistent
+from .directives import CONTRACT
 from .engine import Done, Engine, Settings
 from .files import Migration, discover
 from .history import APPLIED, BASELINE, FAILED, RUNNING, UNDONE, Entry, History, Writer
@@ -117,8 +118,7 @@ class Run:
             for schema in self._options.schemas:
                 self.outcome.plan += self._plan_schema(session, schema, self._migrations)
         check.refuse_errors(self.outcome.findings)
-        if self.outcome.plan and self._options.backup_record and self._options.action in asked.ON_THE_SCHEMA:
-            backup.require_verified(self._options.backup_record, self._options.backup_max_age)
+        self._require_backup(self.outcome.plan)
         if self._options.scratch:
             self._try(self._options.scratch)
         return self.outcome
@@ -138,6 +138,11 @@ class Run:
                     self._do_schema(session, schema, self._migrations, watch)
             self.outcome.after = self._structure(session)
         return self.outcome
+
+    def _require_backup(self, steps: list[Step]) -> None:
+        """Refuse to change a schema without the backup that is asked for."""
+        if steps and self._options.backup_record and self._options.action in asked.ON_THE_SCHEMA:
+            backup.require_verified(self._options.backup_record, self._options.backup_max_age)
 
     def _try(self, scratch: Access) -> None:
         """Execute what is due in the scratch database, up to what fails there."""
@@ -237,6 +242,8 @@ class Run:
         policy = Policy(self._options.phases, self._options.target, self._options.out_of_order)
         due = plan(migrations, known, policy, schema)
         require_planned(due, self._options.planned, schema)
+        if CONTRACT in self._options.phases:
+            require_answerable(self._options.contract_checks, migrations, known, "contract_checks")
         self._require_contractable(session, schema, contracts(due, known), migrations, known)
         steps = [Step(schema, asked.MIGRATE, one, one.key, applied=_applied(one, known.get(one.key))) for one in due]
         for step in steps:
@@ -316,7 +323,11 @@ class Run:
 
     @contextmanager
     def _locked(self, session: Session, schema: str) -> Iterator[Watch]:
-        """Hold both locks of a schema; the session of the first also looks whom the other one waits for."""
+        """Hold the locks of a schema, and that against backups; the one session also looks whom the other waits for.
+
+        Both hold the latter: a file may give away what the working session holds (DISCARD ALL), and the server may go
+        on with its statement after the end of the other one.
+        """
         database = str(session.ask("SELECT current_database()")[0][0])
         parts = (database, schema, self._options.table)
         with Session(self._options.access, "lock") as keeper:
@@ -326,11 +337,14 @@ class Run:
             self._lock.take(self._options.lock_deadline)
             working = Lock(session, *parts, "work")
             working.take(self._options.lock_deadline)
+            without_backup = backup.shared_with_migrations(keeper)
+            without_backup.take(self._options.lock_deadline)
             backup.shared_with_migrations(session).take(self._options.lock_deadline)
             with Watch(keeper, int(session.ask("SELECT pg_backend_pid()")[0][0])) as watch:
                 yield watch
             if not session.lost:
                 session.ask("SELECT pg_advisory_unlock_all()")
+            without_backup.give_back()
             self._lock.give_back()
 
     def _do_schema(self, session: Session, schema: str, migrations: list[Migration], watch: Watch) -> None:
@@ -341,6 +355,7 @@ class Run:
         _require_token(known, self._options.token, f"{schema}.{self._options.table}")
         steps = self._steps(session, schema, migrations, known, history)
         check.refuse_errors(self.outcome.findings)
+        self._require_backup(steps)
         try:
             for step in steps:
                 self._lock.require()

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .._common.errors import InputError
-from .directives import Directives, directive_in, with_directive
+from .directives import CONTRACT, Directives, directive_in, with_directive
 
 LONGEST = 1 << 18
 _PLACEHOLDER = re.compile(r"\$\{([^{}\s]*)\}")
@@ -104,20 +104,22 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
         ) from exc
 
 
-def examine(path: Path) -> Content:
+def examine(path: Path, *, repeatable: bool = False) -> Content:
     """Read a file once.
 
+    :param repeatable: it is applied again whenever it changes, so that it has no version.
     :raises InputError: it cannot be read, or a directive is unknown or stands at the wrong place.
     """
-    look = _Look(path)
+    look = _Look(path, repeatable=repeatable)
     for number, line in numbered_lines(path):
         look.at(number, line)
     return look.content()
 
 
 class _Look:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, repeatable: bool) -> None:
         self._path = path
+        self._repeatable = repeatable
         self._sha = hashlib.sha256()
         self._crc = 0
         self._top = True
@@ -161,6 +163,12 @@ class _Look:
                 remedy="write it at the top of the file, or at the top of the way back",
             )
         self._known = with_directive(self._known, name, value, where)
+        if self._repeatable and self._known.phase == CONTRACT:
+            raise InputError(
+                "is repeatable and of the phase contract, where a version says what has to be old enough",
+                where=where,
+                remedy="give it a version (V1.2__name.sql), or another phase",
+            )
 
     def _still_top(self, line: str) -> bool:
         text = line.strip()

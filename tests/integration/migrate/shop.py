@@ -34,6 +34,11 @@ PARTITION = "CREATE TABLE events_{0} PARTITION OF events FOR VALUES FROM ({1}) T
 OLD_PARTITION = "CREATE TABLE events_old_{0} PARTITION OF events FOR VALUES FROM (-{1}) TO (-{2});\n"
 
 
+def total_of(order: int) -> int:
+    """What an order that is there before the migrations costs."""
+    return order % 1000
+
+
 def base(rows: int, rounds: int) -> str:
     """SQL that makes the shop as it is before the migrations.
 

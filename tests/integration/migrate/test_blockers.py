@@ -108,11 +108,13 @@ def test_who_waits_in_front_is_named_after_who_holds_the_lock(database: Database
         locking.start()
         until(lambda: database.one("SELECT count(*) FROM pg_locks WHERE NOT granted"))
         error = refusal(directory, database, **ONCE)
+        holds, waits = pid(reader), pid(second)
         reader.rollback()
         locking.join()
     what = error.what
     assert 0 < what.index("(reader,") < what.index("(administrator,")
     assert "waits for a lock itself" in what and what.endswith("query LOCK TABLE a)")
+    assert f"({holds})" in error.remedy and f"({waits})" not in error.remedy
 
 
 def _locks(connection: Any) -> None:

@@ -32,6 +32,7 @@ ENDED = "ended already"
 MORE = 20
 SHORTER = 0.8
 LEAST_INSIDE = 0.5
+LEAST_PARTLY = 0.1
 WORKER = """
 SELECT pid, state, left(regexp_replace(query, '\\s+', ' ', 'g'), 60) FROM pg_stat_activity
 WHERE datname = current_database() AND application_name LIKE '%pg_migrate work'
@@ -64,6 +65,10 @@ class Hits:
     def inside(self) -> int:
         """How many hit a statement, or a transaction between two."""
         return sum(self.states[state] for state in INSIDE)
+
+    def enough(self, runs: int) -> bool:
+        """Whether so many runs were hit, enough of them at work, and enough of those left a part of it."""
+        return self.landed() >= runs and self.inside() >= LEAST_INSIDE * runs and self.partly >= LEAST_PARTLY * runs
 
     def report(self) -> str:
         """For people."""
@@ -114,7 +119,7 @@ def course(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Course:
 def test_whatever_is_killed_the_next_run_ends_as_if_nothing_had_been(course: Course, victim: str, runs: int) -> None:
     hits = kill_at_random(course, victim, runs, random.Random(f"{victim} {runs}"))
     print(f"{victim} killed at random: {hits.report()}")
-    assert hits.landed() >= runs and hits.inside() >= LEAST_INSIDE * runs, hits.report()
+    assert hits.enough(runs), hits.report()
 
 
 def kill_at_random(course: Course, victim: str, runs: int, chance: random.Random) -> Hits:
@@ -122,7 +127,7 @@ def kill_at_random(course: Course, victim: str, runs: int, chance: random.Random
     hits = Hits()
     seconds = seconds_of_work(course)
     for number in range(2 * runs + MORE):
-        if hits.landed() >= runs and hits.inside() >= LEAST_INSIDE * runs:
+        if hits.enough(runs):
             break
         database = course.server.create(f"random_{victim}_{number}")
         process = module_process(course.directory, database)

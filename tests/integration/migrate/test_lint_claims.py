@@ -16,6 +16,7 @@ from contextlib import closing
 import psycopg2
 import pytest
 from ansible_collections.slipway.release.plugins.module_utils._migrate.lint.live import LiveCatalog
+from ansible_collections.slipway.release.plugins.module_utils._migrate.lint.run import lint
 from ansible_collections.slipway.release.plugins.module_utils._migrate.lint.seen import Seen
 from ansible_collections.slipway.release.plugins.module_utils._migrate.lint.table import BY_NAME
 from ansible_collections.slipway.release.plugins.module_utils._migrate.session import Access, Session
@@ -227,15 +228,48 @@ def test_the_facts_that_the_cases_are_judged_by_are_those_of_the_database(scratc
         assert catalog.table_of_index("app", "orders_shop_idx") is None
         volatile = [catalog.volatile(name) for name in ("fixed", "shifting", "random", "now", "no_such_function")]
         assert volatile == [False, True, True, False, None]
+        everywhere = ["pg_catalog", "app", "public"]
         calls = [
-            ("", "fixed"),
-            ("", "shifting"),
-            ("public", "shifting"),
-            ("app", "shifting"),
-            ("", "random"),
-            ("", "max"),
+            (everywhere, "fixed"),
+            (everywhere, "shifting"),
+            (["public"], "shifting"),
+            (["app"], "shifting"),
+            (everywhere, "random"),
+            (everywhere, "max"),
         ]
         assert [catalog.unforeseeable(*call) for call in calls] == [False, True, True, None, False, False]
+
+
+def test_a_function_is_looked_up_where_a_call_finds_it(scratch: Database) -> None:
+    volatile = "CREATE FUNCTION {}.{}(text) RETURNS int LANGUAGE sql VOLATILE AS 'SELECT 1'"
+    for schema, name in (("archive", "count"), ("archive", "fill"), ("public", "count"), ("public", "clean")):
+        scratch.sql(volatile.format(schema, name))
+    cases = {
+        "SELECT count(*), count(id) FROM orders": [],
+        "SELECT fill('x')": [],
+        "SELECT archive.fill('x')": ["opaque"],
+        "SELECT public.count('x')": ["opaque"],
+        "SELECT clean('x')": ["opaque"],
+        "SET search_path = archive; SELECT fill('x')": ["opaque"],
+    }
+    with Session(Access(dsn=scratch.dsn()), "test") as session:
+        catalog = LiveCatalog(session)
+        found = {
+            sql: [
+                one.rule
+                for one in lint(
+                    statements(f"{sql};"),
+                    transactional=True,
+                    phase="expand",
+                    waivers={},
+                    severities={},
+                    server_version=15,
+                    catalog=catalog,
+                )
+            ]
+            for sql in cases
+        }
+    assert found == cases
 
 
 def test_sizes_are_those_of_the_table_and_its_partitions(scratch: Database) -> None:

@@ -26,7 +26,7 @@ from ansible_collections.slipway.release.plugins.modules import pg_backfill, pg_
 from tests.integration.migrate import clusters, shop
 from tests.integration.migrate.clusters import Cluster, Writers
 from tests.integration.migrate.scene import has
-from tests.integration.migrate.traffic import Pgbench, Release, Watch
+from tests.integration.migrate.traffic import CENTS, Pgbench, Release, Watch
 
 LONGEST_RUN = 2400
 LONGEST_BLOCKED = 3.0
@@ -89,7 +89,7 @@ class Shop:
         for name, text in self.changes.files.items():
             (directory / name).write_text(text, encoding="utf-8")
         self.applied: list[str] = []
-        self.filled = 0
+        self.filled: dict[str, int] = {}
 
     def migrate(self, *phases: str) -> None:
         """Run what is due in these phases."""
@@ -99,7 +99,7 @@ class Shop:
     def fill(self) -> None:
         """Run all backfills."""
         for one in self.backfills:
-            self.filled += run(pg_backfill, **one, dsn=self.cluster.dsn)["rows_changed"]
+            self.filled[one["name"]] = run(pg_backfill, **one, dsn=self.cluster.dsn)["rows_changed"]
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_no_client_fails_while_all_kinds_of_migrations_run(
     print(
         f"{len(made.applied)} migrations: {', '.join(f'{count} {kind}' for kind, count in made.changes.kinds.items())}"
     )
-    print(f"{made.filled} rows filled by {len(made.backfills)} backfills")
+    print(f"rows filled by backfills: {made.filled}")
     print(writers.report("own clients"))
     print(f"pgbench: {pgbench.done} transactions, {len(pgbench.failed)} runs with a failure")
     print(f"longest blocked statement: {watch.longest}")
@@ -127,7 +127,9 @@ def test_no_client_fails_while_all_kinds_of_migrations_run(
     assert pgbench.failed == []
     assert len(made.applied) == len(made.changes.files) >= least
     assert sorted(made.applied) == sorted(made.changes.files)
-    assert made.filled >= rows
+    assert len(made.filled) == len(made.backfills) and all(made.filled.values())
+    assert made.filled[FILL["name"]] >= rows, "no client fills this column"
+    assert all(release.written[column] for column in ("total", "cents")), "both releases have written"
     assert writers.done > 10 * len(release.transactions())
     assert watch.longest.seconds < LONGEST_BLOCKED
     require_what_was_meant(made, release)
@@ -139,12 +141,22 @@ def require_what_was_meant(made: Shop, release: Release) -> None:
     assert sql("SELECT DISTINCT state FROM slipway_migrations") == [("applied",)]
     assert sql("SELECT indexrelid::regclass FROM pg_index WHERE NOT indisvalid") == []
     assert sql("SELECT conname FROM pg_constraint WHERE NOT convalidated") == [("filled_there",)]
-    assert sql("SELECT count(*) FROM orders") == [(made.rows + release.inserted,)]
-    assert sql("SELECT sum(orders) FROM account") == [(release.inserted,)]
+    assert sql("SELECT count(*) FROM orders") == [(made.rows + len(release.inserted),)]
+    assert sql("SELECT sum(orders) FROM account") == [(len(release.inserted),)]
     columns = "SELECT attname FROM pg_attribute WHERE attrelid = 'orders'::regclass AND attnum > 0 AND NOT attisdropped"
     found = {name for (name,) in sql(columns)}
     assert {"cents", "remark"} < found and not {"total", "note"} & found
-    assert sql("SELECT count(*) FROM orders WHERE cents IS NULL OR remark IS NULL") == [(0,)]
+    assert sql("SELECT count(*) FROM orders WHERE filled IS NULL") == [(0,)]
+    wrong = [row for row in sql("SELECT id, cents, remark FROM orders") if row[1:] != meant(row[0], release)]
+    assert wrong == []
+
+
+def meant(order: int, release: Release) -> tuple[int, str]:
+    """The cents and the remark of an order, by what the clients have written."""
+    if order in release.inserted:
+        return release.inserted[order], "own"
+    cents = shop.total_of(order) * CENTS["total"] + release.changed[order]
+    return cents, "new" if order in release.changed else f"note {order}"
 
 
 def test_what_waits_and_what_fails_is_seen(cluster: Cluster) -> None:

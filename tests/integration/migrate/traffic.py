@@ -10,6 +10,7 @@ import re
 import subprocess
 import tempfile
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ from tests.integration.migrate.shop import ACCOUNTS, PARTITIONS, PER_PARTITION
 LOOKED_EVERY = 0.02
 PGBENCH_SECONDS = 4
 LONG_READ = 0.2
+ORDERED = 7
+CENTS = {"total": 100, "cents": 1}
 WAITING = """
 SELECT extract(epoch FROM clock_timestamp() - l.waitstart)::float8, left(a.query, 90), left(b.query, 90)
 FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid)
@@ -46,12 +49,16 @@ END;
 class Release:
     """Which release the clients are of.
 
-    :ivar inserted: orders of transactions that have ended.
+    :ivar inserted: orders of transactions that have ended, and their cents.
+    :ivar changed: by how many cents orders that were there before were changed.
+    :ivar written: how many orders were inserted and changed, by the column that the release knows.
     """
 
     def __init__(self, rows: int) -> None:
         self.rows = rows
-        self.inserted = 0
+        self.inserted: dict[int, int] = {}
+        self.changed: Counter[int] = Counter()
+        self.written: Counter[str] = Counter()
         self._new = False
         self._old_ones = 0
         self._changed = threading.Condition()
@@ -83,17 +90,24 @@ class Release:
         """Take an order."""
         account = chance.randint(1, ACCOUNTS)
         with self.columns() as (amount, text):
-            cursor.execute(f"INSERT INTO orders (account_id, {amount}, {text}) VALUES (%s, %s, 'own')", (account, 7))
+            insert = f"INSERT INTO orders (account_id, {amount}, {text}) VALUES (%s, %s, 'own') RETURNING id"
+            cursor.execute(insert, (account, ORDERED))
+            one = cursor.fetchone()[0]
         cursor.execute("UPDATE account SET orders = orders + 1 WHERE id = %s", (account,))
         cursor.connection.commit()
         with self._changed:
-            self.inserted += 1
+            self.inserted[one] = ORDERED * CENTS[amount]
+            self.written[amount] += 1
 
     def change(self, cursor: Any, chance: random.Random) -> None:
         """Change an order."""
         one = chance.randint(1, self.rows)
         with self.columns() as (amount, text):
             cursor.execute(f"UPDATE orders SET {amount} = {amount} + 1, {text} = 'new' WHERE id = %s", (one,))
+        cursor.connection.commit()
+        with self._changed:
+            self.changed[one] += CENTS[amount]
+            self.written[amount] += 1
 
     def read(self, cursor: Any, chance: random.Random) -> None:
         """Show an account."""

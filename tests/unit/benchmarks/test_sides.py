@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
+
+import pytest
 
 from benchmarks import kit, migrations
 from benchmarks.sides import Sides
@@ -32,6 +35,36 @@ def test_psql_is_given_the_same_statements_in_transactions_of_their_own(tmp_path
     by_hand = (tmp_path / "by_hand.psql").read_text(encoding="ascii")
     assert by_hand == "".join(f"BEGIN;\n\\i {path}\nCOMMIT;\n" for path in files)
     assert "CREATE TABLE t2 " in files[20].read_text(encoding="ascii")
+
+
+def test_the_peer_is_installed_until_that_has_ended_and_again_for_other_pins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pins, made = tmp_path / "requirements" / "peer.txt", kit.Kit(tmp_path / "kit")
+    pins.parent.mkdir()
+    installed: list[str] = []
+
+    def run(command: list[str], *, breaks: bool = False, **_more: object) -> None:
+        if "pip" not in command:
+            return
+        version = pins.read_text(encoding="ascii").strip()
+        (made.peer / f"yoyo_migrations-{version}.dist-info").mkdir(parents=True)
+        installed.append(version)
+        if breaks:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(kit, "REQUIREMENTS", pins.parent)
+    pins.write_text("8.0.0\n", encoding="ascii")
+    monkeypatch.setattr(kit.subprocess, "run", functools.partial(run, breaks=True))
+    with pytest.raises(KeyboardInterrupt):
+        kit.make(made.directory)
+    monkeypatch.setattr(kit.subprocess, "run", run)
+    kit.make(made.directory)
+    kit.make(made.directory)
+    assert installed == ["8.0.0", "8.0.0"]
+    pins.write_text("9.0.0\n", encoding="ascii")
+    kit.make(made.directory)
+    assert installed == ["8.0.0", "8.0.0", "9.0.0"] and made.peer_version() == "yoyo-migrations 9.0.0"
 
 
 def test_the_peer_is_called_by_its_version(tmp_path: Path) -> None:

@@ -40,6 +40,10 @@ def test_a_young_verified_backup_is_enough(tmp_path: Path) -> None:
         ('{"verified": true}', "is no time with its zone"),
         ("[]", "is no JSON object"),
         ("{", "cannot be read"),
+        ("[" * 200_000, "cannot be read"),
+        ('{"a":' * 200_000, "cannot be read"),
+        (FOUR.replace("2026-11-22T04:00:00Z", "0001-01-01T00:00:00+14:00"), "is no time with its zone"),
+        (FOUR.replace("2026-11-22T04:00:00Z", "9999-12-31T23:59:59-14:00"), "is no time with its zone"),
     ],
 )
 def test_any_other_is_not(tmp_path: Path, text: str | None, what: str) -> None:
@@ -53,4 +57,6 @@ def test_any_other_is_not(tmp_path: Path, text: str | None, what: str) -> None:
 
 
 def test_the_number_of_the_lock_is_documented() -> None:
-    assert str(key_of(*PARTS)) in (TOP / "docs" / "migrations.md").read_text(encoding="utf-8")
+    page = (TOP / "docs" / "migrations.md").read_text(encoding="utf-8")
+    assert f"SELECT pg_try_advisory_lock({key_of(*PARTS)});" in page
+    assert f"pg_advisory_lock({key_of(*PARTS)})" not in page

@@ -11,11 +11,13 @@ from typing import Any, cast
 
 import pytest
 from ansible_collections.slipway.release.plugins.module_utils._migrate.blockers import (
+    MOST_NAMED,
     MOST_OF_QUERY,
     Blocker,
     Watch,
     named,
     outline,
+    to_end,
 )
 from ansible_collections.slipway.release.plugins.module_utils._migrate.session import Session
 
@@ -81,6 +83,14 @@ def test_a_few_are_named_and_the_others_counted_and_no_secret_is_shown() -> None
     assert [one[:5] for one in shown] == ["pid 1", "pid 2", "pid 3", "2 mor"]
     assert "hunter2" not in "".join(shown)
     assert len(named(blockers[:3], ())) == 3
+
+
+def test_those_who_only_wait_need_not_be_ended() -> None:
+    reader, waiting, prepared, gone = Blocker(7), Blocker(8, waits=True), Blocker(0), Blocker(9, waits=None)
+    assert to_end([reader, gone, waiting]) == [7, 9]
+    assert to_end([prepared, waiting]) == []
+    assert to_end([waiting, Blocker(10, waits=True)]) == [8, 10]
+    assert len(to_end([Blocker(number) for number in range(1, 9)])) == MOST_NAMED
 
 
 class Server:

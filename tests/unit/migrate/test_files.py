@@ -43,6 +43,13 @@ def test_the_order_is_that_of_versions_then_of_names(write: Writer) -> None:
     assert [one.key for one in discover(directory)] == ["2", "2.0.1", "2.1", "3", "10", "R__a", "R__b"]
 
 
+def test_a_repeatable_one_that_contracts_is_refused(write: Writer) -> None:
+    contracts = "-- slipway:lock_timeout 2s\n-- slipway:phase contract\nDROP VIEW v;"
+    message = refusal(write({"1_a.sql": contracts, "R__b.sql": contracts}))
+    assert "R__b.sql:2: is repeatable and of the phase contract" in message and "give it a version" in message
+    assert len(discover(write({"R__b.sql": "-- slipway:phase migrate\nSELECT 1;"}))) == 2
+
+
 @pytest.mark.parametrize(("one", "other"), [("1", "001"), ("1.0", "1"), ("1_2", "1.2"), ("2.10", "2.010")])
 def test_versions_that_are_the_same(one: str, other: str) -> None:
     assert version_of(one, "") == version_of(other, "")

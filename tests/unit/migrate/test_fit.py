@@ -76,6 +76,18 @@ def test_what_is_pending_is_taken_for_applied() -> None:
     assert misfit({"min": 1, "max": 9}, [found.after(("contract",), version_of("9", "here"))]) == ""
 
 
+def test_a_contract_that_has_begun_is_contracted_and_not_applied() -> None:
+    part = schema(*SEVEN, "8 contract failed", "9 migrate failed")
+    assert misfit({"min": 1, "max": 7}, forms([part])) == ""
+    part["migrations"][7]["stays"] = part["migrations"][8]["stays"] = True
+    (found,) = forms([part])
+    assert misfit({"min": 1, "max": 7}, [found]) == "it works up to schema 7, and public is contracted to 8"
+    assert misfit({"min": 8, "max": 9}, [found]) == "it needs schema 8, and 8 is not applied to public"
+    assert misfit({"min": 1, "max": 8}, [found]) == ""
+    assert misfit({"min": 1, "max": 7}, [found.undone_to(version_of("7", "here"))]) == ""
+    assert misfit({"min": 8, "max": 8}, [found.after(("contract",))]) == ""
+
+
 def test_what_is_undone_is_gone_and_what_was_contracted_is_back() -> None:
     (found,) = forms([schema(*SEVEN, "8 contract applied")])
     undone = found.undone_to(version_of("4", "here"))

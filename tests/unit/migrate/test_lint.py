@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import tracemalloc
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +19,7 @@ from ansible_collections.slipway.release.plugins.module_utils._migrate.lint.mode
     ERROR,
     OFF,
     WARNING,
+    Check,
     DataType,
     Finding,
     Table,
@@ -121,6 +122,88 @@ def test_the_search_path_of_one_file_is_not_that_of_the_next() -> None:
     seen = Seen()
     assert rules("SET search_path = app; CREATE TABLE t (id bigint);", seen=seen) == []
     assert rules("CREATE INDEX ON t (id);", seen=seen) == [("index-create", ERROR)]
+
+
+def test_the_sequence_of_a_serial_that_the_file_makes_is_new() -> None:
+    sql = "CREATE TABLE t (id bigserial, n serial4); REVOKE ALL ON SEQUENCE t_id_seq, t_n_seq FROM PUBLIC;"
+    assert "rights-lost" not in [rule for rule, _severity in rules(sql)]
+    assert ("rights-lost", WARNING) in rules(f"{sql} REVOKE ALL ON SEQUENCE t_x_seq FROM PUBLIC;")
+    perhaps = "ALTER TABLE o ADD COLUMN IF NOT EXISTS n bigserial; REVOKE ALL ON SEQUENCE o_n_seq FROM PUBLIC;"
+    assert ("rights-lost", WARNING) in rules(perhaps)
+    assert ("rights-lost", WARNING) not in rules(perhaps.replace("IF NOT EXISTS ", ""))
+
+
+@pytest.mark.parametrize(
+    ("sql", "shown"),
+    [
+        ("REVOKE ALL ON LARGE OBJECT 17 FROM app", "REVOKE on large object 17 in"),
+        ("ALTER LARGE OBJECT 17 OWNER TO app", "OWNER TO app of large object 17 in"),
+        ("ALTER OPERATOR app.+ (int, text) OWNER TO app", "OWNER TO app of app.+ (integer, text) in"),
+        ("ALTER OPERATOR - (NONE, int) OWNER TO app", "OWNER TO app of - (integer) in"),
+    ],
+)
+def test_whose_rights_change_is_named(sql: str, shown: str) -> None:
+    assert found(sql)[0].message.startswith(shown)
+
+
+@pytest.mark.parametrize(
+    ("values", "condition"),
+    [
+        ("'a', NULL", "kind IS NOT NULL AND kind NOT IN ('a')"),
+        ("NULL::text", "kind IS NOT NULL"),
+        ("'a,b', (concat('(', 'c')), NULL, 'd'", "kind IS NOT NULL AND kind NOT IN ('a,b', (concat('(', 'c')), 'd')"),
+        ("'a', 'NULL'", "kind NOT IN ('a', 'NULL')"),
+    ],
+)
+def test_what_keeps_a_list_out_of_the_default_partition_can_be_true_beside_null(values: str, condition: str) -> None:
+    sql = f"CREATE TABLE t_a PARTITION OF t FOR VALUES IN ({values});"
+    (finding,) = found(sql, catalog=Partitioned())
+    assert f"CHECK ({condition}) NOT VALID" in finding.remedy
+
+
+@pytest.mark.parametrize(
+    ("written", "bounds", "found_rules"),
+    [
+        ("((at < '2030-01-01 00:00:00+00'::timestamp with time zone))", "FROM ('2030-01-01') TO (MAXVALUE)", []),
+        ("(at < '2030-01-01'::date)", "FROM ('2030-01-01') TO ('2031-01-01')", ["partition-default"]),
+        ("(at <> '2030-01-01-x'::text)", "FROM ('2030-01-01') TO (MAXVALUE)", ["partition-default"]),
+        ("(at < '-5'::integer)", "FROM (-5) TO (MAXVALUE)", []),
+        ("(at < 50)", "FROM (5) TO (MAXVALUE)", ["partition-default"]),
+        ("(at IS NOT NULL)", "FROM (MINVALUE) TO (MAXVALUE)", ["partition-default"]),
+    ],
+)
+def test_a_check_counts_for_the_bounds_that_it_speaks_of(written: str, bounds: str, found_rules: list[str]) -> None:
+    sql = f"CREATE TABLE t_a PARTITION OF t FOR VALUES {bounds};"
+    assert [rule for rule, _severity in rules(sql, catalog=Partitioned("at", written))] == found_rules
+
+
+class Partitioned:
+    """A database with a partitioned table and its default partition.
+
+    :param check: what the latter says.
+    """
+
+    def __init__(self, key: str = "kind", check: str = "(id > 0)") -> None:
+        big = 50 * 1024 * 1024
+        self._tables = {
+            "t": Table(big, partitioned=True, partition_key=frozenset({key}), default_partition=("public", "t_other")),
+            "t_other": Table(big, checks=(Check("known", check, True),)),
+        }
+
+    def table(self, _schema: str, name: str) -> Table | None:
+        return self._tables.get(name)
+
+    def table_of_index(self, _schema: str, _name: str) -> None:
+        return None
+
+    def type(self, _schema: str, _name: str) -> None:
+        return None
+
+    def volatile(self, _function: str) -> None:
+        return None
+
+    def unforeseeable(self, _schemas: Sequence[str], _function: str) -> None:
+        return None
 
 
 class Tables:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._migrate.files import Migration, discover
+from ansible_collections.slipway.release.plugins.module_utils._migrate.fit import forms, misfit
 from ansible_collections.slipway.release.plugins.module_utils._migrate.history import (
     APPLIED,
     BASELINE,
@@ -172,6 +173,33 @@ def test_an_undo_without_a_way_or_below_the_baseline_is_refused(write: Writer) -
         plan_undo(found, base, version_of("1", ""), "public")
     with pytest.raises(SlipwayError, match="its file is missing"):
         plan_undo(found[:4], known(found, "1", "6"), version_of("1", ""), "public")
+
+
+def test_a_contract_that_is_half_done_has_contracted(write: Writer) -> None:
+    off = "-- slipway:phase contract\n-- slipway:transaction off\nSELECT 1;\nSELECT none;"
+    found = discover(write({"1_a.sql": "SELECT 1;", "2_b.sql": off}))
+    half = {1: StatementRow(1, "x", APPLIED), 2: StatementRow(2, "x", FAILED)}
+    for state, statements, contracted in [
+        (FAILED, half, "2"),
+        (RUNNING, half, "2"),
+        (UNDOING, half, "2"),
+        (FAILED, {1: StatementRow(1, "x", FAILED)}, ""),
+        (UNDONE, {}, ""),
+    ]:
+        history = {**known(found, "1"), "2": entry(found[1], state, statements=statements)}
+        told = schema_report("public", found, history, [], LONG_AGO)
+        assert told["contracted"] == contracted, state
+        assert [row["stays"] for row in told["migrations"]] == [True, bool(contracted)]
+        fits = misfit({"min": 1, "max": 1}, forms([told]))
+        assert fits == ("it works up to schema 1, and public is contracted to 2" if contracted else "")
+        assert "2 is not applied" in misfit({"min": 2, "max": 2}, forms([told]))
+
+
+def test_what_a_baseline_stands_for_stays(write: Writer) -> None:
+    found = discover(write(SIX))
+    told = rows_of(found, {"3": entry(found[2], origin=BASELINE, checksum=""), "6": entry(found[5])})
+    assert [row["stays"] for row in told] == [True, True, True, False, False, True]
+    assert [row["stays"] for row in rows_of(found[:5], known(found, "1", "6"))] == [True, *[False] * 4, True]
 
 
 def test_the_expected_time(write: Writer) -> None:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..session import Session
 from .model import Check, DataType, Index, Table
 
@@ -64,8 +66,8 @@ SELECT max(CASE WHEN itself OR typtype = 'd' THEN '' ELSE format_type(oid, modif
     bool_or(typtype = 'd' AND (typnotnull OR EXISTS (SELECT FROM pg_constraint c WHERE c.contypid = base.oid)))
 FROM base HAVING count(*) > 0"""
 _UNFORESEEABLE = """
-SELECT bool_or(p.provolatile = 'v' AND n.nspname NOT IN ('pg_catalog', 'information_schema'))
-FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE p.proname = %s AND %s IN ('', n.nspname)"""
+SELECT bool_or(p.provolatile = 'v' AND n.nspname <> 'information_schema') AND NOT bool_or(n.nspname = 'pg_catalog')
+FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE p.proname = %s AND n.nspname = ANY (%s)"""
 _VOLATILE = "SELECT bool_or(provolatile = 'v') FROM pg_proc WHERE proname = %s"
 
 
@@ -81,7 +83,7 @@ class LiveCatalog:
         self._indexes: dict[tuple[str, str], tuple[str, str] | None] = {}
         self._types: dict[tuple[str, str], DataType | None] = {}
         self._functions: dict[str, bool | None] = {}
-        self._unforeseeable: dict[tuple[str, str], bool | None] = {}
+        self._unforeseeable: dict[tuple[tuple[str, ...], str], bool | None] = {}
 
     def table(self, schema: str, name: str) -> Table | None:
         """The facts of a table, view or sequence; ``None`` when there is none of that name.
@@ -121,17 +123,17 @@ class LiveCatalog:
             self._functions[function] = self._session.ask(_VOLATILE, (function,))[0][0]
         return self._functions[function]
 
-    def unforeseeable(self, schema: str, function: str) -> bool | None:
-        """Whether a function of that name may run any statement; ``None`` when there is none.
+    def unforeseeable(self, schemas: Sequence[str], function: str) -> bool | None:
+        """Whether a function of that name may run any statement; ``None`` when these schemas have none.
 
         What is not volatile can change nothing, and PostgreSQL's own functions run no statements of others.
 
-        :param schema: empty for any.
         :raises DatabaseError: PostgreSQL refuses.
         """
-        if (schema, function) not in self._unforeseeable:
-            self._unforeseeable[(schema, function)] = self._session.ask(_UNFORESEEABLE, (function, schema))[0][0]
-        return self._unforeseeable[(schema, function)]
+        key = (tuple(schemas), function)
+        if key not in self._unforeseeable:
+            self._unforeseeable[key] = self._session.ask(_UNFORESEEABLE, (function, list(schemas)))[0][0]
+        return self._unforeseeable[key]
 
     def _read(self, schema: str, name: str) -> Table | None:
         found = self._session.ask(_RELATION, (schema, name))

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -153,8 +153,5 @@ class Catalog(Protocol):
     def volatile(self, function: str) -> bool | None:
         """Whether any function of that name is volatile; ``None`` when there is none."""
 
-    def unforeseeable(self, schema: str, function: str) -> bool | None:
-        """Whether a function of that name may run any statement; ``None`` when there is none.
-
-        :param schema: empty for any.
-        """
+    def unforeseeable(self, schemas: Sequence[str], function: str) -> bool | None:
+        """Whether a function of that name may run any statement; ``None`` when these schemas have none."""

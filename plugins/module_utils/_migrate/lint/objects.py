@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from ..transactions import node
-from .names import Name, quoted
+from .names import Name, joined, quoted, strings
 from .seen import RELATIONS, ObjectKey, Seen
-from .types import text_of
+from .types import SERIALS, text_of
 
 ROUTINES = ("OBJECT_FUNCTION", "OBJECT_PROCEDURE", "OBJECT_ROUTINE", "OBJECT_AGGREGATE")
 TYPES = ("OBJECT_TYPE", "OBJECT_DOMAIN")
@@ -76,6 +76,13 @@ def _mentioned(seen: Seen, kind: str, one: Any) -> Mentioned:
     if kind in TYPES:
         name = seen.type_of(one)
         return Mentioned(kind, ("type", *name.key), name, name.sql())
+    if kind == "OBJECT_OPERATOR":
+        *schemas, sign = strings(one.objname)
+        shown = f"{'.'.join([*map(quoted, schemas), sign])} ({_signature(filter(None, one.objargs))})"
+        return Mentioned(kind, (kind, shown), Name("", ""), shown)
+    if kind == "OBJECT_LARGEOBJECT":
+        number = str(getattr(one, "ival", getattr(one, "fval", "")))
+        return Mentioned(kind, (kind, number), Name("", ""), f"large object {number}")
     parts = [part.sval for part in (one if isinstance(one, tuple) else (one,)) if hasattr(part, "sval")]
     schema = parts[0] if kind == "OBJECT_SCHEMA" else ""
     return Mentioned(kind, (kind, *parts), Name(schema, ""), ".".join(map(quoted, parts)))
@@ -105,6 +112,23 @@ def made(seen: Seen, tree: Any) -> Iterator[ObjectKey]:
         yield ("OBJECT_EXTENSION", tree.extname)
     elif kind == "CreateSeqStmt":
         yield ("relation", *seen.new(tree.sequence).key)
+    elif kind == "CreateStmt":
+        yield from _sequences(seen.new(tree.relation), tree.tableElts)
+    elif kind == "AlterTableStmt":
+        added = (one for one in tree.cmds if one.subtype.name == "AT_AddColumn" and not one.missing_ok)
+        yield from _sequences(seen.name(tree.relation), [one.def_ for one in added])
+
+
+def _sequences(table: Name, columns: Any) -> Iterator[ObjectKey]:
+    """Those that PostgreSQL makes for columns, which it names so unless the name is taken."""
+    for one in columns or ():
+        if node(one) == "ColumnDef" and _is_numbered(one):
+            yield ("relation", table.schema, joined(table.name, one.colname, "seq"))
+
+
+def _is_numbered(column: Any) -> bool:
+    identity = any(one.contype.name == "CONSTR_IDENTITY" for one in column.constraints or ())
+    return identity or bool(column.typeName) and strings(column.typeName.names)[-1] in SERIALS
 
 
 def absorb_objects(seen: Seen, tree: Any) -> None:
@@ -114,11 +138,19 @@ def absorb_objects(seen: Seen, tree: Any) -> None:
             if one.key not in seen.objects:
                 seen.replaced.add(one.key)
             seen.objects.discard(one.key)
+    if node(tree) == "CreateFunctionStmt" and _may_change_something(tree):
+        seen.volatile.add(seen.new_of(tree.funcname).key)
     perhaps_old = getattr(tree, "replace", False) or getattr(tree, "if_not_exists", False)
     for key in made(seen, tree):
         seen.file.made.add(key)
         if not perhaps_old and key not in seen.replaced:
             seen.objects.add(key)
+
+
+def _may_change_something(tree: Any) -> bool:
+    """Whether a function that is made is volatile, as all are that do not say otherwise."""
+    stated = [one.arg.sval for one in tree.options or () if one.defname == "volatility"]
+    return stated not in (["immutable"], ["stable"])
 
 
 def _routine(name: Name, taken: Iterable[Any]) -> Iterator[ObjectKey]:

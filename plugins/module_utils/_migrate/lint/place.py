@@ -77,14 +77,22 @@ class Source:
 
     def inside(self, word: str, start: int) -> str:
         """What is between the parentheses that follow a key word, from ``start`` on."""
+        return ", ".join(self.items(word, start))
+
+    def items(self, word: str, start: int) -> list[str]:
+        """What is between the commas in the parentheses that follow a key word, from ``start`` on."""
         opening = self.find(word, "(", start=start)
-        tokens = [token for token in self.tokens if opening is not None and token.start > opening]
-        depth = 0
-        for token in tokens:
+        found: list[str] = []
+        depth = begin = 0
+        for token in (token for token in self.tokens if opening is not None and token.start > opening):
             depth += (token.name in _OPEN) - (token.name in _CLOSE)
+            if depth == 1 and token.name == _COMMA or not depth:
+                found.append(self.text[begin : token.start].strip())
             if not depth:
-                return self.text[tokens[0].end + 1 : token.start].strip()
-        return ""
+                break
+            if depth == 1 and token.name in (_COMMA, *_OPEN):
+                begin = int(token.end) + 1
+        return found
 
     def behind(self, word: str) -> int:
         """The place behind the first token that is ``word``."""

@@ -15,6 +15,7 @@ from typing import Any
 from ..transactions import node
 from .model import Catalog, DataType
 from .names import TEMPORARY, Name, strings
+from .trees import Said
 from .types import text_of
 
 Key = tuple[str, str]
@@ -50,6 +51,7 @@ class Seen:
     :param schema: where new objects without a schema belong.
     :param more: where else names without a schema are looked up.
     :ivar no_partitions: what it has detached or dropped.
+    :ivar volatile: the functions and procedures it makes that may change something.
     """
 
     def __init__(self, schema: str = "public", more: Sequence[str] = ()) -> None:
@@ -63,13 +65,14 @@ class Seen:
         self.domains: dict[Key, DataType] = {}
         self.schemas: set[str] = set()
         self.no_partitions: set[Key] = set()
+        self.volatile: set[Key] = set()
         self.indexes: dict[Key, Key] = {}
         self.index_columns: dict[Key, list[tuple[str, ...]]] = {}
         self.columns_of_index: dict[Key, tuple[str, ...]] = {}
         self.not_null: set[tuple[Key, str]] = set()
         self.never_null: dict[tuple[Key, str], str] = {}
-        self.check_columns: dict[tuple[Key, str], frozenset[str]] = {}
-        self.checked: dict[Key, list[frozenset[str]]] = {}
+        self.checks: dict[tuple[Key, str], Said] = {}
+        self.checked: dict[Key, list[Said]] = {}
         self.promised: dict[tuple[Key, str], set[str]] = {}
         self.file = FileSeen()
 
@@ -121,7 +124,11 @@ class Seen:
         *schema, name = strings(parts)
         if schema:
             return Name(schema[-1], name, True)
-        return self._found(name, lambda key: ("routine", *key) in self.objects)
+        return self._found(name, lambda key: ("routine", *key) in self.objects or key in self.volatile)
+
+    def schemas_of_routines(self) -> list[str]:
+        """Where functions and procedures without a schema are looked up."""
+        return [BUILT_IN, *(schema for schema in self._path if schema != TEMPORARY)]
 
     def data_type(self, type_name: Any) -> DataType:
         """What is known of the type that a ``TypeName`` names."""

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from .. import grammar
 from ..transactions import node
@@ -47,15 +47,30 @@ def never_null_of_text(expression: str) -> set[str]:
     return never_null(grammar.tree(f"SELECT {expression}").targetList[0].val)
 
 
-def columns_bounded(expression: Any) -> frozenset[str]:
-    """The columns of which an expression says more than whether they are NULL."""
-    only_tested = {id(one.arg) for one in walk(expression) if node(one) == "NullTest"}
-    return frozenset(column_of(one) for one in walk(expression) if id(one) not in only_tested) - {""}
+class Said(NamedTuple):
+    """What a CHECK says.
+
+    :param bounded: the columns of which it says more than whether they are NULL.
+    :param known: the columns of which it says that they are not NULL.
+    :param values: its constants.
+    """
+
+    bounded: frozenset[str] = frozenset()
+    known: frozenset[str] = frozenset()
+    values: frozenset[str] = frozenset()
 
 
-def columns_bounded_in_text(expression: str) -> frozenset[str]:
+def said(expression: Any) -> Said:
+    """What an expression says that is true."""
+    nodes = list(walk(expression))
+    only_tested = {id(one.arg) for one in nodes if node(one) == "NullTest"}
+    bounded = frozenset(column_of(one) for one in nodes if id(one) not in only_tested) - {""}
+    return Said(bounded, frozenset(never_null(expression)), frozenset(filter(None, map(constant, nodes))))
+
+
+def said_in_text(expression: str) -> Said:
     """The same, of an expression as a catalog writes it."""
-    return columns_bounded(grammar.tree(f"SELECT {expression}").targetList[0].val)
+    return said(grammar.tree(f"SELECT {expression}").targetList[0].val)
 
 
 def with_new(text: str, start: int, expression: Any) -> str:
@@ -72,3 +87,26 @@ def with_new(text: str, start: int, expression: Any) -> str:
 def function_name(call: Any) -> str:
     """The name of a ``FuncCall``, without its schema."""
     return strings(call.funcname)[-1]
+
+
+def without_casts(expression: Any) -> Any:
+    """What is cast."""
+    while node(expression) == "TypeCast":
+        expression = expression.arg
+    return expression
+
+
+def text_of_constant(expression: Any) -> str:
+    """The text that a constant is, cast or not; empty of everything else."""
+    return str(getattr(getattr(without_casts(expression), "val", None), "sval", ""))
+
+
+def constant(expression: Any) -> str:
+    """A text or a number as it is written, without quotes; empty of everything else, NULL too."""
+    value = getattr(expression, "val", None) if node(expression) == "A_Const" else None
+    return str(getattr(value, "sval", getattr(value, "fval", getattr(value, "ival", ""))))
+
+
+def is_null(expression: Any) -> bool:
+    """Whether it is NULL, cast or not."""
+    return node(without_casts(expression)) == "A_Const" and bool(without_casts(expression).isnull)

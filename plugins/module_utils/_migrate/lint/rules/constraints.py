@@ -13,7 +13,7 @@ from ..names import joined, quoted, strings
 from ..place import Command
 from ..rewrites import index_for, may_be_null, not_null, not_valid, primary_key, step, unique_index, using_index
 from ..subject import Hit, Subject
-from ..trees import columns_bounded, columns_bounded_in_text, never_null, never_null_of_text
+from ..trees import Said, never_null, never_null_of_text, said, said_in_text
 
 
 def constraint_name(s: Subject, constraint: Any, columns: Sequence[str]) -> str:
@@ -203,19 +203,19 @@ def _promise(s: Subject, constraint: Any) -> None:
     columns = never_null(constraint.raw_expr)
     name = constraint_name(s, constraint, sorted(columns))
     s.seen.promised[(s.table.key, name)] = columns
-    s.seen.check_columns[(s.table.key, name)] = columns_bounded(constraint.raw_expr)
+    s.seen.checks[(s.table.key, name)] = said(constraint.raw_expr)
     if not constraint.skip_validation:
-        s.seen.checked.setdefault(s.table.key, []).append(columns_bounded(constraint.raw_expr))
+        s.seen.checked.setdefault(s.table.key, []).append(said(constraint.raw_expr))
     if not constraint.skip_validation:
         for column in columns:
             s.seen.never_null[(s.table.key, column)] = name
 
 
-def _checked(s: Subject, name: str) -> frozenset[str]:
-    """The columns that a CHECK is about."""
+def _checked(s: Subject, name: str) -> Said:
+    """What a CHECK says."""
     facts = s.facts(s.table)
-    known = {one.name: columns_bounded_in_text(one.expression) for one in (facts.checks if facts else ())}
-    return s.seen.check_columns.get((s.table.key, name), known.get(name, frozenset()))
+    known = {one.name: said_in_text(one.expression) for one in (facts.checks if facts else ())}
+    return s.seen.checks.get((s.table.key, name), known.get(name, Said()))
 
 
 def _promised(s: Subject, name: str) -> set[str]:

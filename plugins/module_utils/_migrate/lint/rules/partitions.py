@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..model import Step
@@ -13,9 +14,10 @@ from ..names import Name, joined, quoted
 from ..place import Command
 from ..rewrites import step
 from ..subject import Hit, Subject
-from ..trees import columns_bounded_in_text
+from ..trees import Said, constant, is_null, said_in_text, walk
 
 _LIST, _RANGE = "l", "r"
+_MIDNIGHT = re.compile(r"([ T]00:00)?(:00(\.0+)?)?([+-]\d\d(:\d\d)?)?")
 
 
 def attach(s: Subject, command: Command) -> Iterator[Hit]:
@@ -51,16 +53,38 @@ def _beside_default(s: Subject, parent: Name, bounds: Any, place: int, what: str
     if not facts or not facts.default_partition or facts.default_partition in s.seen.no_partitions:
         return
     other = Name(*facts.default_partition, parent.written)
-    if s.existed(other) and not _bounded(s, other, facts.partition_key):
+    if s.existed(other) and not _keeps_out(s, other, facts.partition_key, bounds):
         what = f"{what}, and no valid CHECK keeps the new bounds out of the default partition {other.sql()}"
         yield Hit("partition-default", place, what, _kept_out(s, other, facts.partition_key, bounds), other)
 
 
 def _bounded(s: Subject, table: Name, key: frozenset[str]) -> bool:
     """Whether a valid CHECK is about all columns of a partition key."""
+    return any(one.bounded >= key for one in _valid_checks(s, table))
+
+
+def _keeps_out(s: Subject, table: Name, key: frozenset[str], bounds: Any) -> bool:
+    """Whether a valid CHECK speaks of these bounds: of all columns of the key, and of every value, NULL too."""
+    wanted = [*(bounds.listdatums or ()), *(bounds.lowerdatums or ()), *(bounds.upperdatums or ())]
+    values = set(filter(None, (constant(one) for datum in wanted for one in walk(datum))))
+    nulls = any(map(is_null, wanted))
+    return any(
+        (one.bounded >= key or nulls and not values)
+        and (not nulls or one.known >= key)
+        and all(any(_is_written(value, other) for other in one.values) for value in values)
+        for one in _valid_checks(s, table)
+    )
+
+
+def _valid_checks(s: Subject, table: Name) -> list[Said]:
     facts = s.facts(table)
-    checked = [columns_bounded_in_text(one.expression) for one in (facts.checks if facts else ()) if one.valid]
-    return any(columns >= key for columns in [*checked, *s.seen.checked.get(table.key, [])])
+    found = [said_in_text(one.expression) for one in (facts.checks if facts else ()) if one.valid]
+    return [*found, *s.seen.checked.get(table.key, [])]
+
+
+def _is_written(value: str, other: str) -> bool:
+    """Whether two constants are the same, a day also when PostgreSQL has written its midnight behind it."""
+    return other == value or other.startswith(value) and bool(_MIDNIGHT.fullmatch(other, len(value)))
 
 
 def _kept_out(s: Subject, other: Name, key: frozenset[str], bounds: Any) -> tuple[Step, ...]:
@@ -82,10 +106,17 @@ def _outside(s: Subject, column: str, bounds: Any) -> str:
     """True of what is not between the bounds of a partition; empty when everything is."""
     start = s.source.find("FOR", "VALUES") or 0
     if bounds.strategy == _LIST:
-        return f"{column} NOT IN ({s.source.inside('IN', start)})"
+        return _not_listed(column, s.source.items("IN", start), bounds.listdatums)
     if bounds.strategy != _RANGE:
         return ""
     low, high = s.source.inside("FROM", start), s.source.inside("TO", start)
     below = [f"{column} < {low}"] if low.upper() != "MINVALUE" else []
     above = [f"{column} >= {high}"] if high.upper() != "MAXVALUE" else []
     return " OR ".join([*below, *above])
+
+
+def _not_listed(column: str, values: Sequence[str], datums: Sequence[Any]) -> str:
+    """True of what is not in a list; NOT IN alone is never true beside NULL."""
+    known = [value for value, datum in zip(values, datums) if not is_null(datum)]
+    without = [f"{column} NOT IN ({', '.join(known)})"] if known else []
+    return " AND ".join([f"{column} IS NOT NULL", *without] if len(known) < len(datums) else without)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from ...directives import CONTRACT
 from ...transactions import node
@@ -13,7 +14,7 @@ from ..model import Step
 from ..place import Command
 from ..rewrites import step
 from ..subject import Hit, Subject
-from ..trees import function_name, walk
+from ..trees import function_name, text_of_constant, walk
 
 REPLICATION_ROLE = "session_replication_role"
 _IDENTITIES = {"n": "NOTHING", "f": "FULL"}
@@ -85,13 +86,28 @@ def replication_role(s: Subject) -> Iterator[Hit]:
 
 
 def _place_of_replica(s: Subject) -> int | None:
-    if s.kind != "SelectStmt":
-        setting = s.tree if s.kind == "VariableSetStmt" else s.tree.setstmt
-        values = [getattr(one.val, "sval", "") for one in setting.args or ()]
-        return 0 if setting.name == REPLICATION_ROLE and values == ["replica"] else None
-    for one in walk(s.tree):
-        if node(one) == "FuncCall" and function_name(one) == "set_config":
-            values = [getattr(getattr(value, "val", None), "sval", "") for value in one.args or ()]
-            if values[:2] == [REPLICATION_ROLE, "replica"]:
-                return int(one.location)
-    return None
+    if s.kind == "SelectStmt":
+        return next((int(one.location) for one in walk(s.tree) if _calls_for_replica(one)), None)
+    return 0 if any(map(_sets_replica, _settings(s))) else None
+
+
+def _settings(s: Subject) -> list[Any]:
+    """The ``VariableSetStmt`` of a statement, or of what it makes."""
+    if s.kind in ("CreateFunctionStmt", "AlterFunctionStmt"):
+        options = s.tree.options if s.kind == "CreateFunctionStmt" else s.tree.actions
+        return [one.arg for one in options or () if one.defname == "set"]
+    return [s.tree if s.kind == "VariableSetStmt" else s.tree.setstmt]
+
+
+def _sets_replica(setting: Any) -> bool:
+    return str(setting.name).lower() == REPLICATION_ROLE and _words(setting.args) == ["replica"]
+
+
+def _calls_for_replica(call: Any) -> bool:
+    named = node(call) == "FuncCall" and function_name(call) == "set_config"
+    return named and _words(call.args)[:2] == [REPLICATION_ROLE, "replica"]
+
+
+def _words(values: Any) -> list[str]:
+    """Constants in lower case, as PostgreSQL compares names and values of settings; empty in place of others."""
+    return [text_of_constant(one).lower() for one in values or ()]

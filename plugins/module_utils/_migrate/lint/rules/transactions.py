@@ -200,10 +200,10 @@ def opaque_call(s: Subject) -> Iterator[Hit]:
 
 
 def _unforeseeable(s: Subject, call: Any) -> bool:
-    if ("routine", *s.seen.routine_of(call.funcname).key) in s.seen.objects:
+    if s.seen.routine_of(call.funcname).key in s.seen.volatile:
         return True
     *schema, name = strings(call.funcname)
-    known = s.file.catalog.unforeseeable("".join(schema), name) if s.file.catalog else None
+    known = s.file.catalog.unforeseeable(schema or s.seen.schemas_of_routines(), name) if s.file.catalog else None
     return bool(known)
 
 
