@@ -182,7 +182,7 @@ def _new_plan(
     retired = [name for name in consumers.handed_over(document) if name not in handover]
     steps = chosen.steps(course, inputs) if course.changes else []
     watched = watch.planned(inputs, fleet, course, active, batches)
-    migrating = schema.planned(inputs, database) if course.changes else {}
+    migrating = schema.planned(inputs, database, has_been_asked=bool(changed_regions)) if course.changes else {}
     migrates = bool(migrating and migrating["migrations"]["files"])
     parks = parking.planned(inputs, course, chosen, steps, batches, migrates=migrates) if course.changes else {}
     if watch.relied_on(watched, parks):

@@ -54,13 +54,14 @@ def asked(inputs: Inputs) -> dict[str, Any]:
     return {"migrations": {name: inputs.migrations[name] for name in ("host", "path", "schemas", "table")}}
 
 
-def planned(inputs: Inputs, database: Mapping[str, Any] | None) -> dict[str, Any]:
+def planned(inputs: Inputs, database: Mapping[str, Any] | None, *, has_been_asked: bool = False) -> dict[str, Any]:
     """What the plan says of migrations; nothing where none are due and no hook runs at their place.
 
     :param database: what was read of it; ``None`` where the variables name none.
+    :param has_been_asked: whether the run has been here in a region before this one, so that no hook comes twice.
     """
     due = list(database["due"]) if database and _applies(inputs) else []
-    at = [hook["name"] for hook in hooks.wanted(inputs) if hook["at"] == MIGRATE_POINT]
+    at = [hook["name"] for hook in hooks.wanted(inputs) if hook["at"] == MIGRATE_POINT and not has_been_asked]
     if not due and not at:
         return {}
     expected = [part["expected_ms"] for part in (database or {}).get("schemas", [])]
@@ -139,37 +140,36 @@ def _applies(inputs: Inputs) -> bool:
 
 def slots_in_the_way(
     live: Mapping[str, Mapping[str, Any]], schemas: Sequence[Mapping[str, Any]], step: str, target: str = ""
-) -> dict[str, Any]:
+) -> str:
     """What forbids a step of the database.
 
     :param live: application host to what ``host_info`` returned there.
     :param schemas: of ``pg_migrate_info``.
     :param step: ``contract`` or ``undo``.
     :param target: the last migration that is contracted, or that stays.
-    :returns: ``reason``, empty when nothing forbids it, and ``unknown``, those of the releases in the way that do not
-        say what they need.
+    :returns: with the remedy; empty when nothing forbids it.
     """
     now = forms(schemas)
     to = version_of(target, "slipway_migrate_to") if target else None
     then = [_after(form, step, to) for form in now]
     if then == now:
-        return {"reason": "", "unknown": []}
+        return ""
     judge = too_new if step == CONTRACT else too_old
     found: dict[str, list[str]] = {}
-    unknown = set()
+    states_nothing = False
     for host, slot, version, wanted in _held(live):
         if slot is None:
             found.setdefault(version, []).append(host)
         elif not wanted:
-            unknown.add(version)
+            states_nothing = True
             found.setdefault(f"slot {slot} holds {version}, which {UNSTATED}", []).append(host)
         else:
             why = _why(judge, wanted, then)
             if why:
                 found.setdefault(f"slot {slot} holds {version}, and after this {why}", []).append(host)
     reasons = [f"{', '.join(hosts)}: {what}" for what, hosts in found.items()]
-    remedy = f"{STATE_IT if unknown else ''}{REMEDIES[step]}"
-    return {"reason": f"{'; '.join(reasons)}. Remedy: {remedy}." if reasons else "", "unknown": sorted(unknown)}
+    remedy = f"{STATE_IT if states_nothing else ''}{REMEDIES[step]}"
+    return f"{'; '.join(reasons)}. Remedy: {remedy}." if reasons else ""
 
 
 def _after(form: Form, step: str, target: Version | None) -> Form:

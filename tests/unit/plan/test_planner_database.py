@@ -177,6 +177,9 @@ def test_another_runner_has_the_same_place_and_not_in_a_rollback() -> None:
     made = deploy("1.1", fleet_of("1.0", None), hooks=[HOOK]).plan
     assert made["migrations"]["files"] == [] and made["hooks"][0]["name"] == "alembic"
     assert made["stages"][0]["name"] == "migrate"
+    inputs = inputs_for("1.1", hooks=[HOOK])
+    later = plan(inputs, document("1.1", hooks=[HOOK]), fleet_of("1.0", None), changed_regions=[{"region": "eu"}]).plan
+    assert "migrations" not in later, "a region before it has run it"
     inputs = inputs_for(verb="rollback", rollback_to="1.0", hooks=[HOOK])
     back = plan(inputs, None, before_and_after()).plan
     assert "migrations" not in back and "hooks" not in back
