@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The slipway.release developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What was planned, and perhaps approved, binds what is applied. Touches nothing."""
+"""What was planned, and perhaps approved, binds what is applied. Reads the files that are due."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from .._common.errors import StateError
 from .files import Migration
+from .text import examine
 
 PLANNED: dict[str, Any] = {
     "schema": {"type": "str", "required": True},
@@ -40,14 +41,16 @@ def planned(given: Sequence[Mapping[str, Any]] | None) -> frozenset[Planned] | N
 
 
 def require_planned(due: Iterable[Migration], wanted: frozenset[Planned] | None, schema: str) -> None:
-    """Refuse what is due and was not planned, or has changed since.
+    """Refuse what is due and was not planned, or has changed since, also while the lock was waited for.
 
     :param wanted: ``None`` where everything may be due.
     :raises StateError: a file is so.
     """
+    if wanted is None:
+        return
     for one in due:
-        found = Planned(schema, str(one.version or ""), one.name, one.checksum)
-        if wanted is None or found in wanted:
+        found = Planned(schema, str(one.version or ""), one.name, examine(one.path).checksum)
+        if found in wanted:
             continue
         changed = any(found[:-1] == other[:-1] for other in wanted)
         raise StateError(

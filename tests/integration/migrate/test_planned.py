@@ -109,6 +109,22 @@ def test_it_is_looked_at_again_under_the_lock(
     assert not database.sql("SELECT 1 FROM pg_class WHERE relname = 'c'")
 
 
+def test_a_file_that_changes_while_the_lock_is_waited_for_is_not_applied(
+    database: Database, write: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = write(FILES)
+    before = planned(read(directory, database))
+    identity = Engine.identity
+
+    def and_somebody_has_edited(self: Engine) -> str:
+        changed(directory)
+        return identity(self)
+
+    monkeypatch.setattr(Engine, "identity", and_somebody_has_edited)
+    assert "has changed since it was planned for public" in refusal(directory, database, planned=before).what
+    assert not database.sql("SELECT 1 FROM pg_class WHERE relname IN ('a', 'b', 'v')")
+
+
 def test_nothing_planned_is_nothing_due_and_a_plan_without_checksums_binds_nothing(
     database: Database, write: Writer
 ) -> None:
