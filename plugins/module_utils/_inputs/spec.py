@@ -528,7 +528,7 @@ SPEC: dict[str, dict[str, Any]] = {
         "units": "seconds",
         "description": "How long a deployment stays in charge without a sign of life; longer than every deadline, and "
         "with C(rolling), C(simple) or O(slipway_hooks) longer than one and a half times every deadline, that of a "
-        "hook at C(migrate) aside.",
+        "C(command) at C(migrate) aside.",
     },
     "slipway_drain_deadline": {
         "type": "int",

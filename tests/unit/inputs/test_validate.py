@@ -716,6 +716,8 @@ def test_a_lease_need_not_be_longer_where_there_are_no_hooks(tmp_path: Path) -> 
 
 def test_another_runner_of_migrations_may_take_longer_than_the_lease(tmp_path: Path) -> None:
     assert accepted(tmp_path, **hook(at="migrate", timeout=7200)).hooks[0]["timeout"] == 7200
+    with pytest.raises(InputProblems, match="do not outlast slipway_hooks"):
+        accepted(tmp_path, **call(at="migrate", timeout=7200))
 
 
 def test_a_string_from_the_command_line_is_converted(tmp_path: Path) -> None:

@@ -18,8 +18,11 @@ DEEPER = "Wait | As often again]"
 WAIT = {"name": "slipway.release.migrate", "tasks_from": "background", "public": True}
 
 
-def waited(directory: Path, command: str, seconds: int = 60) -> str:
-    """What a play says that waits for a command in parts of no length, and then whether it still goes on."""
+def waited(directory: Path, *commands: str, seconds: int = 60, **begun: Any) -> str:
+    """What a play says that waits for one command after the other in parts of no length, and whether the last goes on.
+
+    :param begun: keywords of the task that begins the last one.
+    """
     wait: dict[str, Any] = {
         "block": [{"ansible.builtin.include_role": WAIT}],
         "always": [{"ansible.builtin.debug": {"msg": "goes on: {{ __migrate_goes_on }}"}}],
@@ -33,8 +36,11 @@ def waited(directory: Path, command: str, seconds: int = 60) -> str:
             "__migrate_slice": 0,
         },
     }
-    begin = {"ansible.builtin.command": {"cmd": command}, "async": 60, "poll": 0, "register": "__begun"}
-    tasks = [begin, wait]
+    tasks: list[dict[str, Any]] = []
+    for command in commands:
+        begin = {"ansible.builtin.command": {"cmd": command}, "async": 60, "poll": 0, "register": "__begun"}
+        tasks += [begin, wait]
+    tasks[-2].update(begun)
     book = [{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]
     done = play(directory, book, INVENTORY, COLLECTIONS)
     return done.stdout + done.stderr
@@ -55,3 +61,9 @@ def test_one_that_fails_is_known_to_have_ended(tmp_path: Path) -> None:
 def test_one_of_which_nobody_is_left_is_not_waited_for_without_end(tmp_path: Path) -> None:
     said = waited(tmp_path, "sleep 30", seconds=2)
     assert "run the same again" in " ".join(said.split()) and "failed=1" in said, said
+
+
+def test_one_that_was_not_begun_is_not_taken_for_the_one_before(tmp_path: Path) -> None:
+    launch = {"ignore_errors": True, "become": True, "become_method": "ansible.builtin.su", "become_user": "nosuchuser"}
+    said = waited(tmp_path, "true", "true", **launch)
+    assert "it could not be begun on localhost" in " ".join(said.split()) and "failed=1" in said, said

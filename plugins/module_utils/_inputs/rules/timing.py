@@ -44,8 +44,8 @@ def lease(values: dict[str, Any], context: Context) -> Iterator[InputError]:
     """The lease is renewed between tasks, so it must outlast the longest of them.
 
     In a batch, around hooks and between the hosts of a handover it is renewed once a third of it is gone, so the
-    longest task must fit into the rest. A way back is not refused for a handover. During a hook where the database is
-    migrated it is renewed.
+    longest task must fit into the rest. A way back is not refused for a handover. While a command runs
+    where the database is migrated it is renewed.
     """
     deadlines = {
         "slipway_ready_deadline": values["slipway_ready_deadline"],
@@ -58,7 +58,7 @@ def lease(values: dict[str, Any], context: Context) -> Iterator[InputError]:
         **{
             f"slipway_hooks[{index}].timeout": hook["timeout"]
             for index, hook in enumerate(values["slipway_hooks"])
-            if hook["at"] != MIGRATE_POINT
+            if hook["at"] != MIGRATE_POINT or hook.get("url")
         },
     }
     by_thirds = values["slipway_rollout"] in IN_BATCHES or values["slipway_hooks"]
