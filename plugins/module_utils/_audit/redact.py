@@ -42,6 +42,7 @@ class Redactor:
     :param patterns: whatever matches one of these in any text is masked.
     :param values: secrets, hidden wherever they stand, also encoded.
     :param key: of the HMAC.
+    :ivar hidden: the texts that were hidden, which must appear in no other output either.
     """
 
     mask: Sequence[str] = ()
@@ -49,6 +50,7 @@ class Redactor:
     patterns: Sequence[str] = ()
     values: Sequence[str] = field(default=(), repr=False)
     key: bytes = field(default=b"", repr=False)
+    hidden: set[str] = field(default_factory=set, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse rules that cannot be followed."""
@@ -98,8 +100,10 @@ class _Pass:
     def value(self, value: Any, path: tuple[str, ...]) -> Any:
         """A field with everything below it."""
         if path and any(_matches(rule, path) for rule in self.hashed):
+            self._hide(value)
             return self.rules.mark(value)
         if path and (any(_matches(rule, path) for rule in self.mask) or _named_secret(path[-1], value)):
+            self._hide(value)
             return HIDDEN
         if isinstance(value, Mapping):
             return self._mapping(value, path)
@@ -118,8 +122,19 @@ class _Pass:
         for form in self.long:
             text = text.replace(form, HIDDEN)
         for pattern in (_IN_URL, *self.patterns):
+            self.rules.hidden.update(found for match in pattern.finditer(text) for found in _long_enough(match[0]))
             text = pattern.sub(HIDDEN, text)
         return text
+
+    def _hide(self, value: Any) -> None:
+        """Remember every text of what is hidden."""
+        if isinstance(value, Mapping):
+            value = [*value.values()]
+        if isinstance(value, (list, tuple)):
+            for item in value:
+                self._hide(item)
+        elif value is not None and not isinstance(value, bool):
+            self.rules.hidden.update(_long_enough(str(value)))
 
     def _mapping(self, value: Mapping[Any, Any], path: tuple[str, ...]) -> dict[Any, Any]:
         """Keys are texts too; two that become equal are numbered."""
@@ -145,6 +160,11 @@ def _matches(rule: tuple[str, ...], path: tuple[str, ...]) -> bool:
     if rule[0] == "**":
         return _matches(rule[1:], path) or (bool(path) and _matches(rule, path[1:]))
     return bool(path) and fnmatch.fnmatchcase(path[0], rule[0]) and _matches(rule[1:], path[1:])
+
+
+def _long_enough(text: str) -> list[str]:
+    """The text, unless hiding it would hide letters and small numbers everywhere; one of a mark is no secret."""
+    return [text] if len(text) >= SHORTEST_INSIDE and text != HIDDEN else []
 
 
 def _forms(secret: str) -> set[str]:

@@ -13,6 +13,7 @@ import gzip
 import os
 import re
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ PACKED = ".jsonl.gz"
 PLAIN = ".jsonl"
 _SEGMENT = re.compile(r"(\d{8})\.jsonl(\.gz)?")
 _BLOCK = 64 * 1024
+_READ = 1 << 20
+_OVERLONG = b"\0"
 
 
 @dataclass(frozen=True)
@@ -216,3 +219,55 @@ def _closed(files: Files, number: int) -> Opened | None:
         except FileNotFoundError:
             continue
     return None
+
+
+def opened_segment(files: Files, number: int) -> Iterator[list[bytes]]:
+    """The lines of one closed segment, a block at a time; without a torn one, which no closed segment has.
+
+    :raises StateError: it cannot be unpacked.
+    """
+    found = _closed(files, number)
+    if found is None:
+        return
+    with found.handle:
+        try:
+            yield from blocks(found.handle, None)
+        except Torn:
+            return
+        except (OSError, EOFError, zlib.error) as exc:
+            raise StateError(
+                f"the segment cannot be unpacked: {exc}",
+                where=str(found.path),
+                remedy="run audit_verify, and keep a copy as evidence",
+            ) from exc
+
+
+class Torn(Exception):
+    """What is left has no line feed."""
+
+    def __init__(self, torn: bytes) -> None:
+        super().__init__("torn line")
+        self.torn = torn
+
+
+def blocks(handle: IO[bytes], size: int | None) -> Iterator[list[bytes]]:
+    """The whole lines of each block; a line that is larger than any record is one that is no record.
+
+    :raises Torn: the last line is not whole.
+    """
+    left = size
+    rest = b""
+    while True:
+        block = handle.read(_READ if left is None else min(_READ, left))
+        if not block:
+            break
+        if left is not None:
+            left -= len(block)
+        lines = (rest + block).split(b"\n")
+        rest = lines.pop()
+        if len(rest) > record.LARGEST:
+            rest = _OVERLONG
+        if lines:
+            yield lines
+    if rest:
+        raise Torn(rest)

@@ -9,9 +9,9 @@ Reads the stream as it is at one moment, block by block; touches nothing but its
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import IO, Any
+from typing import Any
 
 from .._common.errors import StateError
 from . import note, record
@@ -19,7 +19,7 @@ from .event import LOG
 from .log import CLOSED, OPENED
 from .note import Checkpoint, Key
 from .record import END_LENGTH, GENESIS, Head, Malformed, Record
-from .store import Files, Opened, opened
+from .store import Files, Opened, Torn, blocks, opened
 
 EDITED, MISSING, REORDERED, TRUNCATED, FORKED, UNPROVEN = KINDS = (
     "edited",
@@ -32,8 +32,6 @@ EDITED, MISSING, REORDERED, TRUNCATED, FORKED, UNPROVEN = KINDS = (
 INTACT, BROKEN = "intact", "broken"
 MOST_FINDINGS = 100
 MOST_GAPS = 10_000
-_BLOCK = 1 << 20
-_OVERLONG = b"\0"
 
 
 @dataclass(frozen=True)
@@ -201,7 +199,7 @@ class _Course:
         last = b""
         begun = False
         try:
-            for lines in _blocks(segment.handle, segment.size):
+            for lines in blocks(segment.handle, segment.size):
                 if not begun:
                     begun = True
                     self._begin(segment, lines[0])
@@ -338,37 +336,6 @@ class _Course:
 
     def _find(self, kind: str, line: int, seq: int, message: str) -> None:
         self.report.add(Finding(kind, self.file, line, seq, message))
-
-
-class Torn(Exception):
-    """What is left has no line feed."""
-
-    def __init__(self, torn: bytes) -> None:
-        super().__init__("torn line")
-        self.torn = torn
-
-
-def _blocks(handle: IO[bytes], size: int | None) -> Iterator[list[bytes]]:
-    """The whole lines of each block; a line that is larger than any record is one that is no record.
-
-    :raises Torn: the last line is not whole.
-    """
-    left = size
-    rest = b""
-    while True:
-        block = handle.read(_BLOCK if left is None else min(_BLOCK, left))
-        if not block:
-            break
-        if left is not None:
-            left -= len(block)
-        lines = (rest + block).split(b"\n")
-        rest = lines.pop()
-        if len(rest) > record.LARGEST:
-            rest = _OVERLONG
-        if lines:
-            yield lines
-    if rest:
-        raise Torn(rest)
 
 
 def _parsed(line: bytes) -> Record | None:
