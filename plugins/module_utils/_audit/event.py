@@ -96,16 +96,24 @@ def refuse_ambiguous(made: Mapping[str, Any]) -> None:
 
     :raises InputError: such as a float, which JSON readers may not agree on.
     """
-    for name, value in made.items():
-        try:
-            canonical({name: value})
-        except (ValueError, TypeError, RecursionError) as exc:
-            reason = "it has half of a surrogate pair" if isinstance(exc, UnicodeEncodeError) else str(exc)
-            raise InputError(
-                f"the event cannot be recorded: {reason}",
-                where=f"events: {name}",
-                remedy="write numbers with a fraction as text or in smaller units, and keys in ASCII",
-            ) from None
+    try:
+        canonical(dict(made))
+    except (ValueError, TypeError, RecursionError):
+        for name, value in made.items():
+            _refuse_field(name, value)
+        raise
+
+
+def _refuse_field(name: str, value: Any) -> None:
+    try:
+        canonical({name: value})
+    except (ValueError, TypeError, RecursionError) as exc:
+        reason = "it has half of a surrogate pair" if isinstance(exc, UnicodeEncodeError) else str(exc)
+        raise InputError(
+            f"the event cannot be recorded: {reason}",
+            where=f"events: {name}",
+            remedy="write numbers with a fraction as text or in smaller units, and keys in ASCII",
+        ) from None
 
 
 def of_log(operation: str, **details: Any) -> dict[str, Any]:

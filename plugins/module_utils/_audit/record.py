@@ -23,8 +23,8 @@ DOMAIN = b"slipway.release/audit/v1\n"
 GENESIS = "0" * 64
 LARGEST = 1024 * 1024
 STREAM = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
-_END = b',"hash":"%b"}'
-END_LENGTH = len(_END % GENESIS.encode("ascii"))
+END = b',"hash":"%b"}'
+_END_LENGTH = len(END % GENESIS.encode("ascii"))
 HASH_AT = slice(-66, -2)
 _HASH = re.compile(rb"[0-9a-f]{64}")
 _TAGGED = hashlib.sha256(DOMAIN)
@@ -51,7 +51,7 @@ class Record:
 
     def holds(self) -> bool:
         """Whether the hash is that of the content."""
-        return hash_of(self.line) == self.hash
+        return digest_of(self.line) == self.hash.encode("ascii", "replace")
 
 
 @dataclass(frozen=True)
@@ -66,13 +66,11 @@ class Head:
     hash: str = GENESIS
 
 
-def chain_bytes(stream: str, head: Head) -> bytes:
-    """How the line begins that follows ``head`` in its segment."""
-    return b'{"chain":{"prev_hash":"%b","schema":%d,"segment":%d,"seq":%d,"stream":"%b"},"event":{' % (
-        head.hash.encode("ascii"),
+def chain_pattern(stream: str, segment: int) -> bytes:
+    """How every line of a segment begins, with places for the hash before and the number."""
+    return b'{"chain":{"prev_hash":"%%b","schema":%d,"segment":%d,"seq":%%d,"stream":"%b"},"event":{' % (
         SCHEMA,
-        head.segment,
-        head.seq + 1,
+        segment,
         stream.encode("ascii"),
     )
 
@@ -82,23 +80,24 @@ def made(stream: str, head: Head, event: Mapping[str, Any]) -> tuple[bytes, Head
 
     :raises ValueError: the event has no canonical form, or is too large.
     """
-    content = chain_bytes(stream, head) + canonical(dict(event))[1:]
+    begin = chain_pattern(stream, head.segment) % (head.hash.encode("ascii"), head.seq + 1)
+    content = begin + canonical(dict(event))[1:]
     digest = _digest(content)
-    line = content + _END % digest.encode("ascii") + b"\n"
+    line = content + END % digest + b"\n"
     if len(line) > LARGEST:
         raise ValueError(f"the event has {len(line)} bytes, more than {LARGEST}")
-    return line, Head(head.segment, head.seq + 1, digest)
+    return line, Head(head.segment, head.seq + 1, digest.decode("ascii"))
 
 
-def hash_of(line: bytes) -> str:
-    """The hash that a line without its line feed should have."""
-    return _digest(line[:-END_LENGTH])
+def digest_of(line: bytes) -> bytes:
+    """The hash that a line without its line feed should have, in hexadecimal."""
+    return _digest(line[:-_END_LENGTH])
 
 
-def _digest(content: bytes) -> str:
+def _digest(content: bytes) -> bytes:
     made_of = _TAGGED.copy()
     made_of.update(content + b"}")
-    return made_of.hexdigest()
+    return made_of.hexdigest().encode("ascii")
 
 
 def stated_hash(line: bytes) -> str | None:

@@ -15,6 +15,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -76,9 +77,13 @@ class Redactor:
                     remedy="write one that needs a character",
                 )
 
+    @cached_property
+    def _walk(self) -> _Walk:
+        return _Walk(self)
+
     def redacted(self, made: Mapping[str, Any]) -> dict[str, Any]:
         """The event without what is hidden."""
-        found: dict[str, Any] = _Pass(self).value(dict(made), ())
+        found: dict[str, Any] = self._walk.value(dict(made), ())
         return found
 
     def mark(self, value: Any) -> str:
@@ -86,19 +91,22 @@ class Redactor:
         return "hmac-sha256:" + hmac.new(self.key, _DOMAIN + canonical(value), "sha256").hexdigest()
 
 
-class _Pass:
-    """One walk through an event."""
+class _Walk:
+    """The rules, made ready for walks through events."""
 
     def __init__(self, rules: Redactor) -> None:
         self.rules = rules
         self.mask = [tuple(path.split(".")) for path in rules.mask]
         self.hashed = [tuple(path.split(".")) for path in rules.hashed]
-        self.patterns = [re.compile(pattern) for pattern in rules.patterns]
+        self.patterns = [_IN_URL, *(re.compile(pattern) for pattern in rules.patterns)]
         self.short = {value for value in rules.values if 0 < len(value) < SHORTEST_INSIDE}
         self.long = sorted({form for value in rules.values for form in _forms(value)}, key=len, reverse=True)
+        self.any = re.compile("|".join(map(re.escape, self.long))) if self.long else None
 
     def value(self, value: Any, path: tuple[str, ...]) -> Any:
         """A field with everything below it."""
+        if isinstance(value, str) and not self.hashed and not self.mask and not (path and _names_secret(path[-1])):
+            return self.text(value)
         if path and any(_matches(rule, path) for rule in self.hashed):
             self._hide(value)
             return self.rules.mark(value)
@@ -119,9 +127,12 @@ class _Pass:
         """A text without secrets."""
         if text in self.short:
             return HIDDEN
-        for form in self.long:
-            text = text.replace(form, HIDDEN)
-        for pattern in (_IN_URL, *self.patterns):
+        if self.any and self.any.search(text):
+            for form in self.long:
+                text = text.replace(form, HIDDEN)
+        for pattern in self.patterns:
+            if not pattern.search(text):
+                continue
             self.rules.hidden.update(found for match in pattern.finditer(text) for found in _long_enough(match[0]))
             text = pattern.sub(HIDDEN, text)
         return text
@@ -151,7 +162,12 @@ class _Pass:
 
 def _named_secret(name: str, value: Any) -> bool:
     """Whether the field's name says that it is a secret; the fencing token, a number, is none."""
-    return isinstance(value, (str, list, tuple, dict)) and bool(value) and bool(_NAMES.search(name))
+    return isinstance(value, (str, list, tuple, dict)) and bool(value) and _names_secret(name)
+
+
+@lru_cache(maxsize=1024)
+def _names_secret(name: str) -> bool:
+    return bool(_NAMES.search(name))
 
 
 def _matches(rule: tuple[str, ...], path: tuple[str, ...]) -> bool:

@@ -15,6 +15,7 @@ from ansible_collections.slipway.release.plugins.module_utils._audit import veri
 from ansible_collections.slipway.release.plugins.module_utils._audit.event import of_log
 from ansible_collections.slipway.release.plugins.module_utils._audit.log import OPEN
 from ansible_collections.slipway.release.plugins.module_utils._audit.record import Head, made, read
+from ansible_collections.slipway.release.plugins.module_utils._audit.store import blocks, opened
 from ansible_collections.slipway.release.plugins.module_utils._audit.verify import Finding, Report, verify
 
 from .made import STREAM, an_event, files, filled, lines, log
@@ -92,6 +93,26 @@ def test_an_edit_whose_hash_was_made_anew_has_its_place(original: tuple[Path, He
     path.write_bytes(b"".join(changed))
     finding = only(report(copied, original[1]))
     assert (finding.kind, finding.line, finding.seq) == ("edited", 3, victim.seq)
+
+
+def test_an_edit_of_the_last_record_is_found_without_a_checkpoint(copied: Path) -> None:
+    path = files(copied).current
+    changed = lines(path)
+    changed[-1] = changed[-1].replace(b'"success"', b'"failure"')
+    path.write_bytes(b"".join(changed))
+    found = verify(files(copied), {})
+    assert (found.verdict, found.counts["edited"], found.findings[0].line) == ("broken", 1, len(changed))
+
+
+def test_what_is_written_while_it_is_read_is_not_read(copied: Path) -> None:
+    path = files(copied).current
+    before = path.read_bytes()
+    with opened(files(copied), 3) as segments:
+        with path.open("ab") as handle:
+            handle.write(b"half of a li")
+        assert [line for it in segments for block in blocks(it.handle, it.size) for line in block] == (
+            before.splitlines()
+        )
 
 
 def test_a_missing_record_has_its_place(original: tuple[Path, Head], copied: Path) -> None:
