@@ -42,6 +42,7 @@ TEXTS = (
 )
 NUMBERS = ("duration_ms", "token")
 FIELDS = ("time", "stage", "outcome", "initiator", "compliance_profiles", *TEXTS, *NUMBERS, "details")
+_KNOWN = frozenset(FIELDS)
 _REQUIRED = ("type", "operation")
 
 
@@ -52,7 +53,7 @@ def event(fields: Mapping[str, Any], level: str = FULL) -> dict[str, Any]:
     :param level: ``metadata`` leaves ``details`` out.
     :raises InputError: a field is missing, unknown, or has no canonical form.
     """
-    unknown = sorted(set(fields) - set(FIELDS))
+    unknown = sorted(fields.keys() - _KNOWN)
     if unknown:
         raise InputError(
             f"an event has no field {unknown[0]}",

@@ -25,6 +25,7 @@ from .._common.errors import InputError
 
 SHORTEST_KEY = 16
 SHORTEST_INSIDE = 4
+MOST_KNOWN, LONGEST_KNOWN = 1000, 200
 _DOMAIN = b"slipway.release/audit/redaction/v1\n"
 _NAMES = re.compile(
     r"(?i)(^|[_.-])(passwords?|passwd|passphrase|pass|secrets?|token|authorization|cookie|credentials?|dsn"
@@ -101,6 +102,7 @@ class _Walk:
         self.patterns = [_IN_URL, *(re.compile(pattern) for pattern in rules.patterns)]
         self.short = {value for value in rules.values if 0 < len(value) < SHORTEST_INSIDE}
         self.long = sorted({form for value in rules.values for form in _forms(value)}, key=len, reverse=True)
+        self.known: dict[str, str] = {}
         self.any = re.compile("|".join(map(re.escape, self.long))) if self.long else None
 
     def value(self, value: Any, path: tuple[str, ...]) -> Any:
@@ -124,7 +126,15 @@ class _Walk:
         return value
 
     def text(self, text: str) -> str:
-        """A text without secrets."""
+        """A text without secrets; many texts are the same in every event."""
+        known = self.known.get(text)
+        if known is None:
+            known = self._searched(text)
+            if len(self.known) < MOST_KNOWN and len(text) < LONGEST_KNOWN:
+                self.known[text] = known
+        return known
+
+    def _searched(self, text: str) -> str:
         if text in self.short:
             return HIDDEN
         if self.any and self.any.search(text):

@@ -14,7 +14,7 @@ from ansible_collections.slipway.release.plugins.module_utils._audit import outb
 from ansible_collections.slipway.release.plugins.module_utils._audit.sinks import factory
 from ansible_collections.slipway.release.plugins.module_utils._audit.sinks.base import SinkError
 
-from ...unit.audit.made import an_event, filled, files, log
+from ...unit.audit.made import an_event, files, filled, log
 from ..migrate.server import Database, Server
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "audit.md"

@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.slipway.release.plugins.module_utils._audit import outbox
 from ansible_collections.slipway.release.plugins.module_utils._audit.sinks import factory
 
-from ...unit.audit.made import filled, files, lines, log
+from ...unit.audit.made import files, filled, lines, log
 from .conftest import S3
 
 ACCESS = {"region": "us-east-1", "endpoint_url": S3, "access_key": "AKIAEXAMPLE", "secret_key": "s3-secret-key"}
