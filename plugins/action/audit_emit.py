@@ -83,7 +83,9 @@ class ActionModule(ActionBase):
         return {**result, **_signed(signer, kept, arguments["origin"], result["head"])}
 
     def _module(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        """The result without the arguments, which have what is redacted in the log."""
         result: dict[str, Any] = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=variables)
+        result.pop("invocation", None)
         return result
 
     def _print(self, result: dict[str, Any], cursor: Path) -> None:

@@ -8,25 +8,22 @@ Needs cryptography, which ansible-core itself needs. Writes below the directory 
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    PublicFormat,
-    load_pem_private_key,
-    load_ssh_private_key,
-)
-
-from .._common.errors import InputError
+from .._common.errors import InputError, SystemFailure
 from .._common.files import write_atomic
 from . import note
 from .note import Checkpoint, Key
 
 DIRECTORY = "~/.slipway/audit"
 NEWEST = 16
+_LIBRARIES = (
+    "cryptography.exceptions",
+    "cryptography.hazmat.primitives.asymmetric.ed25519",
+    "cryptography.hazmat.primitives.serialization",
+)
 _SSH = b"-----BEGIN OPENSSH PRIVATE KEY-----"
 
 
@@ -38,29 +35,45 @@ class Signer:
     """
 
     def __init__(self, path: Path, name: str, passphrase: str = "") -> None:
-        password = passphrase.encode("utf-8") or None
         try:
             data = path.read_bytes()
-            load: Any = load_ssh_private_key if data.lstrip().startswith(_SSH) else load_pem_private_key
-            private = load(data, password)
         except OSError as exc:
             raise _refused(path, f"the key cannot be read: {exc.strerror}") from exc
-        except UnsupportedAlgorithm as exc:
-            raise _refused(path, "the key's encryption is not supported here, write it as PEM") from exc
-        except (ValueError, TypeError) as exc:
-            raise _refused(path, "the key cannot be read with this passphrase, or is none") from exc
-        if not isinstance(private, Ed25519PrivateKey):
-            raise _refused(path, "the key is none of Ed25519")
+        private, public = _loaded(path, data, passphrase.encode("utf-8") or None)
         self._private = private
-        self.key = Key(name, private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))
+        self.key = Key(name, public)
         if Key.read(self.key.text()) != self.key:
             raise _refused(path, "the key's name has spaces or plus signs")
 
     def signed(self, checkpoint: Checkpoint) -> str:
         """The note."""
         text = checkpoint.text()
-        signature = self._private.sign(text.encode("utf-8"))
+        signature = bytes(self._private.sign(text.encode("utf-8")))
         return f"{text}\n{note.signature_line(self.key, signature)}"
+
+
+def _loaded(path: Path, data: bytes, password: bytes | None) -> tuple[Any, bytes]:
+    """The private key, and the bytes of the public one."""
+    try:
+        exceptions, ed25519, serialization = (importlib.import_module(name) for name in _LIBRARIES)
+    except ImportError as exc:
+        raise SystemFailure(
+            "the library cryptography is not installed on the controller",
+            where="cryptography",
+            remedy="install it for the Python of ansible-core, which needs it too",
+        ) from exc
+    ssh = data.lstrip().startswith(_SSH)
+    load = serialization.load_ssh_private_key if ssh else serialization.load_pem_private_key
+    try:
+        private = load(data, password)
+    except exceptions.UnsupportedAlgorithm as exc:
+        raise _refused(path, "the key's encryption is not supported here, write it as PEM") from exc
+    except (ValueError, TypeError) as exc:
+        raise _refused(path, "the key cannot be read with this passphrase, or is none") from exc
+    if not isinstance(private, ed25519.Ed25519PrivateKey):
+        raise _refused(path, "the key is none of Ed25519")
+    raw = (serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+    return private, bytes(private.public_key().public_bytes(*raw))
 
 
 def _refused(path: Path, what: str) -> InputError:

@@ -98,7 +98,7 @@ def test_refusals_name_the_place(tmp_path: Path, options: dict[str, Any], words:
 
 
 @pytest.mark.parametrize("check_mode", [False, True])
-@pytest.mark.parametrize("broken", [{}, {"context": {"colour": "red"}}, {"command": "rotate"}, {"nonsense": 1}])
+@pytest.mark.parametrize("broken", [{}, {"context": {"colour": "red"}}, {"command": "rotate"}])
 def test_no_secret_in_any_output(tmp_path: Path, check_mode: bool, broken: dict[str, Any]) -> None:
     secrets = [f"{SECRET}-{name}" for name in ("mask", "name", "pattern", "value", "key", "token", "header", "query")]
     masked, named, pattern, value, key, token, header, query = secrets
@@ -186,6 +186,7 @@ class Play:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self.variables: dict[str, str] = {}
         (directory / "key.pem").write_bytes(pem(Ed25519PrivateKey.generate()))
         self.common = {
             "stream": STREAM,
@@ -204,10 +205,25 @@ class Play:
 
     def run(self, *tasks: dict[str, Any]) -> tuple[int, str]:
         """Exit code and output."""
-        inventory = {"all": {"hosts": {"db1": {"ansible_connection": "local"}}}}
+        inventory = {"all": {"hosts": {"db1": {"ansible_connection": "local", **self.variables}}}}
         book = [{"hosts": "all", "gather_facts": False, "tasks": list(tasks)}]
         done = play(self.directory, book, inventory, COLLECTIONS)
         return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("broken", [{}, {"nonsense": 1}])
+def test_no_secret_in_the_output_of_a_play(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: dict[str, Any]
+) -> None:
+    for name, value in (("VERBOSITY", "4"), ("DIFF_ALWAYS", "1")):
+        monkeypatch.setenv(f"ANSIBLE_{name}", value)
+    event = {**EVENT, "details": {"card": "{{ card }}", "password": "{{ card }}-2", "text": "x {{ card }}-9 y"}}
+    redaction = {"mask": ["details.card"], "patterns": [r"\S+-9"]}
+    scene = Play(tmp_path)
+    scene.variables = {"card": SECRET}
+    code, output = scene.run(scene.emit(events=[event], redaction=redaction, **broken))
+    assert (code != 0) == bool(broken), output
+    assert "audit_emit" in output and SECRET not in output
 
 
 def test_a_checkpoint_is_signed_here_and_proves_the_log_there(tmp_path: Path) -> None:
