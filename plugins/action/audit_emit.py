@@ -82,6 +82,17 @@ class ActionModule(ActionBase):
             return {**result, "failed": True, "msg": f"{msg} Remedy: run audit_verify and keep a copy as evidence."}
         return {**result, **_signed(signer, kept, arguments["origin"], result["head"])}
 
+    def _update_module_args(
+        self,
+        module_name: str,
+        module_args: dict[str, Any],
+        task_vars: dict[str, Any],
+        ignore_unknown_opts: bool = False,
+    ) -> None:
+        """Ansible writes a module's arguments into the system log of the host, before the module can hide anything."""
+        super()._update_module_args(module_name, module_args, task_vars, ignore_unknown_opts=ignore_unknown_opts)
+        module_args["_ansible_no_log"] = True
+
     def _module(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """The result without the arguments, which have what is redacted in the log."""
         result: dict[str, Any] = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=variables)

@@ -226,6 +226,23 @@ def test_no_secret_in_the_output_of_a_play(
     assert "audit_emit" in output and SECRET not in output
 
 
+def test_no_secret_in_the_system_log_of_the_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = tmp_path / "site"
+    site.mkdir()
+    spy = f"import syslog\nsyslog.syslog = lambda *a: open({str(tmp_path / 'syslog')!r}, 'a').write(repr(a) + '\\n')\n"
+    (site / "sitecustomize.py").write_text(spy, encoding="utf-8")
+    (site / "systemd.py").write_text("raise ImportError\n", encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(site))
+    scene = Play(tmp_path)
+    scene.variables = {"card": SECRET}
+    event = {**EVENT, "details": {"card": "{{ card }}"}}
+    emit_task = scene.emit(events=[event], context={"result": "{{ card }}"}, redaction={"mask": ["**.card", "result"]})
+    code, output = scene.run(emit_task, scene.verify())
+    assert code == 0, output
+    told = (tmp_path / "syslog").read_text(encoding="utf-8")
+    assert "export_format" in told and SECRET not in told
+
+
 def test_a_checkpoint_is_signed_here_and_proves_the_log_there(tmp_path: Path) -> None:
     scene = Play(tmp_path)
     code, output = scene.run(scene.emit(events=[EVENT], sinks=[{"type": "stdout"}]), scene.verify())
