@@ -393,7 +393,8 @@ public_key:
 """
 
 import json
-from dataclasses import asdict
+import re
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -421,7 +422,7 @@ from ansible_collections.slipway.release.plugins.module_utils._audit.sinks.base 
 from ansible_collections.slipway.release.plugins.module_utils._audit.sinks.stdout import Stdout
 from ansible_collections.slipway.release.plugins.module_utils._audit.store import Files
 from ansible_collections.slipway.release.plugins.module_utils._audit.verify import BROKEN, signed_tombstones, verify
-from ansible_collections.slipway.release.plugins.module_utils._common.address import secrets_of
+from ansible_collections.slipway.release.plugins.module_utils._common.address import secrets_of, without
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError, StateError
 
 EVENT: dict[str, Any] = {
@@ -604,10 +605,20 @@ class Course:
                 printed = {"lines": sink.lines, "printed": asdict(places[-1])}
             else:
                 deliveries.append(deliver(self.files, name, sink, head_seq, timeout=timeout))
+        deliveries = [replace(it, error=without(it.error, self.module.no_log_values)) for it in deliveries]
         for delivery in deliveries:
             if delivery.error:
                 self.module.warn(f"audit sink {delivery.sink}, {delivery.behind} records behind: {delivery.error}")
         return {"deliveries": [it.as_result() for it in deliveries], **printed}
+
+
+SHORTEST_FILTERED = 8
+_AS_IN_A_RESULT = re.compile(r"[0-9a-fA-FT:.+-]{0,15}")
+
+
+def _filtered(secret: str) -> bool:
+    """Whether Ansible may cut this out of a result; a short one, or a few digits, is a part of numbers and hashes."""
+    return len(secret) >= SHORTEST_FILTERED and not _AS_IN_A_RESULT.fullmatch(secret)
 
 
 def _told(done: Appended) -> dict[str, Any]:
@@ -626,6 +637,7 @@ def main() -> None:
             f"what the controller has sent is not understood: {exc}", where="anchor", remedy="report it"
         )
         module.fail_json(**failure.as_result())
+    module.no_log_values = {secret for secret in module.no_log_values if _filtered(secret)}
     module.exit_json(**result)
 
 
