@@ -10,20 +10,22 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict
+import re
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.slipway.release.plugins.module_utils._audit.note import Checkpoint
+from ansible_collections.slipway.release.plugins.module_utils._audit.note import TOMBSTONE, Checkpoint
 from ansible_collections.slipway.release.plugins.module_utils._audit.sign import Kept, Signer
-from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
+from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError, StateError
 from ansible_collections.slipway.release.plugins.module_utils._common.files import write_atomic
 from ansible_collections.slipway.release.plugins.module_utils._plan.operator import operator
 
 MODULE = "slipway.release.audit_emit"
 KEY_NAME = "slipway.release/audit"
+HASH = re.compile(r"[0-9a-f]{64}")
 OF_THE_CONTROLLER = ("signing_key", "signing_passphrase", "key_name", "checkpoint_directory")
 
 
@@ -63,16 +65,20 @@ class ActionModule(ActionBase):
         if any(isinstance(it, dict) and it.get("type") == "stdout" for it in sinks) and cursor.exists():
             arguments["printed"] = json.loads(cursor.read_text(encoding="utf-8"))
         result = self._module(arguments, variables)
-        if "due" in result and not self._task.check_mode:
+        expires = arguments.get("command") == "expire" and "due" in result and "discontinued" not in result
+        if expires and not self._task.check_mode:
             if signer is None:
                 raise InputError(
                     "segments expire only with a tombstone that is signed", where="signing_key", remedy="give the key"
                 )
-            arguments["tombstone"] = signer.signed(Checkpoint(**result["due"]))
+            arguments["tombstone"] = signer.signed(_tombstone(kept, result["due"]))
             result = self._module(arguments, variables)
         result.pop("due", None)
         if result.get("failed") or result.get("unreachable") or self._task.check_mode:
             return result
+        head = _told(arguments["origin"], result.get("head"), "seq")
+        if result.get("printed"):
+            _told(arguments["origin"], result["printed"], "seq", "offset")
         self._print(result, cursor)
         if "discontinued" in result:
             where = result.pop("discontinued")
@@ -80,7 +86,7 @@ class ActionModule(ActionBase):
                 f"{where}. The log does not continue what was signed before; the events are written, nothing is signed."
             )
             return {**result, "failed": True, "msg": f"{msg} Remedy: run audit_verify and keep a copy as evidence."}
-        return {**result, **_signed(signer, kept, arguments["origin"], result["head"])}
+        return {**result, **_signed(signer, kept, head)}
 
     def _update_module_args(
         self,
@@ -122,10 +128,37 @@ def _initiator(variables: dict[str, Any]) -> dict[str, str]:
     return {"user": operator(variables), **({"source_ip": source} if source else {})}
 
 
-def _signed(signer: Signer | None, kept: Kept, origin: str, head: dict[str, Any]) -> dict[str, str]:
-    if signer is None or not head["seq"]:
+def _told(origin: str, told: Any, size: str, *more: str) -> Checkpoint:
+    """What a host says about its log, when it is whole numbers and a hash; a host may be anybody's by now."""
+    fields = told if isinstance(told, dict) else {}
+    numbers = [fields.get(name) for name in (size, "segment", *more)]
+    digest = fields.get("hash")
+    whole = all(isinstance(it, int) and not isinstance(it, bool) and it >= 0 for it in numbers)
+    if not whole or not isinstance(digest, str) or not HASH.fullmatch(digest):
+        raise StateError(
+            "what the host says about its log is no number and hash, so nothing is signed",
+            where=origin,
+            remedy="run audit_verify, and see whether the host was changed",
+        )
+    return Checkpoint(origin, fields[size], digest, fields["segment"])
+
+
+def _tombstone(kept: Kept, due: Any) -> Checkpoint:
+    """The tombstone that a host asks for: of this log, and of nothing that was never signed or was signed otherwise."""
+    told = _told(kept.origin, due, "size")
+    last, known = kept.last(), kept.of(told.size)
+    if (last and told.size > last.size) or (known and known.hash != told.hash):
+        raise StateError(
+            f"the host wants a tombstone of record {told.size}, which is not what was signed before",
+            where=kept.origin,
+            remedy="sign a checkpoint first; if there is one, run audit_verify and keep a copy as evidence",
+        )
+    return replace(told, origin=kept.origin + TOMBSTONE)
+
+
+def _signed(signer: Signer | None, kept: Kept, checkpoint: Checkpoint) -> dict[str, str]:
+    if signer is None or not checkpoint.size:
         return {}
-    checkpoint = Checkpoint(origin, head["seq"], head["hash"], head["segment"])
     note = signer.signed(checkpoint)
     file = kept.keep(checkpoint, note)
     return {"checkpoint": note, "checkpoint_file": str(file), "public_key": signer.key.text()}

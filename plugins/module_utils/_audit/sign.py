@@ -12,7 +12,7 @@ import importlib
 from pathlib import Path
 from typing import Any
 
-from .._common.errors import InputError, SystemFailure
+from .._common.errors import InputError, StateError, SystemFailure
 from .._common.files import write_atomic
 from . import note
 from .note import Checkpoint, Key
@@ -121,8 +121,26 @@ class Kept:
         return note.read(note.verified(notes[0], self.keys())) if notes else None
 
     def keep(self, checkpoint: Checkpoint, signed: str) -> Path:
-        """Write a note."""
+        """Write a note; one that is there is evidence, and stays.
+
+        :raises StateError: it contradicts what was signed before.
+        """
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self.directory / f"{checkpoint.size:016d}.note"
-        write_atomic(path, signed.encode("utf-8"))
+        path, last, known = self._path(checkpoint.size), self.last(), self.of(checkpoint.size)
+        if (last and checkpoint.size < last.size) or (known and known.hash != checkpoint.hash):
+            raise StateError(
+                f"record {checkpoint.size} as the end of the log contradicts what was signed before",
+                where=str(self.directory),
+                remedy="run audit_verify, and keep a copy as evidence",
+            )
+        if known is None:
+            write_atomic(path, signed.encode("utf-8"))
         return path
+
+    def of(self, size: int) -> Checkpoint | None:
+        """What was signed when the log had this many records."""
+        path = self._path(size)
+        return note.read(note.verified(path.read_text(encoding="utf-8"), self.keys())) if path.exists() else None
+
+    def _path(self, size: int) -> Path:
+        return self.directory / f"{size:016d}.note"

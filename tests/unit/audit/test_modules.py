@@ -8,10 +8,14 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
+from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible_collections.slipway.release.plugins.action.audit_emit import OF_THE_CONTROLLER, ActionModule
 from ansible_collections.slipway.release.plugins.module_utils._audit.operation import Auditor, auditor
 from ansible_collections.slipway.release.plugins.module_utils._audit.redact import Redactor
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import StateError
@@ -132,6 +136,23 @@ def test_no_secret_in_any_output(tmp_path: Path, check_mode: bool, broken: dict[
     for secret in secrets:
         assert secret not in written
         assert secret not in output, secret
+
+
+@pytest.mark.parametrize(
+    "hiding",
+    [
+        {"redaction": {"mask": ["details.pin"]}},
+        {"redaction": {"values": ["1235", "2026", "20"]}},
+        {"sinks": [{"type": "stdout"}, {"type": "http", "url": "http://127.0.0.1:9/", "headers": {"X-Org": "1"}}]},
+    ],
+)
+def test_what_is_hidden_is_not_cut_out_of_numbers_and_hashes(tmp_path: Path, hiding: dict[str, Any]) -> None:
+    log(tmp_path).append([an_event(number) for number in range(1233)])
+    pins = ["1235", *(f"{number:02x}" * 2 for number in range(256))]
+    done = emit(tmp_path, **{"events": [{**EVENT, "details": {"pin": pins}}], "sinks": [{"type": "stdout"}], **hiding})
+    assert done["head"] == asdict(log(tmp_path).head()) and done["head"]["seq"] == 1235
+    assert done["printed"]["hash"] == done["head"]["hash"]
+    assert done["lines"][-1].encode() + b"\n" == lines(files(tmp_path).current)[-1]
 
 
 def test_verify_says_what_is_proven_and_exports(tmp_path: Path) -> None:
@@ -281,6 +302,85 @@ def test_expiry_leaves_a_tombstone_that_is_signed_here(tmp_path: Path, monkeypat
     code, output = scene.run(scene.emit(**expire), scene.emit(**expire), scene.verify())
     assert code == 0 and "changed=1" in output, output
     assert files(tmp_path / "log").closed() == {}
+
+
+def test_a_log_that_was_rewritten_does_not_expire(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = Play(tmp_path)
+    monkeypatch.setattr(
+        "ansible_collections.slipway.release.plugins.module_utils._audit.event.utc",
+        lambda: "2020-01-01T00:00:00.000+00:00",
+    )
+    filled(tmp_path / "log")
+    code, output = scene.run(scene.emit())
+    assert code == 0, output
+    shutil.rmtree(tmp_path / "log")
+    filled(tmp_path / "log")
+    kept = list(files(tmp_path / "log").closed())
+    code, output = scene.run(scene.emit(command="expire", retention_days=30))
+    assert code != 0 and "nothing is signed" in output
+    assert list(files(tmp_path / "log").closed()) == kept
+    assert not files(tmp_path / "log").tombstones.exists()
+
+
+class Answering(ActionModule):
+    """The action with a host that answers what it likes."""
+
+    def __init__(self, answers: list[dict[str, Any]]) -> None:
+        self.answers = answers
+        self.asked: list[dict[str, Any]] = []
+        self._task = SimpleNamespace(check_mode=False)
+
+    def _execute_module(self, **call: Any) -> dict[str, Any]:
+        self.asked.append(call["module_args"])
+        return self.answers.pop(0)
+
+    def go(self, directory: Path, command: str) -> dict[str, Any]:
+        """Run a task for db1."""
+        (directory / "key.pem").write_bytes(pem(KEY))
+        mine = dict.fromkeys(OF_THE_CONTROLLER, "")
+        mine |= {"signing_key": str(directory / "key.pem"), "checkpoint_directory": str(directory / "kept")}
+        return self._run({"stream": STREAM, "origin": "db1/x", "command": command}, mine, {"ansible_user": "ada"})
+
+
+KEY = Ed25519PrivateKey.generate()
+HEAD = {"segment": 1, "seq": 9, "hash": "aa" * 32}
+DUE = {"origin": "db2/x", "size": 5, "hash": "cc" * 32, "segment": 1}
+
+
+def test_a_host_gets_no_signature_but_of_the_expiry_of_its_own_log(tmp_path: Path) -> None:
+    action = Answering([{"head": HEAD, "due": DUE}, {"head": HEAD}])
+    action.go(tmp_path, "emit")
+    assert len(action.asked) == 1
+    action = Answering([{"head": HEAD, "due": DUE}, {"head": HEAD}])
+    action.go(tmp_path, "expire")
+    assert action.asked[0]["tombstone"].startswith("db1/x/tombstone\n5\n")
+
+
+@pytest.mark.parametrize("due", [{**DUE, "size": 10}, {**DUE, "size": 9}, {**DUE, "hash": "x"}, {**DUE, "size": "5"}, 1])
+def test_a_tombstone_that_contradicts_what_was_signed_is_refused(tmp_path: Path, due: Any) -> None:
+    Answering([{"head": HEAD}]).go(tmp_path, "emit")
+    action = Answering([{"head": HEAD, "due": due}, {"head": HEAD}])
+    with pytest.raises(StateError):
+        action.go(tmp_path, "expire")
+    assert len(action.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "head", [{**HEAD, "hash": "bb" * 32}, {**HEAD, "seq": 8}, {**HEAD, "seq": "VALUE"}, {**HEAD, "hash": "**"}, None]
+)
+def test_a_head_that_contradicts_what_was_signed_is_refused(tmp_path: Path, head: Any) -> None:
+    Answering([{"head": HEAD}]).go(tmp_path, "emit")
+    notes = {path: path.read_bytes() for path in tmp_path.rglob("*.note")}
+    with pytest.raises(StateError):
+        Answering([{"head": head}]).go(tmp_path, "emit")
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.note")} == notes
+
+
+def test_a_place_that_is_none_is_not_remembered(tmp_path: Path) -> None:
+    printed = {"segment": 1, "offset": 3, "seq": 9, "hash": "****"}
+    with pytest.raises(StateError):
+        Answering([{"head": HEAD, "printed": printed, "lines": ["x"]}]).go(tmp_path, "emit")
+    assert not list(tmp_path.rglob("printed.json"))
 
 
 def test_a_module_that_acts_writes_intent_and_outcome_itself(tmp_path: Path) -> None:
