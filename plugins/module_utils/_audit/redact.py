@@ -28,10 +28,10 @@ SHORTEST_INSIDE = 4
 MOST_KNOWN, LONGEST_KNOWN = 1000, 200
 _DOMAIN = b"slipway.release/audit/redaction/v1\n"
 _NAMES = re.compile(
-    r"(?i)(^|[_.-])(passwords?|passwd|passphrase|pass|secrets?|token|authorization|cookie|credentials?|dsn"
-    r"|api[_-]?keys?|private[_-]?keys?|access[_-]?keys?)$"
+    r"(?:^|[_.-]|(?<=[a-z0-9])(?=[A-Z]))(?i:passwords?|passwd|pwd|passphrase|pass|secrets?|token|authorization|cookie"
+    r"|credentials?|dsn|(?:api|private|access|secret|encryption|signing|session)[_-]?keys?)$"
 )
-_IN_URL = re.compile(r"(?<=://)[^/\s@]+(?=@)")
+_IN_URL = re.compile(r"(?<=://)[^\s\"']+(?=@)")
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class _Walk:
         if path and any(_matches(rule, path) for rule in self.hashed):
             self._hide(value)
             return self.rules.mark(value)
-        if path and (any(_matches(rule, path) for rule in self.mask) or _named_secret(path[-1], value)):
+        if path and (any(_matches(rule, path) for rule in self.mask) or _named_secret(path, value)):
             self._hide(value)
             return HIDDEN
         if isinstance(value, Mapping):
@@ -170,9 +170,11 @@ class _Walk:
         return found
 
 
-def _named_secret(name: str, value: Any) -> bool:
+def _named_secret(path: tuple[str, ...], value: Any) -> bool:
     """Whether the field's name says that it is a secret; the fencing token, a number, is none."""
-    return isinstance(value, (str, list, tuple, dict)) and bool(value) and _names_secret(name)
+    if isinstance(value, bool) or value is None or value in ("", [], (), {}):
+        return False
+    return not (path == ("token",) and isinstance(value, int)) and _names_secret(path[-1])
 
 
 @lru_cache(maxsize=1024)

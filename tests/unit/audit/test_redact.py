@@ -57,19 +57,36 @@ def test_a_pattern_is_masked_in_any_text() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["password", "db_password", "API-Key", "apiKey", "Authorization", "client.secret", "token"]
+    "name",
+    [
+        "password",
+        "db_password",
+        "API-Key",
+        "apiKey",
+        "Authorization",
+        "client.secret",
+        "token",
+        "secret_key",
+        "clientSecret",
+        "dbPassword",
+        "accessToken",
+        "pwd",
+        "signing_key",
+    ],
 )
 def test_what_is_named_as_a_secret_is_masked(name: str) -> None:
     assert Redactor().redacted({"details": {name: "hunter2"}}) == {"details": {name: HIDDEN}}
     assert Redactor().redacted({"details": {name: ["hunter2"]}}) == {"details": {name: HIDDEN}}
+    assert Redactor().redacted({"details": {name: 12345678}}) == {"details": {name: HIDDEN}}
 
 
 def test_the_fencing_token_stays() -> None:
     assert Redactor().redacted({"token": 12}) == {"token": 12}
 
 
-def test_the_password_of_a_url_is_masked() -> None:
-    found = Redactor().redacted({"target": "postgresql://ada:hunter2@db1/shop"})
+@pytest.mark.parametrize("password", ["hunter2", "p@ssw0rd", "pa/ss"])
+def test_the_password_of_a_url_is_masked(password: str) -> None:
+    found = Redactor().redacted({"target": f"postgresql://ada:{password}@db1/shop"})
     assert found == {"target": f"postgresql://{HIDDEN}@db1/shop"}
 
 
@@ -79,7 +96,7 @@ def test_a_number_that_is_a_secret_is_masked_and_short_ones_only_alone() -> None
 
 
 def test_keys_that_become_equal_do_not_swallow_each_other() -> None:
-    found = Redactor(values=["first-secret", "second-secret"]).redacted({"first-secret": 1, "second-secret": 2})
+    found = Redactor(values=["first-hidden", "second-hidden"]).redacted({"first-hidden": 1, "second-hidden": 2})
     assert sorted(found.values()) == [1, 2]
 
 
