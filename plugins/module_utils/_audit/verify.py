@@ -286,6 +286,9 @@ class _Course:
         while self.waiting and self.waiting[-1] <= seq:
             wanted = self.waiting.pop()
             if wanted < seq:
+                if not self.report.counts[MISSING] and wanted not in self.gaps:
+                    message = f"record {wanted}, which a checkpoint names, is not there"
+                    self._find(MISSING, self.number, wanted, message)
                 continue
             if self.anchors[wanted] == digest:
                 self.report.proven = wanted

@@ -17,12 +17,13 @@ from typing import Any
 import pytest
 from ansible_collections.slipway.release.plugins.action.audit_emit import OF_THE_CONTROLLER, ActionModule
 from ansible_collections.slipway.release.plugins.module_utils._audit.operation import Auditor, auditor
+from ansible_collections.slipway.release.plugins.module_utils._audit.record import Head
 from ansible_collections.slipway.release.plugins.module_utils._audit.redact import Redactor
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import StateError
 from ansible_collections.slipway.release.plugins.modules import audit_emit, audit_verify
 
 from ..running import module_output, module_result, play
-from .made import an_event, files, filled, lines, log
+from .made import an_event, chained, files, filled, lines, log
 from .test_note import Ed25519PrivateKey, pem
 
 STREAM = "deployments"
@@ -153,6 +154,14 @@ def test_what_is_hidden_is_not_cut_out_of_numbers_and_hashes(tmp_path: Path, hid
     assert done["head"] == asdict(log(tmp_path).head()) and done["head"]["seq"] == 1235
     assert done["printed"]["hash"] == done["head"]["hash"]
     assert done["lines"][-1].encode() + b"\n" == lines(files(tmp_path).current)[-1]
+
+
+def test_a_forged_log_that_begins_beyond_the_checkpoint_is_not_continued(tmp_path: Path) -> None:
+    head = filled(tmp_path, 9, 1)
+    files(tmp_path).current.write_bytes(chained([an_event()], Head(1, head.seq, "cd" * 32)))
+    anchor = {"origin": "o", "size": head.seq, "hash": head.hash, "segment": 1}
+    done = emit(tmp_path, events=[EVENT], anchor=anchor, origin="o")
+    assert "missing" in done["discontinued"]
 
 
 def test_verify_says_what_is_proven_and_exports(tmp_path: Path) -> None:
@@ -356,7 +365,9 @@ def test_a_host_gets_no_signature_but_of_the_expiry_of_its_own_log(tmp_path: Pat
     assert action.asked[0]["tombstone"].startswith("db1/x/tombstone\n5\n")
 
 
-@pytest.mark.parametrize("due", [{**DUE, "size": 10}, {**DUE, "size": 9}, {**DUE, "hash": "x"}, {**DUE, "size": "5"}, 1])
+@pytest.mark.parametrize(
+    "due", [{**DUE, "size": 10}, {**DUE, "size": 9}, {**DUE, "hash": "x"}, {**DUE, "size": "5"}, 1]
+)
 def test_a_tombstone_that_contradicts_what_was_signed_is_refused(tmp_path: Path, due: Any) -> None:
     Answering([{"head": HEAD}]).go(tmp_path, "emit")
     action = Answering([{"head": HEAD, "due": due}, {"head": HEAD}])
