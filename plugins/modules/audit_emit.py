@@ -579,7 +579,9 @@ class Course:
         expired = [number for number in self.files.closed() if number <= due.segment]
         if self.module.check_mode or not self.params["tombstone"]:
             return {"changed": True, "expired": expired, "due": asdict(due)}
-        return {**_told(retention.expire(self.params["tombstone"], self.keys, due)), "expired": expired}
+        anchor = self.params["anchor"]
+        known = {int(anchor["size"]): str(anchor["hash"])} if anchor else {}
+        return {**_told(retention.expire(self.params["tombstone"], self.keys, due, known)), "expired": expired}
 
     def _continues(self) -> dict[str, Any]:
         """Whether the log is the one that was signed before, with more at its end."""

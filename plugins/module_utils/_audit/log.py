@@ -87,7 +87,7 @@ class Log:
 
     def _locked(self, events: Sequence[Mapping[str, Any]], rotate: bool) -> Appended:
         try:
-            self._make_directories()
+            self.make_directories()
             with locked(self.files.lock):
                 done = _Writing(self).run(events, rotate)
             if done.rotated and self.pack:
@@ -100,7 +100,8 @@ class Log:
             ) from exc
         return done
 
-    def _make_directories(self) -> None:
+    def make_directories(self) -> None:
+        """Make what a log needs to begin."""
         if not self.files.segments.is_dir():
             self.files.segments.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.files.top.chmod(0o700)

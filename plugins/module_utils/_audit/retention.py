@@ -8,7 +8,7 @@ Touches <directory>/<stream>/{holds.json,tombstones,segments}.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -45,19 +45,28 @@ class Retention:
         if name in self.holds():
             return None
         _refuse_empty(name, reason)
-        done = self.log.append([of_log(HELD, name=name, reason=reason, by=by)])
-        since = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        self._write({**self.holds(), name: {"reason": reason, "by": by, "since": since}})
+        self.log.make_directories()
+        with locked(self.files.segments / "lock"):
+            holds = self.holds()
+            if name in holds:
+                return None
+            done = self.log.append([of_log(HELD, name=name, reason=reason, by=by)])
+            since = datetime.now(timezone.utc).isoformat(timespec="seconds")
+            self._write({**holds, name: {"reason": reason, "by": by, "since": since}})
         return done
 
     def release(self, name: str, reason: str, by: str) -> Appended | None:
         """End a hold; ``None`` when there is none of this name."""
-        holds = self.holds()
-        if name not in holds:
+        if name not in self.holds():
             return None
         _refuse_empty(name, reason)
-        done = self.log.append([of_log(RELEASED, name=name, reason=reason, by=by)])
-        self._write({key: value for key, value in holds.items() if key != name})
+        self.log.make_directories()
+        with locked(self.files.segments / "lock"):
+            holds = self.holds()
+            if name not in holds:
+                return None
+            done = self.log.append([of_log(RELEASED, name=name, reason=reason, by=by)])
+            self._write({key: value for key, value in holds.items() if key != name})
         return done
 
     def due(self, origin: str, days: int, least_seq: int | None = None) -> Checkpoint | None:
@@ -76,9 +85,12 @@ class Retention:
             found = Checkpoint(origin + note.TOMBSTONE, last.seq, last.hash, number)
         return found
 
-    def expire(self, signed: str, keys: Sequence[Key], due: Checkpoint) -> Appended:
+    def expire(
+        self, signed: str, keys: Sequence[Key], due: Checkpoint, known: Mapping[int, str] | None = None
+    ) -> Appended:
         """Delete the segments that a signed tombstone names, when they are the ones that are due.
 
+        :param known: hashes of records that checkpoints prove.
         :raises StateError: it names others, or the log is broken, which it is evidence of.
         """
         tombstone = note.read(note.verified(signed, keys))
@@ -88,19 +100,26 @@ class Retention:
                 where=str(self.files.top),
                 remedy="run it again; another run has expired segments meanwhile",
             )
-        known = signed_tombstones(self.files, keys, tombstone.origin[: -len(note.TOMBSTONE)])
-        if verify(self.files, {}, tombstones=known).verdict == BROKEN:
+        tombstones = signed_tombstones(self.files, keys, tombstone.origin[: -len(note.TOMBSTONE)])
+        if verify(self.files, known or {}, tombstones=tombstones).verdict == BROKEN:
             raise StateError(
                 "the log is broken, so nothing of it is deleted",
                 where=str(self.files.top),
                 remedy="run audit_verify, and keep a copy as evidence",
             )
-        self.files.tombstones.mkdir(mode=0o700, exist_ok=True)
-        write_atomic(self.files.tombstones / f"{tombstone.segment:08d}.note", signed.encode("utf-8"), mode=0o600)
-        fsync_directory(self.files.top)
-        numbers = [number for number in self.files.closed() if number <= tombstone.segment]
-        done = self.log.append([of_log(EXPIRED, segments=numbers, last_seq=tombstone.size, last_hash=tombstone.hash)])
         with locked(self.files.segments / "lock"):
+            if self.holds():
+                raise StateError(
+                    "a legal hold was set meanwhile, so nothing is deleted",
+                    where=str(self._path()),
+                    remedy="run it again when the hold is released",
+                )
+            self.files.tombstones.mkdir(mode=0o700, exist_ok=True)
+            write_atomic(self.files.tombstones / f"{tombstone.segment:08d}.note", signed.encode("utf-8"), mode=0o600)
+            fsync_directory(self.files.top)
+            numbers = [number for number in self.files.closed() if number <= tombstone.segment]
+            told = of_log(EXPIRED, segments=numbers, last_seq=tombstone.size, last_hash=tombstone.hash)
+            done = self.log.append([told])
             for number in numbers:
                 self.files.plain(number).unlink(missing_ok=True)
                 self.files.packed(number).unlink(missing_ok=True)

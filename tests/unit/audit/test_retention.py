@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.slipway.release.plugins.module_utils._audit import event as event_module
@@ -93,6 +95,27 @@ def test_nothing_expires_under_a_hold(old: Path) -> None:
             retention.hold(name, reason, "ada")
 
 
+def test_a_hold_that_is_set_while_the_log_is_read_stops_the_expiry(
+    old: Path, signer: Signer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def held_meanwhile(*given: Any, **more: Any) -> Any:
+        Retention(log(old)).hold("case-7", "letter", "ada")
+        return verify(*given, **more)
+
+    monkeypatch.setattr(
+        "ansible_collections.slipway.release.plugins.module_utils._audit.retention.verify", held_meanwhile
+    )
+    with pytest.raises(StateError, match="hold"):
+        expired(old, signer)
+    assert list(files(old).closed()) == [1, 2, 3]
+
+
+def test_no_hold_of_many_at_once_is_lost(old: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        done = list(pool.map(lambda n: Retention(log(old)).hold(f"case-{n}", "letter", "ada"), range(16)))
+    assert all(done) and len(Retention(log(old)).holds()) == 16
+
+
 def test_what_is_young_or_not_delivered_stays(old: Path) -> None:
     retention = Retention(log(old))
     due = retention.due(ORIGIN, DAYS)
@@ -120,6 +143,15 @@ def test_a_broken_log_keeps_everything(old: Path, signer: Signer) -> None:
     current.write_bytes(b"{}\n" + current.read_bytes())
     with pytest.raises(StateError, match="broken"):
         expired(old, signer)
+    assert list(files(old).closed()) == [1, 2, 3]
+
+
+def test_a_log_that_a_checkpoint_contradicts_keeps_everything(old: Path, signer: Signer) -> None:
+    retention = Retention(log(old))
+    due = retention.due(ORIGIN, DAYS)
+    assert due
+    with pytest.raises(StateError, match="broken"):
+        retention.expire(signer.signed(due), [signer.key], due, {due.size: "cd" * 32})
     assert list(files(old).closed()) == [1, 2, 3]
 
 
