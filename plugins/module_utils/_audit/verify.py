@@ -155,6 +155,7 @@ class _Course:
         consumer: Callable[[Record], None] | None,
     ) -> None:
         self.files = files
+        self.buried = max((it.size for it in tombstones.values()), default=0)
         self.anchors = {**{it.size: it.hash for it in tombstones.values()}, **anchors}
         self.report = report
         self.tombstones = tombstones
@@ -286,7 +287,7 @@ class _Course:
         while self.waiting and self.waiting[-1] <= seq:
             wanted = self.waiting.pop()
             if wanted < seq:
-                if not self.report.counts[MISSING] and wanted not in self.gaps:
+                if wanted > self.buried and not self.report.counts[MISSING] and wanted not in self.gaps:
                     message = f"record {wanted}, which a checkpoint names, is not there"
                     self._find(MISSING, self.number, wanted, message)
                 continue
