@@ -12,6 +12,8 @@ import hashlib
 import json
 from typing import Any
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
 
 def canonical(value: Any) -> bytes:
     """The canonical JSON bytes of ``value``.
@@ -19,7 +21,7 @@ def canonical(value: Any) -> bytes:
     :raises ValueError: a float, or an integer of 2**53 or more, which JSON readers may not agree on.
     """
     _refuse_ambiguous(value)
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
+    return _ENCODER.encode(value).encode("utf-8")
 
 
 def digest(value: Any) -> str:
@@ -28,11 +30,14 @@ def digest(value: Any) -> str:
 
 
 def _refuse_ambiguous(value: Any) -> None:
+    if isinstance(value, (str, bool)):
+        return
     if isinstance(value, float):
         raise ValueError(f"a float has no canonical form: {value!r}")
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 2**53:
-        raise ValueError(f"an integer beyond 2**53 has no canonical form: {value!r}")
-    if isinstance(value, dict):
+    if isinstance(value, int):
+        if abs(value) >= 2**53:
+            raise ValueError(f"an integer beyond 2**53 has no canonical form: {value!r}")
+    elif isinstance(value, dict):
         for key, item in value.items():
             if not isinstance(key, str) or not key.isascii():
                 raise ValueError(f"a key must be an ASCII string: {key!r}")
