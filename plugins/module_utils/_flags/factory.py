@@ -59,6 +59,8 @@ def evaluator(raw: Mapping[str, Any] | None, where: str = "evaluator") -> Evalua
 
 def _service(options: Options, **credentials: str) -> Service:
     url = url_of(options)
+    if "?" in url or "#" in url:
+        raise options.refuse("url", "has a query", "give the address of the service, and credentials in secret_headers")
     tls = tls_of(options, secure=url.startswith("https:"))
     timeout = options.number("timeout", TIMEOUT, 1, LONGEST_CALL)
     return Service(url.rstrip("/"), {**headers_of(options), **credentials}, tls, timeout)

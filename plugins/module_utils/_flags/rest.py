@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Store: a service that keeps one document for each flag, read by GET and replaced by PUT ``/feature-flags/<name>``.
 
-Touches the service. Where it gives an ETag, a change of somebody else in between is not overwritten.
+Touches the service. Where it gives an ETag, a change of somebody else in between is not overwritten, but for
+a kill switch, which waits for nobody.
 """
 
 from __future__ import annotations
@@ -40,11 +41,16 @@ class Rest(Provider):
         return []
 
     def find(self, name: str) -> Flag | None:
-        return self._read(name, self._get(name))
+        answered = self.service.call("GET", self._path(name))
+        if answered.status not in (200, 404):
+            raise self.service.refused(answered.status, answered.content)
+        return self._read(name, answered)
 
     def change(self, flag: Flag, allow: Allow, *, dry: bool = False) -> Change:
         for _again in range(TRIES):
-            found = self._get(flag.name)
+            found = self.service.call("GET", self._path(flag.name))
+            if found.status not in (200, 404) and not flag.killed:
+                raise self.service.refused(found.status, found.content)
             before = self._before(flag, found)
             allow(before)
             existing = found.content if isinstance(found.content, dict) and found.status == 200 else {}
@@ -52,7 +58,7 @@ class Rest(Provider):
             if made == existing or dry:
                 return Change(before, flag, written=made != existing)
             tag = found.headers.get("ETag")
-            headers = {"If-Match": tag} if tag and found.status == 200 else {}
+            headers = {"If-Match": tag} if tag and found.status == 200 and not flag.killed else {}
             answered = self.service.call("PUT", self._path(flag.name), made, headers)
             if answered.status != PRECONDITION_FAILED:
                 return self._written(before, flag, answered)
@@ -73,14 +79,8 @@ class Rest(Provider):
     def _path(self, name: str) -> str:
         return f"{self.path}/{quote(name, safe='')}"
 
-    def _get(self, name: str) -> Answered:
-        answered = self.service.call("GET", self._path(name))
-        if answered.status not in (200, 404):
-            raise self.service.refused(answered.status, answered.content)
-        return answered
-
     def _read(self, name: str, answered: Answered) -> Flag | None:
-        if answered.status == 404:
+        if answered.status != 200:
             return None
         try:
             return read_document(name, answered.content)
