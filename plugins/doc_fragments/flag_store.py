@@ -26,7 +26,7 @@ options:
         choices: [flagd, rest, json, env, toml, configmap, unleash]
       path:
         description: Absolute path of the file. What a link names is edited, and the link stays.
-        type: path
+        type: str
       create:
         description: Whether a file that is missing is made; its directory must be there.
         type: bool
@@ -75,7 +75,7 @@ options:
             default: true
           ca:
             description: File with the certificates to trust; those of the system when omitted.
-            type: path
+            type: str
           server_name:
             description: Name that the certificate must have; that of the URL when omitted.
             type: str
@@ -113,7 +113,7 @@ options:
             default: true
           ca:
             description: File with the certificates to trust; those of the system when omitted.
-            type: path
+            type: str
           server_name:
             description: Name that the certificate must have; that of the URL when omitted.
             type: str

@@ -170,9 +170,8 @@ from ansible_collections.slipway.release.plugins.module_utils._common.errors imp
 from ansible_collections.slipway.release.plugins.module_utils._flags.arguments import EVALUATOR, ROLLOUT, STORE, plain
 from ansible_collections.slipway.release.plugins.module_utils._flags.factory import evaluator, store
 from ansible_collections.slipway.release.plugins.module_utils._flags.model import wanted
-from ansible_collections.slipway.release.plugins.module_utils._flags.set import Request, set_flag
+from ansible_collections.slipway.release.plugins.module_utils._flags.set import LONGEST_VERIFY, Request, set_flag
 
-LONGEST_VERIFY = 300
 ARGUMENTS = {
     **plain(ROLLOUT),
     "revive": {"type": "bool", "default": False},

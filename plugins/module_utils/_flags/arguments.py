@@ -15,7 +15,7 @@ from .model import STICKY, STRATEGIES
 KINDS = ("flagd", "rest", "json", "env", "toml", "configmap", "unleash")
 TLS: dict[str, Any] = {
     "verify": {"type": "bool", "default": True, "description": "Whether the certificate is checked."},
-    "ca": {"type": "path", "description": "File with the certificates to trust; those of the system when omitted."},
+    "ca": {"type": "str", "description": "File with the certificates to trust; those of the system when omitted."},
     "server_name": {"type": "str", "description": "Name that the certificate must have; that of the URL when omitted."},
 }
 SERVICE: dict[str, Any] = {
@@ -32,7 +32,7 @@ STORE: dict[str, Any] = {
         "description": "C(flagd), C(json), C(env), C(toml) and C(configmap) are files, C(rest) and C(unleash) are "
         "services.",
     },
-    "path": {"type": "path", "description": "Absolute path of the file."},
+    "path": {"type": "str", "description": "Absolute path of the file."},
     "create": {"type": "bool", "default": False, "description": "Whether a file that is missing is made."},
     "section": {
         "type": "str",

@@ -65,7 +65,7 @@ class Service:
         """
         body = b"" if content is None else json.dumps(content).encode("utf-8")
         sent = {"Accept": "application/json", **self.headers, **(headers or {})}
-        if method != "GET":
+        if content is not None:
             sent = {"Content-Type": "application/json", **sent}
         call = _Call(self.url + path, method, sent, body, self.tls)
         answer = call.attempt(self.timeout)
@@ -103,10 +103,6 @@ class _Call(HttpProbe):
         sent = {**headers, "Content-Length": str(len(content))} if method not in ("GET", "POST") else headers
         super().__init__(url, method=method, headers=sent, content=content, tls=tls)
         self.reply: Reply | None = None
-
-    def _request(self) -> bytes:
-        request = super()._request()
-        return request if self.method == "POST" else request + self.content
 
     def _judged(self, reply: Reply) -> Answer:
         self.reply = reply

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._common.errors import StateError, SystemFailure
-from .base import Change, Provider
+from .base import Change, Provider, Unmanaged
 from .evaluator import Evaluator
 from .model import KILL_SWITCH, Flag
 
 PAUSE = 0.2
+LONGEST_VERIFY = 300
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,10 @@ def verify(
 
 
 def _complaint(provider: Provider, after: Flag) -> str:
-    found = provider.seen(after.name)
+    try:
+        found = provider.seen(after.name)
+    except Unmanaged as exc:
+        return exc.what
     if found is None:
         return "the store does not have it"
     if not found.same_users(after) or (provider.capabilities.marks and found.killed is not after.killed):

@@ -195,7 +195,7 @@ def without(text: str, array: Array, value: str) -> str:
             end += len(blank[0]) if blank else 0
         elif index:
             before = _comma(text, array.items[index - 1].end, start)
-            text = text[:before] + text[before + 1 : start] + text[end:]
+            text = text[:before] + text[before + 1 : start].rstrip(" \t") + text[end:]
             continue
         head = text.rfind("\n", 0, start) + 1
         line_end = text.find("\n", end)
@@ -228,7 +228,8 @@ def with_value(text: str, array: Array, value: str) -> str:
     own_line = not text[head : last.start].strip()
     behind = last.end if comma < 0 else comma + 1
     trailing = "," if comma >= 0 else ""
-    if not own_line or head <= array.opened:
+    closes_here = not -1 < text.find("\n", behind) < array.closed
+    if not own_line or head <= array.opened or closes_here:
         joined = text[:behind] + (", " if comma < 0 else " ") + literal
         return joined + trailing + text[behind:]
     if comma < 0:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from .._common.errors import InputError, StateError
+from .._common.errors import InputError, StateError, SystemFailure
 from .base import Allow, Capabilities, Change, Provider, Unmanaged, present
 from .http import Service
 from .model import CANARY, FULL, GRADUAL, KILL_SWITCH, OFF, STICKY, STRATEGIES, Flag
@@ -22,6 +22,7 @@ TITLE = "slipway"
 TENANTS = f"{TITLE} tenants"
 ROLLOUT = "flexibleRollout"
 USER = "userId"
+CLIENT_FEATURES = "/api/client/features"
 Found = dict[str, Any]
 
 
@@ -127,9 +128,7 @@ class Unleash(Provider):
         return self._understood(name, found["strategies"], mark)
 
     def _evaluated(self, client: Service, name: str) -> Flag | None:
-        status, answer = client.ask("GET", f"/api/client/features?namePrefix={quote(name, safe='')}")
-        if status != 200 or not isinstance(answer, dict):
-            raise client.refused(status, answer)
+        answer = self._client_features(client, name)
         environment = (answer.get("query") or {}).get("environment", self.environment)
         if environment != self.environment:
             what = f"client_token is of environment {environment}, not {self.environment}"
@@ -138,6 +137,16 @@ class Unleash(Provider):
             if one["name"] == name:
                 return self._understood(name, one["strategies"], "") if one["enabled"] else Flag(name, OFF)
         return None
+
+    def _client_features(self, client: Service, name: str) -> Found:
+        """What SDKs get, by the same request, since the server remembers the answer to each; too much of it is cut."""
+        try:
+            status, answer = client.ask("GET", CLIENT_FEATURES)
+        except SystemFailure:
+            status, answer = client.ask("GET", f"{CLIENT_FEATURES}?namePrefix={quote(name, safe='')}")
+        if status != 200 or not isinstance(answer, dict):
+            raise client.refused(status, answer)
+        return answer
 
     def _refuse_others(self, name: str, found: Found) -> None:
         others = [one for one in found.get("strategies", []) if not _is_ours(one) and not one.get("disabled")]

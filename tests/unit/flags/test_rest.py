@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._flags.base import Provider, Unmanaged
 from ansible_collections.slipway.release.plugins.module_utils._flags.factory import store
+from ansible_collections.slipway.release.plugins.module_utils._flags.http import Service as Http
 
 from .conftest import Service
 from .stores import changed
@@ -18,6 +22,22 @@ from .stores import changed
 
 def rest(service: Service) -> Provider:
     return store({"kind": "rest", "url": service.url})
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_a_body_is_sent_once(method: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
+        asked = Http(f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=10)
+        answer = pool.submit(asked.ask, method, "/x", {"a": 1})
+        connection, _address = listener.accept()
+        with connection:
+            time.sleep(0.1)
+            got = connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+        assert answer.result() == (204, None)
+    assert got.startswith(f"{method} /x HTTP/1.1\r\n".encode())
+    assert got.endswith(b'\r\n\r\n{"a": 1}')
+    assert got.count(b"Content-Length: 8") == 1
 
 
 def test_the_documents_have_the_form_of_the_service(service: Service) -> None:
