@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.module_utils.common.parameters import PASS_VARS
 from ansible_collections.slipway.release.plugins.modules import flag_info, flag_set
 
 from tests.unit.running import module_output, module_result
@@ -18,6 +19,8 @@ from tests.unit.running import module_output, module_result
 from .conftest import Service
 from .stores import ENV_KIND, FLAGD_KIND, JSON_KIND, TOML_KIND, Kind
 
+# Older versions of Ansible always return it.
+ASKS_FOR_INVOCATION = "inject_invocation" in PASS_VARS
 Evaluate = Callable[..., str]
 
 
@@ -108,7 +111,9 @@ def test_nothing_that_is_written_holds_a_secret(service: Service) -> None:
         "url": service.url,
         "secret_headers": {"Authorization": "Bearer s3cr3t-token"},
     }
-    text = module_output(flag_set, name="fresh", strategy="off", store=where, _ansible_verbosity=4)
+    shown = {"_ansible_verbosity": 4, **({"_ansible_inject_invocation": True} if ASKS_FOR_INVOCATION else {})}
+    text = module_output(flag_set, name="fresh", strategy="off", store=where, **shown)
+    assert '"secret_headers"' in text
     assert service.requests[0][2]["Authorization"] == "Bearer s3cr3t-token"
     assert "status 401" in text
     assert "s3cr3t" not in text

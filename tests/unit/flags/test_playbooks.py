@@ -105,9 +105,7 @@ def test_a_flag_is_killed_in_one_run_whatever_else_is_wrong_with_the_inventory(t
     assert "changed=1" not in again.stdout
 
 
-@pytest.mark.parametrize(
-    ("more", "hosts"), [((), ["app1", "app9"]), (("--limit", "app1"), ["application"]), ((), ["elsewhere", "app1"])]
-)
+@pytest.mark.parametrize(("more", "hosts"), [(("--limit", "app1"), ["application"]), ((), ["elsewhere", "app1"])])
 def test_a_host_that_was_not_reached_is_told_after_the_others_are_done(
     more: tuple[str, ...], hosts: list[str], tmp_path: Path
 ) -> None:
