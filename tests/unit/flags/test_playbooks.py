@@ -61,6 +61,7 @@ def book(directory: Path, name: str, *more: str, **variables: Any) -> subprocess
                 "application": {"hosts": {"app1": {}, "app2": {}}},
                 "balancers": {"hosts": {"lb1": {}}},
                 "ledger": {"hosts": {"db1": {}}},
+                "nobody": {},
             },
         }
     }
@@ -116,6 +117,24 @@ def test_a_host_that_was_not_reached_is_told_after_the_others_are_done(
     assert kept(tmp_path, "app2", "search")["defaultVariant"] == "on"
 
 
+def test_all_hosts_are_meant_by_the_group_all(tmp_path: Path) -> None:
+    killed = book(tmp_path, "kill_switch.yml", "-e", "slipway_flag=search", slipway_flags_hosts=["all"])
+    assert kept(tmp_path, "app1", "search")["defaultVariant"] == "off"
+    assert kept(tmp_path, "app2", "search")["defaultVariant"] == "off"
+    assert killed.returncode != 0
+    assert "search was not killed on lb1, db1" in " ".join(killed.stdout.split())
+    book(tmp_path, "flags.yml", **{**SOUND, "slipway_flags_hosts": ["all"]})
+    assert kept(tmp_path, "app1", "fresh")["defaultVariant"] == "on"
+
+
+@pytest.mark.parametrize("hosts", [[], ["nobody"]])
+def test_a_kill_switch_that_is_for_no_host_fails(hosts: list[str], tmp_path: Path) -> None:
+    done = book(tmp_path, "kill_switch.yml", "-e", "slipway_flag=search", slipway_flags_hosts=hosts)
+    assert done.returncode != 0
+    assert "search was not killed on any host" in " ".join(done.stdout.split())
+    assert kept(tmp_path, "app1", "search")["defaultVariant"] == "on"
+
+
 def test_new_flags_get_their_defaults_and_what_is_asked_for_holds(tmp_path: Path) -> None:
     asked = [{"name": "other", "strategy": "gradual", "percentage": 10}]
     checked = book(tmp_path, "flags.yml", "--check", "--diff", **SOUND, slipway_flags=asked)
@@ -154,7 +173,7 @@ def test_the_kill_switch_judges_and_leases_nothing() -> None:
     assert task["slipway.release.flag_set"]["strategy"] == "kill_switch"
 
 
-GROUPS = {"all": ["app1", "lb1", "db1"], "application": ["app1"], "balancers": ["lb1"]}
+GROUPS = {"all": ["app1", "lb1", "db1"], "application": ["app1"], "balancers": ["lb1"], "nobody": []}
 STORE = {"kind": "flagd", "path": "/etc/flagd/flags.json"}
 
 
@@ -184,6 +203,8 @@ def test_sound_variables_are_accepted_and_off_needs_no_quotes() -> None:
         ({"slipway_flags_schema": [{"name": "a", "replaced_by": "b"}]}, "slipway_flags_schema[0].replaced_by"),
         ({"slipway_flags_schema": [{"name": "a"}, {"name": "a"}]}, "slipway_flags_schema[1].name"),
         ({"slipway_flags_hosts": ["app9"]}, "slipway_flags_hosts[0]"),
+        ({"slipway_flags_hosts": []}, "slipway_flags_hosts"),
+        ({"slipway_flags_hosts": ["nobody"]}, "slipway_flags_hosts"),
         ({"slipway_flags_user": "a b"}, "slipway_flags_user"),
         ({"slipway_flags_verify": 301}, "slipway_flags_verify"),
     ],

@@ -46,7 +46,11 @@ def flags(values: dict[str, Any], context: Context) -> Iterator[InputError]:
 
 def where(values: dict[str, Any], context: Context) -> Iterator[InputError]:
     """The hosts are there, and the user and the time make sense."""
-    for index, host in enumerate(values["slipway_flags_hosts"]):
+    hosts = values["slipway_flags_hosts"]
+    if not any(context.groups.get(host, [host]) for host in hosts):
+        remedy = f"name the hosts that have the store, or {CONTROLLER} for the controller"
+        yield problem("it names no host, so no flag would be set", "slipway_flags_hosts", remedy)
+    for index, host in enumerate(hosts):
         if host != CONTROLLER and host not in context.groups and host not in context.groups["all"]:
             remedy = f"name a host or a group of the inventory, or {CONTROLLER} for the controller"
             yield problem(f"{host!r} is not in the inventory", f"slipway_flags_hosts[{index}]", remedy)
