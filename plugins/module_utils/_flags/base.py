@@ -36,11 +36,13 @@ class Change:
     """What became of a flag.
 
     :param before: ``None`` where there was none.
+    :param marked: a store that keeps such marks keeps for this flag, too, that it was killed.
     """
 
     before: Flag | None
     after: Flag
     written: bool
+    marked: bool = True
 
 
 class Unmanaged(StateError):

@@ -82,9 +82,13 @@ class FileStore(Provider):
                 self.require_only(flag, text, fresh)
                 if fresh != text and not dry:
                     self._write(fresh)
-                return Change(before, flag, written=fresh != text)
+                return Change(before, flag, written=fresh != text, marked=self.marks(fresh, flag.name))
         except OSError as exc:
             raise self._failed(exc) from exc
+
+    def marks(self, text: str, name: str) -> bool:
+        """Whether the text can say of a flag that it was killed."""
+        return self.capabilities.marks
 
     def require_only(self, flag: Flag, text: str, fresh: str) -> None:
         """See once more that an edit changed this flag and nothing else.

@@ -49,8 +49,11 @@ class JsonFile(FileStore):
         whole = self._loaded(text)
         flags = self._flags(whole)
         before = flags.get(flag.name)
-        if isinstance(before, bool) and flag.strategy in (OFF, FULL) and not flag.tenants:
-            flags[flag.name] = flag.strategy == FULL
+        if isinstance(before, bool):
+            if not (flag.on_for_all or flag.off_for_all):
+                remedy = "use off, full or kill_switch, or make it an object in the file and in its readers"
+                raise self.unmanaged(f"flag {flag.name} is only true or false there", remedy)
+            flags[flag.name] = flag.on_for_all
         else:
             flags[flag.name] = document(flag, before if isinstance(before, dict) else {})
         if self.section:
@@ -58,6 +61,9 @@ class JsonFile(FileStore):
         if flags[flag.name] == before:
             return text
         return dumps_like(whole, text)
+
+    def marks(self, text: str, name: str) -> bool:
+        return not isinstance(self._flags(self._loaded(text)).get(name), bool)
 
     def _loaded(self, text: str) -> dict[str, Any]:
         try:

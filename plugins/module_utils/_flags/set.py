@@ -52,7 +52,7 @@ def set_flag(
         "users": users(change.before, change.after),
         "store": provider.place(),
         "takes_effect": "at_once" if provider.capabilities.at_once else "on_restart",
-        "verified": None if check_mode else verify(provider, request, change.after, evaluator, began),
+        "verified": None if check_mode else verify(provider, request, change, evaluator, began),
         "warnings": warnings(provider, change),
     }
 
@@ -88,15 +88,16 @@ def users(before: Flag | None, after: Flag) -> str:
 
 
 def verify(
-    provider: Provider, request: Request, after: Flag, evaluator: Evaluator | None, began: float
+    provider: Provider, request: Request, change: Change, evaluator: Evaluator | None, began: float
 ) -> dict[str, Any]:
     """Read back until evaluators get what was set.
 
     :raises SystemFailure: they do not in time.
     """
+    after = change.after
     deadline = time.monotonic() + request.verify
     while True:
-        complaint = _complaint(provider, after) or (evaluator.complaint(after) if evaluator else "")
+        complaint = _complaint(provider, change) or (evaluator.complaint(after) if evaluator else "")
         if not complaint:
             by = evaluator.place() if evaluator else provider.place()
             return {"by": by, "elapsed_ms": int((time.monotonic() - began) * 1000)}
@@ -109,14 +110,15 @@ def verify(
         time.sleep(PAUSE)
 
 
-def _complaint(provider: Provider, after: Flag) -> str:
+def _complaint(provider: Provider, change: Change) -> str:
+    after = change.after
     try:
         found = provider.seen(after.name)
     except Unmanaged as exc:
         return exc.what
     if found is None:
         return "the store does not have it"
-    if not found.same_users(after) or (provider.capabilities.marks and found.killed is not after.killed):
+    if not found.same_users(after) or (provider.capabilities.marks and change.marked and found.killed is not after.killed):
         return f"the store has {found.strategy} with {found.percentage} %"
     return ""
 
@@ -126,6 +128,8 @@ def warnings(provider: Provider, change: Change) -> list[str]:
     said = []
     if change.after.strategy == KILL_SWITCH and not provider.capabilities.at_once and change.written:
         said.append(f"{provider.place()}: running applications read this store when they start; restart them")
+    if change.after.strategy == KILL_SWITCH and not change.marked and provider.capabilities.marks:
+        said.append(f"{provider.place()}: the flag is only true or false there, so that it was killed is not remembered")
     if change.after.strategy == KILL_SWITCH and change.before is None:
         what = f"there was no flag {change.after.name} that is understood; see that its name is right"
         said.append(f"{provider.place()}: {what}")

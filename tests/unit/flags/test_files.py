@@ -22,6 +22,7 @@ from ansible_collections.slipway.release.plugins.module_utils._flags.model impor
 from .stores import CONFIGMAP_KIND, ENV_KIND, FLAGD_KIND, JSON_KIND, KINDS, TOML_KIND, Kind, changed, full
 
 tomllib = pytest.importorskip("tomllib")
+BOOLEAN = (JSON_KIND, "search")
 EACH = pytest.mark.parametrize("kind", KINDS, ids=[kind.kind for kind in KINDS])
 SHARING = pytest.mark.parametrize("kind", KINDS[:2], ids=[kind.kind for kind in KINDS[:2]])
 
@@ -52,7 +53,7 @@ def test_what_is_set_is_read_back_and_setting_it_again_changes_nothing(
     found = provider.find(name)
     assert found is not None
     assert found.percentage == (100 if strategy == "full" else 0)
-    assert found.killed is (strategy == "kill_switch" and provider.capabilities.marks)
+    assert found.killed is (strategy == "kill_switch" and provider.capabilities.marks and (kind, name) != BOOLEAN)
     assert not changed(provider, name, strategy).written
     assert provider.path.read_bytes() == text  # type: ignore[attr-defined]
 
@@ -161,9 +162,18 @@ def test_shares_segments_and_tenants_are_read_back(
     kind: Kind, strategy: str, more: dict[str, Any], tmp_path: Path
 ) -> None:
     provider = kind.store(tmp_path)
-    asked = changed(provider, "search", strategy, **more).after
-    assert provider.find("search") == asked
-    assert not changed(provider, "search", strategy, **more).written
+    asked = changed(provider, "fresh", strategy, **more).after
+    assert provider.find("fresh") == asked
+    assert not changed(provider, "fresh", strategy, **more).written
+
+
+def test_a_flag_that_is_true_or_false_stays_one_for_those_who_test_it(tmp_path: Path) -> None:
+    provider = JSON_KIND.store(tmp_path)
+    for strategy, value in (("kill_switch", False), ("full", True), ("off", False)):
+        changed(provider, "search", strategy)
+        assert json.loads((tmp_path / JSON_KIND.file).read_bytes())["flags"]["search"] is value
+    with pytest.raises(Unmanaged, match="only true or false"):
+        changed(provider, "search", "gradual", percentage=10)
 
 
 @pytest.mark.parametrize("kind", KINDS[2:], ids=[kind.kind for kind in KINDS[2:]])

@@ -52,13 +52,14 @@ def test_check_mode_says_the_same_and_writes_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", [FLAGD_KIND, JSON_KIND])
 def test_a_killed_flag_stays_so_until_it_is_revived(kind: Kind, tmp_path: Path) -> None:
     where = of(kind, tmp_path)
-    assert module_result(flag_set, name="search", strategy="kill_switch", store=where)["changed"]
+    name = "search" if kind is FLAGD_KIND else "banner"
+    assert module_result(flag_set, name=name, strategy="kill_switch", store=where)["changed"]
     for strategy in ("full", "off"):
-        refused = module_result(flag_set, name="search", strategy=strategy, store=where)
+        refused = module_result(flag_set, name=name, strategy=strategy, store=where)
         assert "was killed" in refused["msg"]
         assert "revive" in refused["error"]["remedy"]
-    assert not module_result(flag_set, name="search", strategy="kill_switch", store=where)["changed"]
-    assert module_result(flag_set, name="search", strategy="full", store=where, revive=True)["changed"]
+    assert not module_result(flag_set, name=name, strategy="kill_switch", store=where)["changed"]
+    assert module_result(flag_set, name=name, strategy="full", store=where, revive=True)["changed"]
 
 
 def test_users_are_not_drawn_anew_while_some_have_the_feature(tmp_path: Path) -> None:
@@ -75,8 +76,11 @@ def test_a_kill_switch_says_what_an_operator_must_still_do(tmp_path: Path) -> No
     assert result["takes_effect"] == "on_restart"
     assert any("restart them" in str(text) for text in result["warnings"])
     assert any("see that its name is right" in str(text) for text in result["warnings"])
-    known = module_result(flag_set, name="search", strategy="kill_switch", store=of(JSON_KIND, tmp_path))
+    known = module_result(flag_set, name="banner", strategy="kill_switch", store=of(JSON_KIND, tmp_path))
     assert "warnings" not in known
+    boolean = module_result(flag_set, name="search", strategy="kill_switch", store=of(JSON_KIND, tmp_path))
+    assert boolean["verified"]
+    assert any("not remembered" in str(text) for text in boolean["warnings"])
 
 
 def test_an_evaluator_is_asked_and_believed(tmp_path: Path, evaluator: Evaluate) -> None:
