@@ -22,6 +22,9 @@ LINE = re.compile(
         (?P<quote>["']?)(?P<value>[^"'#\s]*)(?P=quote)(?P<tail>[ \t]*(?:[ \t]\#[^\r\n]*)?)(?P<end>\r?\n?)""",
     re.VERBOSE,
 )
+WORD = re.compile(
+    r"""(?P<head>[ \t]*(?:export[ \t]+)?)[A-Za-z_][A-Za-z0-9_]*[ \t]*=(?:"(?:[^"\\]|\\.)*"|'[^']*'|\\.|[^\s"'\\])*(?P<tail>.*)"""
+)
 
 
 class EnvFile(FileStore):
@@ -92,6 +95,15 @@ def _lines(text: str) -> list[str]:
 def _with_value(line: str, name: str, value: str) -> str:
     match = LINE.fullmatch(line)
     if match is None:
-        return f"{name}={value}" + ("\r\n" if line.endswith("\r\n") else "\n" if line.endswith("\n") else "")
+        end = line[len(line.rstrip("\r\n")) :]
+        found = WORD.match(line.rstrip("\r\n"))
+        if found is None:
+            return f"{name}={value}{end}"
+        tail, more = found["tail"], ""
+        if re.match(r"[ \t]+[A-Za-z_][A-Za-z0-9_]*=", tail):
+            tail, more = "", f"{found['head']}{tail.strip()}{end or chr(10)}"
+        elif not re.match(r"[ \t]+#", tail):
+            tail = ""
+        return f"{found['head']}{name}={value}{tail}{end or (chr(10) if more else '')}{more}"
     quote = match["quote"]
     return f"{match['head']}{name}{match['equals']}{quote}{value}{quote}{match['tail']}{match['end']}"

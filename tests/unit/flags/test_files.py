@@ -240,6 +240,24 @@ def test_a_flag_that_is_not_understood_is_ended_by_a_kill_switch_alone(kind: Kin
     assert found.off_for_all
 
 
+@pytest.mark.parametrize(
+    ("text", "after"),
+    [
+        ("export SHOP_FF_A=1 SHOP_FF_B=1 DB=x # c\n", "export SHOP_FF_A=0\nexport SHOP_FF_B=1 DB=x # c\n"),
+        ('export SHOP_FF_A="yes please" # c\n', "export SHOP_FF_A=0 # c\n"),
+        ("SHOP_FF_A=yes B=2", "SHOP_FF_A=0\nB=2\n"),
+    ],
+)
+def test_a_kill_switch_keeps_the_export_and_other_variables_of_a_line(text: str, after: str, tmp_path: Path) -> None:
+    (tmp_path / ENV_KIND.file).write_text(text, encoding="utf-8")
+    provider = ENV_KIND.store(tmp_path)
+    changed(provider, "a", "kill_switch")
+    assert (tmp_path / ENV_KIND.file).read_text(encoding="utf-8") == after
+    found = provider.find("a")
+    assert found is not None
+    assert found.off_for_all
+
+
 EDITS = r"""
 import os, sys
 sys.path[:0] = sys.argv[3:]
