@@ -118,7 +118,9 @@ def _complaint(provider: Provider, change: Change) -> str:
         return exc.what
     if found is None:
         return "the store does not have it"
-    if not found.same_users(after) or (provider.capabilities.marks and change.marked and found.killed is not after.killed):
+    if not found.same_users(after) or (
+        provider.capabilities.marks and change.marked and found.killed is not after.killed
+    ):
         return f"the store has {found.strategy} with {found.percentage} %"
     return ""
 
@@ -129,7 +131,9 @@ def warnings(provider: Provider, change: Change) -> list[str]:
     if change.after.strategy == KILL_SWITCH and not provider.capabilities.at_once and change.written:
         said.append(f"{provider.place()}: running applications read this store when they start; restart them")
     if change.after.strategy == KILL_SWITCH and not change.marked and provider.capabilities.marks:
-        said.append(f"{provider.place()}: the flag is only true or false there, so that it was killed is not remembered")
+        said.append(
+            f"{provider.place()}: the flag is only true or false there, so that it was killed is not remembered"
+        )
     if change.after.strategy == KILL_SWITCH and change.before is None:
         what = f"there was no flag {change.after.name} that is understood; see that its name is right"
         said.append(f"{provider.place()}: {what}")
