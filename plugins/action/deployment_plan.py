@@ -41,7 +41,10 @@ ARGUMENTS = {
         "required": True,
         "choices": ["deploy", "rollback", "return", "abort", "approve", "validate"],
     },
-    "purpose": {"type": "str", "choices": ["deploy", "rollback", "abort", "approve", "release_lease", "migrate"]},
+    "purpose": {
+        "type": "str",
+        "choices": ["deploy", "rollback", "abort", "approve", "release_lease", "migrate", "flags"],
+    },
     "live": {"type": "dict"},
     "set_up": {"type": "bool", "default": False},
     "region": {"type": "str", "default": ""},

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .flags import VARIABLES as FLAG_VARIABLES
 from .migrations import VARIABLES as MIGRATION_VARIABLES
 
 KINDS = ("http", "worker", "singleton", "scheduled")
@@ -607,6 +608,7 @@ SPEC: dict[str, dict[str, Any]] = {
         "ends the deployment, which goes back; C(after_settle) only warns, and C(on_undo) does not stop the way back.",
     },
     **MIGRATION_VARIABLES,
+    **FLAG_VARIABLES,
     "slipway_virtual_address": {
         "type": "str",
         "default": "",

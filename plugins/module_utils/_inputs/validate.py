@@ -119,6 +119,16 @@ class Inputs:
     contract_after: int
     contract_checks: list[dict[str, Any]]
     dual_writes: list[dict[str, Any]]
+    flags_store: dict[str, Any]
+    flags_evaluator: dict[str, Any]
+    flags: list[dict[str, Any]]
+    flags_schema: list[dict[str, Any]]
+    flags_environment: str
+    flags_hosts: list[str]
+    flags_user: str
+    flags_verify: int
+    flags_revive: bool
+    flag: str
     virtual_address: str
     evidence_directory: str
     metrics_directory: str
@@ -143,8 +153,8 @@ def validate(
 
     :param variables: templated variables; only names that begin with ``slipway_`` are looked at.
     :param groups: Ansible's ``groups``: host names by group, with ``all``.
-    :param verb: ``deploy``, ``rollback``, ``abort``, ``approve``, ``release_lease``, ``migrate`` or ``validate``; only
-        a deployment needs a version and an artifact.
+    :param verb: ``deploy``, ``rollback``, ``abort``, ``approve``, ``release_lease``, ``migrate``, ``flags`` or
+        ``validate``; only a deployment needs a version and an artifact.
     :param region: the one of ``slipway_regions`` whose hosts these inputs are for.
     :param base: directory that a relative artifact path starts at; the working directory by default.
     :param undefined: variables that Ansible could not evaluate, with its reason.

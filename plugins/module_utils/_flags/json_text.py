@@ -1,0 +1,40 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""JSON that is edited: what was not asked for keeps its order and its form. Touches nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+
+class Ambiguous(ValueError):
+    """A name stands twice in one object, so readers do not agree on what it says."""
+
+
+def loads(text: str) -> Any:
+    """What a text says.
+
+    :raises ValueError: it is no JSON, or ambiguous.
+    """
+    return json.loads(text, object_pairs_hook=_unique)
+
+
+def dumps_like(value: Any, text: str) -> str:
+    """JSON with the indentation, the escapes and the end of a text."""
+    found = re.search(r"[\[{]\r?\n([ \t]+)\S", text)
+    indent = found[1] if found else (None if text.strip() and "\n" not in text.strip() else "  ")
+    separators = (",", ":") if indent is None and ": " not in text else (", " if indent is None else ",", ": ")
+    end = "\n" if text.endswith("\n") else ""
+    return json.dumps(value, indent=indent, separators=separators, ensure_ascii=text.isascii()) + end
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise Ambiguous(f"{name!r} stands twice in one object")
+        found[name] = value
+    return found

@@ -1,0 +1,140 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sets one flag: refuses what would surprise, changes the store, and reads back what evaluators get.
+
+Touches what the store keeps; in check mode nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from .._common.errors import StateError, SystemFailure
+from .base import Change, Provider, Unmanaged
+from .evaluator import Evaluator
+from .model import KILL_SWITCH, Flag
+
+PAUSE = 0.2
+LONGEST_VERIFY = 300
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for.
+
+    :param revive: a flag that was killed may be something else again.
+    :param verify: seconds within which evaluators must have it.
+    """
+
+    flag: Flag
+    revive: bool = False
+    verify: int = 30
+
+
+def set_flag(
+    provider: Provider, request: Request, evaluator: Evaluator | None = None, *, check_mode: bool = False
+) -> dict[str, Any]:
+    """Set a flag and see that it is what evaluators get.
+
+    :raises SlipwayError: it is refused, cannot be written, or is not what evaluators get.
+    """
+    flag = request.flag
+    provider.refuse(flag)
+    began = time.monotonic()
+    change = provider.change(flag, lambda before: _allow(before, request, provider), dry=check_mode)
+    return {
+        "changed": change.written,
+        "flag": change.after.to_dict(),
+        "before": change.before.to_dict() if change.before else None,
+        "users": users(change.before, change.after),
+        "store": provider.place(),
+        "takes_effect": "at_once" if provider.capabilities.at_once else "on_restart",
+        "verified": None if check_mode else verify(provider, request, change, evaluator, began),
+        "warnings": warnings(provider, change),
+    }
+
+
+def _allow(before: Flag | None, request: Request, provider: Provider) -> None:
+    flag = request.flag
+    if before is None:
+        return
+    if before.killed and not flag.killed and not request.revive:
+        raise StateError(
+            f"flag {flag.name} was killed",
+            where=provider.place(),
+            remedy="once its cause is gone, set it with revive: true (slipway_flags_revive=true in flags.yml)",
+        )
+    if before.drawn and flag.drawn and before.sticky != flag.sticky:
+        raise StateError(
+            f"the users of flag {flag.name} are drawn by {before.sticky}; by {flag.sticky} they would be others",
+            where=provider.place(),
+            remedy=f"set sticky to {before.sticky}, or set the flag to off before",
+        )
+
+
+def users(before: Flag | None, after: Flag) -> str:
+    """What becomes of those who had the feature: ``keep`` when all have it on, ``lose`` when some may not."""
+    if before is None or before.off_for_all or after.on_for_all:
+        return "keep"
+    grown = after.percentage >= before.percentage and (before.sticky == after.sticky or after.percentage == 100)
+    wider = not after.segments or (bool(before.segments) and set(before.segments) <= set(after.segments))
+    tenants = set(after.tenants_with(False)) <= set(before.tenants_with(False)) and (
+        set(before.tenants_with(True)) <= set(after.tenants_with(True)) or after.on_for_all
+    )
+    return "keep" if grown and (wider or before.percentage == 0) and tenants else "lose"
+
+
+def verify(
+    provider: Provider, request: Request, change: Change, evaluator: Evaluator | None, began: float
+) -> dict[str, Any]:
+    """Read back until evaluators get what was set.
+
+    :raises SystemFailure: they do not in time.
+    """
+    after = change.after
+    deadline = time.monotonic() + request.verify
+    while True:
+        complaint = _complaint(provider, change) or (evaluator.complaint(after) if evaluator else "")
+        if not complaint:
+            by = evaluator.place() if evaluator else provider.place()
+            return {"by": by, "elapsed_ms": int((time.monotonic() - began) * 1000)}
+        if time.monotonic() >= deadline:
+            raise SystemFailure(
+                f"flag {after.name} was set, and after {request.verify} s {complaint}",
+                where=evaluator.place() if evaluator else provider.place(),
+                remedy="see who else writes it, and that those who evaluate it follow this store; then run again",
+            )
+        time.sleep(PAUSE)
+
+
+def _complaint(provider: Provider, change: Change) -> str:
+    after = change.after
+    try:
+        found = provider.seen(after.name)
+    except Unmanaged as exc:
+        return exc.what
+    if found is None:
+        return "the store does not have it"
+    if not found.same_users(after) or (
+        provider.capabilities.marks and change.marked and found.killed is not after.killed
+    ):
+        return f"the store has {found.strategy} with {found.percentage} %"
+    return ""
+
+
+def warnings(provider: Provider, change: Change) -> list[str]:
+    """What an operator must know beside the result."""
+    said = []
+    if change.after.strategy == KILL_SWITCH and not provider.capabilities.at_once and change.written:
+        said.append(f"{provider.place()}: running applications read this store when they start; restart them")
+    if change.after.strategy == KILL_SWITCH and not change.marked and provider.capabilities.marks:
+        said.append(
+            f"{provider.place()}: the flag is only true or false there, so that it was killed is not remembered"
+        )
+    if change.after.strategy == KILL_SWITCH and change.before is None:
+        what = f"there was no flag {change.after.name} that is understood; see that its name is right"
+        said.append(f"{provider.place()}: {what}")
+    return said

@@ -1,0 +1,216 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Set one feature flag, and read back what evaluators get. Touches what the store keeps."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: flag_set
+short_description: Set a feature flag and see that evaluators get it
+version_added: 0.1.0
+description:
+  - Sets one boolean flag in a file or a service, and reads it back as those who evaluate it get it, for as long as
+    O(verify) seconds. A flag that is as it must be already is read back too.
+  - Nothing else in the store changes. Files are edited in place under a lock and replaced as a whole, with their mode
+    and owner, other flags, comments and unknown keys. Two edits at once are both kept.
+  - A growing O(percentage) keeps the users who have the feature, a smaller one takes it from some and gives it to none.
+  - V(kill_switch) turns it off for everybody, without exception. It is never refused for what the flag was before, and
+    stays until the flag is set with O(revive).
+  - What somebody else has written in a form that is not understood, such as targeting by hand, is never replaced
+    silently. It is refused, but for a kill switch.
+extends_documentation_fragment:
+  - slipway.release.flag_store
+  - slipway.release.flag_store.evaluator
+options:
+  name:
+    description: Name of the flag. In variables it stands in upper case, with C(_) for every other sign.
+    type: str
+    required: true
+  strategy:
+    description:
+      - V(off) is nobody but O(tenants) for whom it is on, V(canary) some O(segments), V(gradual) a share of the users,
+        V(full) everybody but O(tenants) for whom it is off, V(kill_switch) nobody.
+    type: str
+    required: true
+    choices: ["off", canary, gradual, full, kill_switch]
+  percentage:
+    description:
+      - Share of the users, or of those in O(segments), V(0) to V(100). V(gradual) must have it, for V(canary) it is
+        V(100) when omitted.
+    type: int
+  segments:
+    description:
+      - Segments whose users can have it, for V(canary) and V(gradual); everybody when empty, or V(all). Evaluators find
+        the segment of a user in the field C(segment) of the context.
+    type: list
+    elements: str
+    default: []
+  tenants:
+    description:
+      - Tenants for whom it is V(true) or V(false) whatever the rest says, but for V(kill_switch). Evaluators find the
+        tenant of a user in the field C(tenant) of the context.
+    type: dict
+    default: {}
+  sticky:
+    description:
+      - Field of the context that the share is drawn by. It cannot change while a share has the feature, since others
+        would get it.
+    type: str
+    default: targetingKey
+  revive:
+    description: Whether a flag that was killed may be something else again.
+    type: bool
+    default: false
+  verify:
+    description: Seconds within which evaluators must get it, up to 300.
+    type: int
+    default: 30
+attributes:
+  check_mode:
+    description: Says what would change, and changes nothing.
+    support: full
+  diff_mode:
+    description: Shows the flag before and after.
+    support: full
+  idempotent:
+    description: A flag that is as it must be is not written.
+    support: full
+author:
+  - The slipway.release developers (@slipway)
+seealso:
+  - module: slipway.release.flag_info
+"""
+
+EXAMPLES = r"""
+- name: Give the new checkout to a tenth of the users
+  slipway.release.flag_set:
+    name: new_checkout
+    strategy: gradual
+    percentage: 10
+    store:
+      kind: flagd
+      path: /etc/flagd/flags.json
+    evaluator:
+      url: http://127.0.0.1:8016
+
+- name: Give it to the staff, and to one tenant
+  slipway.release.flag_set:
+    name: new_checkout
+    strategy: canary
+    segments: [staff]
+    tenants: {acme: true}
+    store: &unleash
+      kind: unleash
+      url: https://unleash.example
+      environment: production
+      token: "{{ unleash_admin_token }}"
+      client_token: "{{ unleash_client_token }}"
+
+- name: Turn it off for everybody, now
+  slipway.release.flag_set:
+    name: new_checkout
+    strategy: kill_switch
+    store: *unleash
+
+- name: Turn it on in the environment of a service
+  slipway.release.flag_set:
+    name: new_checkout
+    strategy: full
+    store:
+      kind: env
+      path: /etc/shop/flags.env
+      prefix: SHOP
+"""
+
+RETURN = r"""
+flag:
+  description: The flag as it is now, or would be.
+  type: dict
+  returned: success
+  sample: &flag
+    name: new_checkout
+    strategy: gradual
+    percentage: 10
+    segments: []
+    tenants: {}
+    sticky: targetingKey
+before:
+  description: The flag as it was; null where there was none, or none that is understood.
+  type: dict
+  returned: success
+  sample: *flag
+users:
+  description: V(keep) when all who had the feature have it on, V(lose) when some may not.
+  type: str
+  returned: success
+  sample: keep
+store:
+  description: Where it is kept.
+  type: str
+  returned: success
+  sample: /etc/flagd/flags.json
+takes_effect:
+  description: V(at_once), or V(on_restart) where applications read the store when they start.
+  type: str
+  returned: success
+  sample: at_once
+verified:
+  description: Who gave back what was set, and how many milliseconds after the start; null in check mode.
+  type: dict
+  returned: success
+  sample: {by: "http://127.0.0.1:8016", elapsed_ms: 212}
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
+from ansible_collections.slipway.release.plugins.module_utils._flags.arguments import EVALUATOR, ROLLOUT, STORE, plain
+from ansible_collections.slipway.release.plugins.module_utils._flags.factory import evaluator, store
+from ansible_collections.slipway.release.plugins.module_utils._flags.model import wanted
+from ansible_collections.slipway.release.plugins.module_utils._flags.set import LONGEST_VERIFY, Request, set_flag
+
+ARGUMENTS = {
+    **plain(ROLLOUT),
+    "revive": {"type": "bool", "default": False},
+    "verify": {"type": "int", "default": 30},
+    "store": {"type": "dict", "required": True, "options": plain(STORE)},
+    "evaluator": {"type": "dict", "options": plain(EVALUATOR)},
+}
+
+
+def run(module: AnsibleModule) -> dict[str, Any]:
+    """Set the flag; the result of the module, with the warnings still in it."""
+    given = module.params
+    if not 0 <= given["verify"] <= LONGEST_VERIFY:
+        raise InputError(f"{given['verify']} is too much", where="verify", remedy=f"use 0 to {LONGEST_VERIFY} seconds")
+    flag = wanted(
+        given["name"],
+        given["strategy"],
+        percentage=given["percentage"],
+        segments=given["segments"],
+        tenants=given["tenants"],
+        sticky=given["sticky"],
+    )
+    request = Request(flag, revive=given["revive"], verify=given["verify"])
+    return set_flag(store(given["store"]), request, evaluator(given["evaluator"]), check_mode=module.check_mode)
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    try:
+        result = run(module)
+    except SlipwayError as exc:
+        module.fail_json(**exc.as_result())
+    for warning in result.pop("warnings"):
+        module.warn(warning)
+    if module._diff:
+        result["diff"] = {"before": result["before"] or {}, "after": result["flag"]}
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
