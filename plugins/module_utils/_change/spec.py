@@ -7,17 +7,21 @@ from __future__ import annotations
 
 from typing import Any
 
-ENFORCEMENTS = ("none", "warn", "block")
+from .._compliance.profile import DEFAULT_MAX_AGE, ENFORCEMENTS, REQUEST_FIELDS, SEPARATIONS
+
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-SEPARATIONS = ("author_approver", "approver_deployer", "author_deployer")
-REQUEST_FIELDS = ("id", "justification", "risk", "author")
 COVERS = ("windows", "approvals", "change_request", "gates")
 
 _NAMES: dict[str, Any] = {"type": "list", "elements": "str", "default": []}
 
 WINDOW: dict[str, Any] = {
-    "name": {"type": "str", "required": True},
-    "kind": {"type": "str", "required": True, "choices": ["allow", "deny"]},
+    "name": {"type": "str", "required": True, "description": "Name of the window, for messages."},
+    "kind": {
+        "type": "str",
+        "required": True,
+        "choices": ["allow", "deny"],
+        "description": "C(allow) or C(deny).",
+    },
     "starts": {"type": "str"},
     "ends": {"type": "str"},
     "days": {"type": "list", "elements": "str"},
@@ -34,7 +38,7 @@ WINDOW: dict[str, Any] = {
 APPROVALS: dict[str, Any] = {
     "groups": _NAMES,
     "ddl": _NAMES,
-    "max_age": {"type": "int", "default": 604800},
+    "max_age": {"type": "int", "default": DEFAULT_MAX_AGE},
     "allowed_signers": {"type": "str", "default": ""},
     "revoked_keys": {"type": "str", "default": ""},
     "url": {"type": "str", "default": "", "no_log": True},
@@ -53,7 +57,11 @@ RESIDENCY: dict[str, Any] = {
 }
 
 POLICY: dict[str, Any] = {
-    "timezone": {"type": "str", "required": True},
+    "timezone": {
+        "type": "str",
+        "required": True,
+        "description": "Name of the time zone of all windows, such as C(Europe/Berlin).",
+    },
     "enforcement": {"type": "str", "default": "block", "choices": list(ENFORCEMENTS)},
     "windows": {"type": "list", "elements": "dict", "default": [], "options": WINDOW},
     "holidays": _NAMES,

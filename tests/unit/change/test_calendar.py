@@ -136,8 +136,8 @@ def test_agrees_with_dateutil(zone: str) -> None:
 @pytest.mark.parametrize("zone", ZONES)
 def test_agrees_with_dateutil_over_twenty_years(zone: str) -> None:
     rng = random.Random(f"all {zone}")
-    asked = sum(agrees(rng, zone, year) for year in range(*YEARS) for _policy in range(10))
-    assert asked > 20 * 10 * 100
+    asked = sum(agrees(rng, zone, year) for year in range(*YEARS) for _policy in range(4))
+    assert asked > 20 * 4 * 100
 
 
 @pytest.mark.parametrize("zone", ZONES)
