@@ -18,6 +18,7 @@ from .window import Days, LastBusinessDays, LastDays, Recurring, Weekly, Window
 DAY_FORMS = ("days", "rrule", "last_days", "last_business_days")
 FORMS = ("starts", *DAY_FORMS)
 MOST_BUSINESS_DAYS = 15
+YEARS = range(1971, 2200)
 _TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 END_OF_DAY = "24:00"
@@ -60,11 +61,11 @@ def read_day(text: str, where: str) -> date:
     :raises InputError: it is none.
     """
     try:
-        if _DAY.fullmatch(text):
+        if _DAY.fullmatch(text) and int(text[:4]) in YEARS:
             return date.fromisoformat(text)
     except ValueError:
         pass
-    raise _error(f"{text!r} is no day", where, "write it as YYYY-MM-DD")
+    raise _error(f"{text!r} is no day", where, f"write it as YYYY-MM-DD, from {YEARS[0]} to {YEARS[-1]}")
 
 
 def _once(given: Mapping[str, Any], where: str) -> dict[str, Any]:
