@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.slipway.release.plugins.module_utils._change.document import Document
 from ansible_collections.slipway.release.plugins.module_utils._change.evidence import from_directory, from_server
 from ansible_collections.slipway.release.plugins.module_utils._change.gate import (
@@ -474,3 +475,12 @@ def test_a_wrong_policy_is_refused_with_its_variable(
         read_policy(keys.policy(**changes))
     assert raised.value.where == f"slipway_change_policy.{where}"
     assert says in raised.value.message()
+
+
+def test_the_policy_of_the_guide_is_one() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "change-control.md").read_text(encoding="utf-8")
+    given = json.loads(json.dumps(yaml.safe_load(page.split("```yaml\n")[1].split("```")[0]), default=str))
+    policy = stricter(
+        read_policy(given["slipway_change_policy"]), load(["sox", "pci_dss"]) or pytest.fail("no profile")
+    )
+    assert len(policy.windows) == 4 and policy.deployers == ("operations",)
