@@ -264,6 +264,13 @@ def test_an_override_that_is_none(keys: Keys, says: dict[str, Any], reason: str)
     assert reason in found.approvals[-1].refusal
 
 
+def test_who_deploys_does_not_override(keys: Keys) -> None:
+    override = keys.signed("carl", "finance", kind="override", **LATER)
+    found = verdict(keys, [*both(keys, **LATER), override], at=FROZEN, deployer="carl")
+    assert found.verdict == "block" and found.override is None
+    assert found.approvals[-1].refusal == "carl deploys, which is self-approval"
+
+
 def test_an_override_is_good_only_for_what_the_policy_names(keys: Keys) -> None:
     override = keys.signed("carl", "finance", kind="override")
     assert verdict(keys, [override]).verdict == "block"

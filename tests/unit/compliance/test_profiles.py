@@ -98,6 +98,14 @@ def test_only_groups_that_all_name_may_deploy() -> None:
     assert "first and other have no group in common" in raised.value.message()
 
 
+def test_the_shorter_time_holds_for_approvals_and_notes() -> None:
+    first = made("first", approvals={"max_age": 3600}, root_cause_hours=48)
+    second = made("second", root_cause_hours=4)
+    for profiles in ([first, second], [second, first]):
+        together = combine([*profiles, made("third")])
+        assert (together.approval_max_age, together.root_cause_hours) == (3600, 4)
+
+
 def test_a_profile_of_an_operator(tmp_path: Path) -> None:
     path = tmp_path / "bank.yml"
     path.write_text(yaml.safe_dump({"name": "bank", "title": "Ours", "retention": {"days": 3653}}), encoding="utf-8")

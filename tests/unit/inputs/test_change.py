@@ -36,7 +36,7 @@ def test_a_policy_is_accepted_with_its_profiles(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "where", "says"),
     [
-        ({"slipway_change_policy": "block"}, "slipway_change_policy", "a mapping"),
+        ({"slipway_change_policy": "secret-4711"}, "slipway_change_policy", "a mapping"),
         ({"slipway_change_policy": {"windows": []}}, "slipway_change_policy.timezone", "it is not set"),
         ({"slipway_change_policy": {**POLICY, "runaway": 5}}, "slipway_change_policy.runaway", "policy.runway"),
         ({"slipway_compliance": ["sox"]}, "slipway_change_policy", "asks for sox"),
