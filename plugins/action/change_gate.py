@@ -45,13 +45,14 @@ from ansible_collections.slipway.release.plugins.module_utils._change.policy imp
 )
 from ansible_collections.slipway.release.plugins.module_utils._change.remedy import remedy, summary
 from ansible_collections.slipway.release.plugins.module_utils._change.signature import Signers
-from ansible_collections.slipway.release.plugins.module_utils._change.subject import Subject, inventory_digest
+from ansible_collections.slipway.release.plugins.module_utils._change.subject import GROUPS, Subject, inventory_digest
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._compliance.load import load
 from ansible_collections.slipway.release.plugins.module_utils._compliance.profile import Profile
 from ansible_collections.slipway.release.plugins.module_utils._ledger.who import Who
 from ansible_collections.slipway.release.plugins.module_utils._plan.operator import operator
 
+ADDRESSES = ("slipway_address", "ansible_host")
 ARGUMENTS = {
     "app": {"type": "str", "required": True},
     "operation": {"type": "str", "default": "deploy", "choices": list(OPERATIONS)},
@@ -124,14 +125,17 @@ def _subject(options: Mapping[str, Any], task_vars: Mapping[str, Any]) -> Subjec
     request = read_request(options["change"])
     groups = task_vars.get("groups", {})
     hostvars = task_vars.get("hostvars", {})
-    hosts = {host for group in ("application", "balancers") for host in groups.get(group, [])}
-    addresses = {host: str(hostvars[host].get("slipway_address") or "") for host in sorted(hosts)}
+    ledger_host = options["ledger_host"]
+    hosts = {host for group in GROUPS for host in groups.get(group, [])}.union([ledger_host] if ledger_host else [])
+    addresses = {
+        host: [str(hostvars[host].get(name) or "") for name in ADDRESSES] for host in hosts if host in hostvars
+    }
     return Subject(
         app=options["app"],
         artifact=options["artifact_sha256"].lower(),
         commit=options["commit"],
         environment=options["environment"],
-        inventory=inventory_digest(groups, addresses, options["ledger_host"]),
+        inventory=inventory_digest(groups, addresses, ledger_host),
         migrations=options["migrations"],
         change=request["id"],
         justification=request["justification"],

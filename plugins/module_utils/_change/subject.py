@@ -49,14 +49,15 @@ class Subject:
         return ", ".join(f"{name} {_short(other)} instead of {_short(mine)}" for name, other, mine in differs)
 
 
-def inventory_digest(groups: Mapping[str, list[str]], addresses: Mapping[str, str], ledger_host: str) -> str:
+def inventory_digest(groups: Mapping[str, list[str]], addresses: Mapping[str, list[str]], ledger_host: str) -> str:
     """Digest of the hosts that a deployment changes, with the addresses under which they are reached.
 
     :param groups: Ansible's groups.
+    :param addresses: host to its addresses.
     """
     members = {group: sorted(groups.get(group, [])) for group in GROUPS}
     hosts = sorted({host for group in members.values() for host in group} | ({ledger_host} - {""}))
-    reached = [[host, addresses.get(host, "")] for host in hosts]
+    reached = [[host, *addresses.get(host, [])] for host in hosts]
     return digest({"groups": members, "hosts": reached, "ledger": ledger_host})
 
 

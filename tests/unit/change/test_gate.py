@@ -443,11 +443,11 @@ def test_a_server_that_is_down_is_no_approval() -> None:
 
 def test_the_inventory_is_its_hosts_and_their_addresses() -> None:
     groups = {"application": ["a2", "a1"], "balancers": ["b"], "all": ["a1", "a2", "b", "x"]}
-    addresses = {"a1": "10.0.0.1", "x": "10.0.0.9"}
+    addresses = {"a1": ["10.0.0.1"], "x": ["10.0.0.9"]}
     base = inventory_digest(groups, addresses, "d")
-    assert base == inventory_digest({**groups, "application": ["a1", "a2"]}, {"a1": "10.0.0.1"}, "d")
+    assert base == inventory_digest({**groups, "application": ["a1", "a2"]}, {"a1": ["10.0.0.1"]}, "d")
     assert base != inventory_digest({**groups, "application": ["a1"]}, addresses, "d")
-    assert base != inventory_digest(groups, {"a1": "10.0.0.2"}, "d")
+    assert base != inventory_digest(groups, {"a1": ["10.0.0.2"]}, "d")
     assert base != inventory_digest(groups, addresses, "b")
 
 
