@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import getpass
 import json
 from datetime import datetime, timedelta, timezone
@@ -23,7 +24,7 @@ from tests.unit.running import play
 HEADER_SECRET = "canary-4711"
 TOP = Path(__file__).resolve().parent.parent.parent.parent
 DOCUMENTED = yaml.safe_load(change_gate.DOCUMENTATION)["options"]
-HOSTS = {
+HOSTS: dict[str, Any] = {
     "all": {
         "vars": {"ansible_connection": "local"},
         "children": {
@@ -34,7 +35,7 @@ HOSTS = {
 }
 
 
-def run(directory: Path, *tasks: dict[str, Any]) -> list[dict[str, Any]]:
+def run(directory: Path, *tasks: dict[str, Any], inventory: dict[str, Any] = HOSTS) -> list[dict[str, Any]]:
     """What each task returned, run once and not stopped by one that fails."""
     listed: list[dict[str, Any]] = []
     for number, arguments in enumerate(tasks):
@@ -50,7 +51,7 @@ def run(directory: Path, *tasks: dict[str, Any]) -> list[dict[str, Any]]:
     write = {"content": f"{{{{ [{results}] | to_json }}}}", "dest": str(directory / "results.json"), "mode": "0600"}
     listed.append({"ansible.builtin.copy": write, "delegate_to": "localhost", "run_once": True})
     book = [{"hosts": "all", "gather_facts": False, "tasks": listed}]
-    done = play(directory, book, HOSTS, TOP / ".cache" / "collections")
+    done = play(directory, book, inventory, TOP / ".cache" / "collections")
     assert done.returncode == 0, done.stdout + done.stderr
     assert HEADER_SECRET not in done.stdout + done.stderr
     found: list[dict[str, Any]] = json.loads((directory / "results.json").read_text(encoding="utf-8"))
@@ -134,6 +135,10 @@ def test_an_approval_from_the_first_refusal_to_the_pass(keys: Keys, tmp_path: Pa
     assert "commit c0ffee instead of beef" in other["reasons"][0]
     assert "environment production instead of staging" in elsewhere["reasons"][0]
     assert "it has expired" in gone["reasons"][0] and gone["preview"]
+    moved = copy.deepcopy(HOSTS)
+    moved["all"]["children"]["application"]["hosts"]["app1"]["ansible_host"] = "127.0.0.2"
+    (elsewhere,) = run(tmp_path, task, inventory=moved)
+    assert "it is for inventory" in elsewhere["reasons"][0], "another machine under the same name"
 
 
 def test_a_preview_says_when_it_opens(tmp_path: Path) -> None:
