@@ -108,7 +108,7 @@ class ActionModule(ActionBase):
             subject=_subject(options, task_vars),
             operation=options["operation"],
             at=read_moment(options["at"], policy.zone, "at") if options["at"] else datetime.now(timezone.utc),
-            deployer=Who.read(deployer).name,
+            deployer=policy.deployer(Who.read(deployer)),
             region=options["region"],
             gates={str(name): str(verdict) for name, verdict in options["gates"].items()},
         )

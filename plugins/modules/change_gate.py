@@ -18,8 +18,8 @@ description:
   - An approval is a JSON document about the digest of artifact, commit, environment, inventory, migrations and change
     request. It counts when an SSH key of its signer has signed exactly these bytes for the namespace
     C(slipway-approval), or when the server of the policy says so. It counts for nothing else than that digest.
-  - Who deploys is the account of the controller's operating system, and in a job of AWX the user who launched that. No
-    option changes it.
+  - Who deploys is the account of the controller's operating system. Beside an account of C(awx_accounts), which only
+    the policy names, it is the user who launched the job of AWX. No other option or variable changes it.
   - A rollback and a kill switch always pass, also where the policy itself is wrong. What would have stopped a
     deployment is in RV(reasons).
   - Runs on the controller and connects to no host.
@@ -129,6 +129,13 @@ options:
         description: Group to its persons.
         type: dict
         default: {}
+      awx_accounts:
+        description: Accounts of the controller that run nothing but jobs of AWX. Beside one of these, who launched the
+          job deploys; beside any other account, the account does, because anybody can set what AWX sets. None may be in
+          C(people).
+        type: list
+        elements: str
+        default: []
       deployers:
         description: Groups whose members may deploy; everybody when empty.
         type: list

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from .._common.errors import InputError
 from .._compliance.profile import ENFORCEMENTS, Profile
 from .._inputs.reading import Reading
+from .._ledger.who import Who
 from .evidence import refuse_url
 from .people import People, read_people
 from .spec import APPROVALS, OVERRIDE, POLICY, REQUEST, RESIDENCY
@@ -30,6 +31,7 @@ class Policy:
     """What holds for changes.
 
     :param change_request: what a change request must say.
+    :param awx_accounts: accounts that run nothing but jobs of AWX.
     :param deployers: groups whose members may deploy; everybody when empty.
     :param separate: which two roles must not be one person.
     :param approving: groups, one approval of each of which is needed.
@@ -48,6 +50,7 @@ class Policy:
     runway: timedelta
     change_request: tuple[str, ...]
     people: People
+    awx_accounts: tuple[str, ...]
     deployers: tuple[str, ...]
     separate: frozenset[str]
     approving: tuple[str, ...]
@@ -64,6 +67,13 @@ class Policy:
     failover_regions: tuple[str, ...]
     gates: tuple[str, ...] = ()
     region_required: bool = False
+
+    def deployer(self, who: Who) -> str:
+        """The name of who deploys: the account, and beside an account of AWX who launched the job.
+
+        Anybody can set what makes a run look like a job of AWX; nobody can set the account.
+        """
+        return who.name if who.by_awx and who.account in self.awx_accounts else who.account
 
 
 def read_policy(given: Mapping[str, Any]) -> Policy:
@@ -85,6 +95,7 @@ def read_policy(given: Mapping[str, Any]) -> Policy:
         runway=_seconds(values["runway"], 0, LONGEST_RUNWAY, f"{POLICY_NAME}.runway"),
         change_request=tuple(values["change_request"]),
         people=read_people(values["people"], values["groups"], POLICY_NAME),
+        awx_accounts=tuple(values["awx_accounts"]),
         deployers=tuple(values["deployers"]),
         separate=frozenset(values["separate"]),
         approving=tuple(approvals["groups"]),
@@ -102,6 +113,7 @@ def read_policy(given: Mapping[str, Any]) -> Policy:
     )
     if policy.url:
         refuse_url(policy.url, f"{POLICY_NAME}.approvals.url")
+    _refuse_shared(policy)
     _refuse_incomplete(policy)
     return policy
 
@@ -177,6 +189,17 @@ def _seconds(given: int, lowest: int, highest: int, where: str) -> timedelta:
             f"{given} is not from {lowest} to {highest}", where=where, remedy=f"use {lowest} to {highest} seconds"
         )
     return timedelta(seconds=given)
+
+
+def _refuse_shared(policy: Policy) -> None:
+    for account in policy.awx_accounts:
+        person = policy.people.person(account)
+        if person:
+            raise InputError(
+                f"{account} is a name of {person}, who could deploy as anybody with it",
+                where=f"{POLICY_NAME}.awx_accounts",
+                remedy="name accounts that run nothing but jobs of AWX",
+            )
 
 
 def _refuse_incomplete(policy: Policy, because: str = "") -> None:

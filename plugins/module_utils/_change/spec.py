@@ -69,6 +69,7 @@ POLICY: dict[str, Any] = {
     "change_request": {"type": "list", "elements": "str", "default": [], "choices": list(REQUEST_FIELDS)},
     "people": {"type": "dict", "default": {}},
     "groups": {"type": "dict", "default": {}},
+    "awx_accounts": _NAMES,
     "deployers": _NAMES,
     "separate": {
         "type": "list",

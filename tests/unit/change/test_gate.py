@@ -32,6 +32,7 @@ from ansible_collections.slipway.release.plugins.module_utils._change.signature 
 from ansible_collections.slipway.release.plugins.module_utils._change.subject import inventory_digest
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SystemFailure
 from ansible_collections.slipway.release.plugins.module_utils._compliance.load import load
+from ansible_collections.slipway.release.plugins.module_utils._ledger.who import Who
 
 from tests.unit.change.made import NOW, SUBJECT, Keys, filled
 
@@ -211,6 +212,26 @@ def test_only_named_groups_deploy(keys: Keys) -> None:
     policy = keys.policy(deployers=["operations"])
     assert verdict(keys, both(keys), policy).verdict == "pass"
     assert verdict(keys, both(keys), policy, deployer="dev").reasons() == ["dev is in none of the groups operations"]
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("ops@vm", "ops"),
+        ("otto (AWX as dev)@vm", "dev"),
+        ("otto (AWX as stranger)@vm", "stranger"),
+        ("otto (AWX as awx)@vm", "otto"),
+    ],
+)
+def test_awx_names_who_deploys_only_beside_an_account_of_its_own(keys: Keys, line: str, name: str) -> None:
+    assert read_policy(keys.policy(awx_accounts=["awx"])).deployer(Who.read(line)) == name
+
+
+def test_no_account_of_awx_is_a_person(keys: Keys) -> None:
+    with pytest.raises(InputError) as raised:
+        read_policy(keys.policy(awx_accounts=["OPS"]))
+    assert raised.value.where == "slipway_change_policy.awx_accounts"
+    assert "OPS is a name of ops" in raised.value.message()
 
 
 def test_migrations_need_an_approval_of_their_own(keys: Keys) -> None:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from ansible_collections.slipway.release.plugins.action import change_gate as action
 from ansible_collections.slipway.release.plugins.module_utils._change import spec
@@ -185,6 +186,30 @@ def test_a_way_back_passes_whatever_is_wrong(tmp_path: Path) -> None:
         assert result["exempt"] and (result["reasons"] or "evidence" in task), (task, result)
     assert results[0]["reasons"] == ["freeze shut holds for more than 732 days"]
     assert "Mars/Olympus" in results[1]["reasons"][0]
+
+
+def test_no_variable_makes_somebody_else_deploy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOB_ID", "1")
+    monkeypatch.setenv("AWX_HOST", "x")
+    me = getpass.getuser()
+    policy = {
+        "timezone": "UTC",
+        "people": {"ann": [], "dev": [me]},
+        "groups": {"operations": ["ann"]},
+        "deployers": ["operations"],
+        "separate": ["author_deployer"],
+    }
+    hosts = copy.deepcopy(HOSTS)
+    hosts["all"]["vars"] |= {"awx_job_id": "1", "awx_user_name": "ann"}
+    pretended, listed = run(
+        tmp_path,
+        {"policy": policy, "change": {"author": me}},
+        {"policy": {**policy, "people": {"ann": [], "dev": []}, "awx_accounts": [me]}, "change": {"author": "dev"}},
+        inventory=hosts,
+    )
+    assert pretended["deployer"].startswith(f"ann (AWX as {me})@")
+    assert pretended["reasons"] == ["dev is in none of the groups operations", "dev is the author and deploys"]
+    assert listed["verdict"] == "pass"
 
 
 def test_wrong_options_are_one_message(tmp_path: Path) -> None:
