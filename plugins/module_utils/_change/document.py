@@ -75,7 +75,8 @@ class Court:
 
     :param groups: kind of document to the groups whose members may give it.
     :param max_age: kind of document to how long it counts at most.
-    :param barred: person to why that person's documents do not count for this change.
+    :param barred: kind of document to persons, each with why that person's do not count for this change.
+    :param withheld: kind of document to why none counts for this change.
     :param verify: why bytes and a signature do not belong to a signer and a namespace at an instant.
     """
 
@@ -84,7 +85,8 @@ class Court:
     people: People
     groups: Mapping[str, frozenset[str]]
     max_age: Mapping[str, timedelta]
-    barred: Mapping[str, str]
+    barred: Mapping[str, Mapping[str, str]]
+    withheld: Mapping[str, str]
     verify: Verify
 
     def judge(self, document: Document) -> Judged:
@@ -106,8 +108,9 @@ class Court:
             return replace(judged, refusal=forged, illicit=True)
         judged = replace(judged, person=self.people.person(judged.signer))
         refusal = self._too_early_or_late(judged) or self._not_entitled(judged)
-        barred = self.barred.get(judged.person, "")
-        return replace(judged, refusal=refusal or barred, illicit=bool(barred and not refusal))
+        barred = self.barred[judged.kind].get(judged.person, "")
+        withheld = self.withheld.get(judged.kind, "")
+        return replace(judged, refusal=refusal or barred or withheld, illicit=bool(barred and not refusal))
 
     def _forged(self, document: Document, judged: Judged) -> str:
         if document.trusted:

@@ -8,7 +8,7 @@ A rollback and a kill switch always pass; what would have stopped a deployment i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -23,6 +23,8 @@ DEPLOY, FAILOVER = "deploy", "failover"
 ALWAYS = ("rollback", "kill_switch")
 OPERATIONS = (DEPLOY, FAILOVER, *ALWAYS)
 PASS, WARN, BLOCK = "pass", "warn", "block"
+AUTHOR_APPROVER, APPROVER_DEPLOYER = "author_approver", "approver_deployer"
+OF_AN_APPROVER = (AUTHOR_APPROVER, APPROVER_DEPLOYER)
 MOST_SHOWN = 3
 
 
@@ -203,12 +205,7 @@ def _needed(policy: Policy, change: Change) -> list[str]:
 
 
 def _judged(policy: Policy, change: Change, documents: Sequence[Document], verify: Verify) -> list[Judged]:
-    author, deployer = policy.people.person(change.subject.author), policy.people.person(change.deployer)
-    barred = {}
-    if "approver_deployer" in policy.separate and deployer:
-        barred[deployer] = f"{deployer} deploys, which is self-approval"
-    if "author_approver" in policy.separate and author:
-        barred[author] = f"{author} is the author, which is self-approval"
+    unknown = [what for what, _remedy in _unknown(policy, change, OF_AN_APPROVER)]
     court = Court(
         subject=change.subject,
         at=change.at,
@@ -218,10 +215,34 @@ def _judged(policy: Policy, change: Change, documents: Sequence[Document], verif
             OVERRIDE: frozenset(policy.overriding),
         },
         max_age={APPROVAL: policy.approval_max_age, OVERRIDE: policy.override_max_age},
-        barred=barred,
+        barred={APPROVAL: _barred(policy, change, policy.separate), OVERRIDE: _barred(policy, change, OF_AN_APPROVER)},
+        withheld={OVERRIDE: f"{unknown[0]} cannot be told from who overrides"} if unknown else {},
         verify=verify,
     )
     return [court.judge(document) for document in documents]
+
+
+def _barred(policy: Policy, change: Change, separate: Collection[str]) -> dict[str, str]:
+    author, deployer = policy.people.person(change.subject.author), policy.people.person(change.deployer)
+    barred = {}
+    if APPROVER_DEPLOYER in separate and deployer:
+        barred[deployer] = f"{deployer} deploys, which is self-approval"
+    if AUTHOR_APPROVER in separate and author:
+        barred[author] = f"{author} is the author, which is self-approval"
+    return barred
+
+
+def _unknown(policy: Policy, change: Change, separate: Collection[str]) -> list[tuple[str, str]]:
+    """Who must be told from somebody and cannot be, each with the variable that helps."""
+    found = []
+    for separation, name, role in (
+        (AUTHOR_APPROVER, change.subject.author, "the author"),
+        (APPROVER_DEPLOYER, change.deployer, "who deploys"),
+    ):
+        if separation in separate and not policy.people.person(name):
+            who = f"{role}, {name}," if name else f"{role} of the change is not named and"
+            found.append((who, f"{POLICY_NAME}.people" if name else f"{REQUEST_NAME}.author"))
+    return found
 
 
 def _approvals(
@@ -237,16 +258,11 @@ def _approvals(
         because = "; ".join(f"{item.source}: {item.refusal}" for item in refused[-MOST_SHOWN:])
         what = f"no approval by {group}{f' ({because})' if because else ''}"
         findings.append(Finding("approvals", what, critical=any(item.illicit for item in refused)))
-    if not needed:
-        return missing, findings
-    for separation, name, role in (
-        ("author_approver", change.subject.author, "the author"),
-        ("approver_deployer", change.deployer, "who deploys"),
-    ):
-        if separation in policy.separate and not policy.people.person(name):
-            who = f"{role}, {name}," if name else f"{role} of the change is not named and"
-            remedy = f"{POLICY_NAME}.people" if name else f"{REQUEST_NAME}.author"
-            findings.append(Finding("segregation", f"{who} cannot be told from who approves: set {remedy}"))
+    if needed:
+        findings += [
+            Finding("segregation", f"{who} cannot be told from who approves: set {remedy}")
+            for who, remedy in _unknown(policy, change, policy.separate)
+        ]
     return missing, findings
 
 

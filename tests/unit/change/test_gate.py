@@ -292,6 +292,28 @@ def test_who_deploys_does_not_override(keys: Keys) -> None:
     assert found.approvals[-1].refusal == "carl deploys, which is self-approval"
 
 
+@pytest.mark.parametrize("separate", [[], ["author_approver", "approver_deployer"]])
+@pytest.mark.parametrize(
+    ("author", "deployer", "refusal"),
+    [
+        ("carl@example.com", "ops", "carl is the author, which is self-approval"),
+        ("dev", "carl", "carl deploys, which is self-approval"),
+        ("", "ops", "the author of the change is not named and cannot be told from who overrides"),
+        ("nobody", "ops", "the author, nobody, cannot be told from who overrides"),
+        ("dev", "carlx", "who deploys, carlx, cannot be told from who overrides"),
+    ],
+)
+def test_nobody_overrides_for_themselves(
+    keys: Keys, separate: list[str], author: str, deployer: str, refusal: str
+) -> None:
+    subject = replace(SUBJECT, author=author)
+    policy = keys.policy(separate=separate, approvals={})
+    override = keys.signed("carl", "finance", kind="override", subject=subject, **LATER)
+    found = verdict(keys, [override], policy, subject=subject, deployer=deployer, at=FROZEN)
+    assert found.verdict == "block" and found.override is None
+    assert refusal in found.approvals[0].refusal
+
+
 def test_an_override_is_good_only_for_what_the_policy_names(keys: Keys) -> None:
     override = keys.signed("carl", "finance", kind="override")
     assert verdict(keys, [override]).verdict == "block"
