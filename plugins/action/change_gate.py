@@ -106,10 +106,8 @@ class ActionModule(ActionBase):
         deployer = operator(task_vars)
         change = Change(
             subject=_subject(options, task_vars),
-            operation=options["operation"],
             at=read_moment(options["at"], policy.zone, "at") if options["at"] else datetime.now(timezone.utc),
             deployer=policy.deployer(Who.read(deployer)),
-            region=options["region"],
             gates={str(name): str(verdict) for name, verdict in options["gates"].items()},
         )
         signers = Signers(Path(policy.allowed_signers), policy.revoked_keys)
@@ -132,6 +130,8 @@ def _subject(options: Mapping[str, Any], task_vars: Mapping[str, Any]) -> Subjec
     }
     return Subject(
         app=options["app"],
+        operation=options["operation"],
+        region=options["region"],
         artifact=options["artifact_sha256"].lower(),
         commit=options["commit"],
         environment=options["environment"],

@@ -33,15 +33,12 @@ class Change:
     """What is to be done, by whom and when.
 
     :param deployer: a name that ``people`` of the policy may know.
-    :param region: where it is to be done; empty where regions are not told apart.
     :param gates: name of what was checked before to its verdict.
     """
 
     subject: Subject
-    operation: str
     at: datetime
     deployer: str
-    region: str = ""
     gates: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -85,7 +82,7 @@ def judge(policy: Policy, change: Change, evidence: Callable[[], Sequence[Docume
     :param verify: as a court's.
     :raises SlipwayError: the evidence cannot be read, or not be verified; not for what always passes.
     """
-    if change.operation in ALWAYS:
+    if change.subject.operation in ALWAYS:
         return _exempt(policy, change)
     verdict = Verdict()
     needed = _needed(policy, change)
@@ -111,7 +108,7 @@ def exempt(operation: str) -> str:
 
 
 def _exempt(policy: Policy, change: Change) -> Verdict:
-    verdict = Verdict(exempt=exempt(change.operation))
+    verdict = Verdict(exempt=exempt(change.subject.operation))
     verdict.findings = [*_windows(policy, change, verdict), *_residency(policy, change)]
     return verdict
 
@@ -182,12 +179,12 @@ def _deployed_by(policy: Policy, change: Change) -> list[Finding]:
 
 
 def _residency(policy: Policy, change: Change) -> list[Finding]:
-    allowed = [*policy.regions, *(policy.failover_regions if change.operation == FAILOVER else ())]
+    allowed = [*policy.regions, *(policy.failover_regions if change.subject.operation == FAILOVER else ())]
     if policy.region_required and not policy.regions:
         return [Finding("residency", f"it is not said where data may be: set {POLICY_NAME}.residency.regions")]
-    if not policy.regions or change.region in allowed:
+    if not policy.regions or change.subject.region in allowed:
         return []
-    where = f"region {change.region}" if change.region else "a region that is not named"
+    where = f"region {change.subject.region}" if change.subject.region else "a region that is not named"
     return [Finding("residency", f"{where} is not among {', '.join(allowed)}, where data may be", critical=True)]
 
 

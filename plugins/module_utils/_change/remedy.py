@@ -14,7 +14,7 @@ def summary(change: Change, verdict: Verdict) -> str:
     """One sentence with every reason."""
     subject = change.subject
     where = f"{subject.app} in {subject.environment}" if subject.environment else subject.app
-    told = f"change gate: {change.operation} of {where}: {verdict.verdict}"
+    told = f"change gate: {subject.operation} of {where}: {verdict.verdict}"
     if verdict.exempt:
         told += f", {verdict.exempt}"
     return f"{told}: {'; '.join(verdict.reasons())}" if verdict.findings else told

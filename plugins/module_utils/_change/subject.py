@@ -18,12 +18,16 @@ GROUPS = ("application", "balancers")
 class Subject:
     """A release on its way into an environment, with the change request that it belongs to.
 
+    :param operation: what is done with it.
+    :param region: where it is to be done; empty where regions are not told apart.
     :param artifact: SHA-256 of the artifact.
     :param inventory: digest of the hosts concerned.
     :param migrations: digest of the migrations that are due; empty where there are none.
     """
 
     app: str
+    operation: str
+    region: str
     artifact: str
     commit: str
     environment: str

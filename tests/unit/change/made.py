@@ -19,6 +19,8 @@ NOW = datetime(2026, 11, 24, 10, 0, tzinfo=timezone.utc)
 PERSONS = ("eva", "otto", "dora", "carl", "dev", "ops")
 SUBJECT = Subject(
     app="shop",
+    operation="deploy",
+    region="",
     artifact="a" * 64,
     commit="c0ffee",
     environment="production",

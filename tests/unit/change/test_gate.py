@@ -51,7 +51,7 @@ def verdict(
     profile = load(profiles)
     if profile:
         read = stricter(read, profile)
-    change = Change(**{"subject": SUBJECT, "operation": "deploy", "at": NOW, "deployer": "ops", **changes})
+    change = Change(**{"subject": SUBJECT, "at": NOW, "deployer": "ops", **changes})
     signers = Signers(Path(read.allowed_signers), read.revoked_keys)
 
     def verify(content: bytes, signature: bytes, signer: str, purpose: str, at: datetime) -> str:
@@ -91,6 +91,8 @@ def test_nobody_approves_twice(keys: Keys) -> None:
             {"subject": replace(SUBJECT, artifact="d" * 64)},
             "artifact dddddddddddd... instead of aaaaaaaaaaaa",
         ),
+        ({"subject": replace(SUBJECT, region="us")}, "it is for region us instead of nothing"),
+        ({"subject": replace(SUBJECT, operation="failover")}, "it is for operation failover instead of deploy"),
         ({"subject": replace(SUBJECT, commit="beef")}, "it is for commit beef instead of c0ffee"),
         ({"subject": replace(SUBJECT, inventory="e" * 64)}, "it is for inventory eeeeeeeeeeee... instead of"),
         ({"subject": replace(SUBJECT, change="CR-16")}, "it is for change CR-16 instead of CR-17"),
@@ -339,7 +341,8 @@ def test_enforcement(keys: Keys, enforcement: str, expected: str) -> None:
 @pytest.mark.parametrize("operation", ["rollback", "kill_switch"])
 def test_the_ways_back_always_pass_and_are_recorded(keys: Keys, operation: str) -> None:
     policy = keys.policy(deployers=["operations"], residency={"regions": ["eu"]})
-    found = verdict(keys, [], policy, operation=operation, at=FROZEN, deployer="stranger", region="us")
+    subject = replace(SUBJECT, operation=operation, region="us")
+    found = verdict(keys, [], policy, subject=subject, at=FROZEN, deployer="stranger")
     assert found.verdict == "pass"
     assert found.exempt == f"a {operation.replace('_', ' ')} always passes"
     assert found.reasons()[0] == "freeze period close holds until 2026-12-01 00:00+01:00"
@@ -353,7 +356,7 @@ def test_no_way_back_waits_for_evidence(keys: Keys) -> None:
         raise SystemFailure("it is down", where="server", remedy="wait")
 
     for operation in OPERATIONS:
-        change = Change(SUBJECT, operation, NOW, "ops")
+        change = Change(replace(SUBJECT, operation=operation), NOW, "ops")
         if operation in ("rollback", "kill_switch"):
             assert judge(read, change, broken, lambda *_given: "").verdict == "pass"
         else:
@@ -363,11 +366,15 @@ def test_no_way_back_waits_for_evidence(keys: Keys) -> None:
 
 def test_data_stays_where_it_may_be(keys: Keys) -> None:
     policy = keys.policy(enforcement="warn", residency={"regions": ["eu"], "failover_regions": ["eu_west"]})
-    assert verdict(keys, both(keys), policy, region="eu").verdict == "pass"
-    for region in ("us", "", "eu_west"):
-        assert verdict(keys, both(keys), policy, region=region).verdict == "block", region
-    assert verdict(keys, both(keys), policy, region="eu_west", operation="failover").verdict == "pass"
-    assert verdict(keys, both(keys), policy, region="us", operation="failover").verdict == "block"
+
+    def into(region: str, operation: str = "deploy") -> tuple[str, list[str]]:
+        subject = replace(SUBJECT, region=region, operation=operation)
+        found = verdict(keys, both(keys, subject=subject), policy, subject=subject)
+        return found.verdict, [finding.kind for finding in found.findings]
+
+    assert into("eu") == into("eu_west", "failover") == ("pass", [])
+    for region, operation in (("us", "deploy"), ("", "deploy"), ("eu_west", "deploy"), ("us", "failover")):
+        assert into(region, operation) == ("block", ["residency"]), region
 
 
 def test_a_change_request_says_what_the_policy_asks(keys: Keys) -> None:

@@ -123,11 +123,13 @@ def test_an_approval_from_the_first_refusal_to_the_pass(keys: Keys, tmp_path: Pa
     signed = json.dumps(content).encode("ascii")
     (evidence / "eva.json").write_bytes(signed)
     (evidence / "eva.json.sig").write_bytes(keys.signature("eva", signed, namespace("approval")))
-    passed, other, elsewhere, gone = run(
+    passed, other, elsewhere, abroad, failing_over, gone = run(
         tmp_path,
         task,
         {**task, "commit": "beef"},
         {**task, "environment": "staging"},
+        {**task, "region": "us"},
+        {**task, "operation": "failover"},
         {**task, "at": (now + timedelta(hours=2)).isoformat()},
     )
     assert not passed["failed"] and passed["verdict"] == "pass" and not passed["preview"]
@@ -135,6 +137,8 @@ def test_an_approval_from_the_first_refusal_to_the_pass(keys: Keys, tmp_path: Pa
     assert passed["deployer"].startswith(f"{getpass.getuser()}@")
     assert "commit c0ffee instead of beef" in other["reasons"][0]
     assert "environment production instead of staging" in elsewhere["reasons"][0]
+    assert "it is for region nothing instead of us" in abroad["reasons"][0]
+    assert "it is for operation deploy instead of failover" in failing_over["reasons"][0]
     assert "it has expired" in gone["reasons"][0] and gone["preview"]
     moved = copy.deepcopy(HOSTS)
     moved["all"]["children"]["application"]["hosts"]["app1"]["ansible_host"] = "127.0.0.2"
