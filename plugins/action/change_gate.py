@@ -92,8 +92,11 @@ class ActionModule(ActionBase):
         except AnsibleError as exc:
             if operation not in ALWAYS:
                 raise
-            wrong = InputError(str(exc.message), where="change_gate", remedy="correct the options of the task")
-            return _unjudged(operation, wrong)
+            return _unjudged(operation, _wrong(str(exc.message)))
+        except Exception as exc:
+            if operation not in ALWAYS:
+                raise
+            return _unjudged(operation, _wrong(f"it ended with {type(exc).__name__}"))
 
     def _judged(self, task_vars: Mapping[str, Any]) -> dict[str, Any]:
         check: Any = self.validate_argument_spec
@@ -182,6 +185,10 @@ def _unjudged(operation: str, error: SlipwayError) -> dict[str, Any]:
     verdict = not_judged(operation, error)
     message = f"{verdict.exempt}; it could not be judged: {error.message()}"
     return {"changed": False, "failed": False, "msg": message, "warnings": [message], **shown(verdict)}
+
+
+def _wrong(what: str) -> InputError:
+    return InputError(what, where="change_gate", remedy="correct the options of the task")
 
 
 def _told(found: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,8 +16,9 @@ description:
   - A freeze (a window that denies) beats every window that allows. Where any window that allows concerns the change,
     one of them must be open.
   - An approval is a JSON document about the digest of operation, region, artifact, commit, environment, inventory,
-    migrations and change request. It counts when an SSH key of its signer has signed exactly these bytes for the namespace
-    C(slipway-approval), or when the server of the policy says so. It counts for nothing else than that digest.
+    migrations and change request. It counts when an SSH key of its signer has signed exactly these bytes for the
+    namespace C(slipway-approval), or when the server of the policy says so. It counts for nothing else than that
+    digest.
   - Who deploys is the account of the controller's operating system. Beside an account of C(awx_accounts), which only
     the policy names, it is the user who launched the job of AWX. No other option or variable changes it.
   - A rollback and a kill switch always pass, also where the policy itself is wrong. What would have stopped a

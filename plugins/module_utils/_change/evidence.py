@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -73,15 +74,27 @@ def from_server(url: str, headers: dict[str, str], subject: Subject) -> list[Doc
 def refuse_url(url: str, where: str) -> None:
     """Refuse a server that anybody on the way could speak for.
 
-    :raises InputError: it is neither HTTPS nor on this computer.
+    :raises InputError: it is neither HTTPS nor on this computer, or holds credentials.
     """
-    parts = urlsplit(url)
-    if not parts.hostname or parts.scheme not in ("http", "https"):
-        raise InputError("it is no URL", where=where, remedy="write https://host/path")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as exc:
+        raise _no_url(where) from exc
+    if not parts.hostname or parts.scheme not in ("http", "https") or port == 0 or re.search(r"[\s\x00]", url):
+        raise _no_url(where)
+    if parts.username is not None:
+        raise InputError(
+            "it holds a user name or password", where=where, remedy="put credentials into approvals.headers"
+        )
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise InputError(
             "its answers could be anybody's", where=where, remedy="use https, whose certificate says who answers"
         )
+
+
+def _no_url(where: str) -> InputError:
+    return InputError("it is no URL", where=where, remedy="write https://host/path")
 
 
 def _from_file(path: Path) -> Document:

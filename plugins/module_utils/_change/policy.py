@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from .._common.errors import InputError
-from .._compliance.profile import ENFORCEMENTS, Profile
+from .._compliance.profile import ENFORCEMENTS, LONGEST_AGE, Profile
 from .._inputs.reading import Reading
 from .._ledger.who import Who
 from .evidence import refuse_url
@@ -100,7 +100,7 @@ def read_policy(given: Mapping[str, Any]) -> Policy:
         separate=frozenset(values["separate"]),
         approving=tuple(approvals["groups"]),
         ddl=tuple(approvals["ddl"]),
-        approval_max_age=_seconds(approvals["max_age"], 60, 366 * 86400, f"{POLICY_NAME}.approvals.max_age"),
+        approval_max_age=_seconds(approvals["max_age"], 60, LONGEST_AGE, f"{POLICY_NAME}.approvals.max_age"),
         allowed_signers=approvals["allowed_signers"],
         revoked_keys=approvals["revoked_keys"],
         url=approvals["url"],

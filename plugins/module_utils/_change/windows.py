@@ -19,8 +19,8 @@ DAY_FORMS = ("days", "rrule", "last_days", "last_business_days")
 FORMS = ("starts", *DAY_FORMS)
 MOST_BUSINESS_DAYS = 15
 YEARS = range(1971, 2200)
-_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
-_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 END_OF_DAY = "24:00"
 
 

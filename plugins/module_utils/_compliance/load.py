@@ -55,7 +55,7 @@ def _mapping(path: Path, where: str) -> dict[str, Any]:
     yaml: Any = importlib.import_module("yaml")
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
+    except (OSError, ValueError, yaml.YAMLError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) else "it is no YAML"
         raise InputError(
             f"{path} cannot be read: {reason}", where=where, remedy="name a file with a profile on the controller"

@@ -18,6 +18,7 @@ SEPARATIONS = ("author_approver", "approver_deployer", "author_deployer")
 REQUEST_FIELDS = ("id", "justification", "risk", "author")
 VARIABLE = "slipway_compliance"
 DEFAULT_MAX_AGE = 604800
+LONGEST_AGE = 366 * 86400
 
 _NAMES: dict[str, Any] = {"type": "list", "elements": "str", "default": []}
 _RETENTION: dict[str, Any] = {
@@ -140,6 +141,10 @@ def _refuse_impossible(profile: Profile, where: str) -> None:
     for option, number in numbers.items():
         if number < 0:
             raise InputError("it is too small", where=f"{where}.{option}", remedy="use a greater number")
+    if profile.approval_max_age > LONGEST_AGE:
+        raise InputError(
+            "it is too great", where=f"{where}.approvals.max_age", remedy=f"use at most {LONGEST_AGE} seconds"
+        )
     if profile.at_most_days and profile.at_most_days < max(profile.retention_days, profile.at_hand_days):
         raise InputError(
             "the audit log would have to be kept longer than it may",

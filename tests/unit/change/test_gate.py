@@ -521,6 +521,18 @@ def test_the_inventory_is_its_hosts_and_their_addresses() -> None:
         ({"separate": ["cat_dog"]}, "separate", "author_approver"),
         ({"approvals": {"groups": ["dba"], "allowed_signers": ""}}, "approvals", "told from a forgery"),
         ({"approvals": {"groups": [], "url": "http://approvals.example/x"}}, "approvals.url", "use https"),
+        ({"approvals": {"url": "https://[::1"}}, "approvals.url", "it is no URL"),
+        ({"approvals": {"url": "https://host:canary/4711"}}, "approvals.url", "it is no URL"),
+        ({"approvals": {"url": "https://user:canary/4711@host/"}}, "approvals.url", "it is no URL"),
+        ({"approvals": {"url": "https://host:99999/"}}, "approvals.url", "it is no URL"),
+        ({"approvals": {"url": "https://host:0/"}}, "approvals.url", "it is no URL"),
+        ({"approvals": {"url": "https://ho st/"}}, "approvals.url", "it is no URL"),
+        ({"approvals": {"url": "https://user:canary@host/"}}, "approvals.url", "approvals.headers"),
+        (
+            {"windows": [{"name": "w", "kind": "deny", "days": ["mon"], "from": "0\u0663:00"}]},
+            "windows[0].from",
+            "no time of day",
+        ),
         ({"approvals": {"max_age": 0}}, "approvals.max_age", "60 to"),
         ({"override": {"groups": ["finance"], "covers": ["all"]}}, "override.covers", "windows"),
     ],
@@ -532,6 +544,7 @@ def test_a_wrong_policy_is_refused_with_its_variable(
         read_policy(keys.policy(**changes))
     assert raised.value.where == f"slipway_change_policy.{where}"
     assert says in raised.value.message()
+    assert "canary" not in raised.value.message()
 
 
 def test_the_policy_of_the_guide_is_one() -> None:

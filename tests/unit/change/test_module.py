@@ -10,6 +10,7 @@ import getpass
 import json
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -182,6 +183,7 @@ def test_a_way_back_passes_whatever_is_wrong(tmp_path: Path) -> None:
             (shut, {"compliance": ["nowhere"]}),
             (shut, {"evidence": "/nowhere"}),
             (shut, {"at": "later"}),
+            ({"timezone": "UTC", "approvals": {"url": "https://[::1"}}, {}),
         )
     ]
     results = run(tmp_path, *tasks)
@@ -190,6 +192,22 @@ def test_a_way_back_passes_whatever_is_wrong(tmp_path: Path) -> None:
         assert result["exempt"] and (result["reasons"] or "evidence" in task), (task, result)
     assert results[0]["reasons"] == ["freeze shut holds for more than 732 days"]
     assert "Mars/Olympus" in results[1]["reasons"][0]
+
+
+@pytest.mark.parametrize("operation", ["rollback", "kill_switch"])
+def test_no_mistake_of_the_gate_stops_a_way_back(monkeypatch: pytest.MonkeyPatch, operation: str) -> None:
+    def broken(_names: list[str]) -> None:
+        raise ValueError(HEADER_SECRET)
+
+    monkeypatch.setattr(action, "load", broken)
+    task = SimpleNamespace(
+        args={"app": "shop", "policy": {"timezone": "UTC"}, "operation": operation}, async_val=0, check_mode=False
+    )
+    connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir="unused"))
+    judging: Any = action.ActionModule
+    result = judging(task, connection, None, None, None, None).run(task_vars={})
+    assert not result["failed"] and result["exempt"]
+    assert "ValueError" in result["msg"] and HEADER_SECRET not in json.dumps(result)
 
 
 def test_no_variable_makes_somebody_else_deploy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -144,3 +144,17 @@ def test_a_name_that_means_nothing_is_refused(names: list[str], says: str) -> No
     with pytest.raises(InputError) as raised:
         load(names)
     assert says in raised.value.message()
+
+
+def test_an_impossible_day_in_a_profile_is_no_yaml(tmp_path: Path) -> None:
+    (tmp_path / "own.yml").write_text("name: own\ntitle: 2026-99-99\n", encoding="ascii")
+    with pytest.raises(InputError) as raised:
+        load([str(tmp_path / "own.yml")])
+    assert "it is no YAML" in raised.value.message()
+
+
+def test_no_age_is_longer_than_a_year() -> None:
+    with pytest.raises(InputError) as raised:
+        made(approvals={"max_age": 99999999999999})
+    assert raised.value.where == "slipway_compliance (own).approvals.max_age"
+    assert made(approvals={"max_age": 366 * 86400}).approval_max_age == 366 * 86400
