@@ -8,6 +8,7 @@ A rollback and a kill switch always pass; what would have stopped a deployment i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
@@ -26,6 +27,7 @@ PASS, WARN, BLOCK = "pass", "warn", "block"
 AUTHOR_APPROVER, APPROVER_DEPLOYER = "author_approver", "approver_deployer"
 OF_AN_APPROVER = (AUTHOR_APPROVER, APPROVER_DEPLOYER)
 MOST_SHOWN = 3
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -202,7 +204,10 @@ def _needed(policy: Policy, change: Change) -> list[str]:
 
 
 def _judged(policy: Policy, change: Change, documents: Sequence[Document], verify: Verify) -> list[Judged]:
-    unknown = [what for what, _remedy in _unknown(policy, change, OF_AN_APPROVER)]
+    unknown = [
+        f"{what} cannot be told from who overrides" for what, _remedy in _unknown(policy, change, OF_AN_APPROVER)
+    ]
+    withheld = [*unknown, *_unbound(change)]
     court = Court(
         subject=change.subject,
         at=change.at,
@@ -213,10 +218,20 @@ def _judged(policy: Policy, change: Change, documents: Sequence[Document], verif
         },
         max_age={APPROVAL: policy.approval_max_age, OVERRIDE: policy.override_max_age},
         barred={APPROVAL: _barred(policy, change, policy.separate), OVERRIDE: _barred(policy, change, OF_AN_APPROVER)},
-        withheld={OVERRIDE: f"{unknown[0]} cannot be told from who overrides"} if unknown else {},
+        withheld={OVERRIDE: withheld[0]} if withheld else {},
         verify=verify,
     )
     return [court.judge(document) for document in documents]
+
+
+def _unbound(change: Change) -> list[str]:
+    """What a document would have to be about, and cannot be because it is not said."""
+    found = []
+    if not _SHA256.fullmatch(change.subject.artifact):
+        found.append("an approval needs artifact_sha256 in 64 hexadecimal digits")
+    if not change.subject.environment.strip():
+        found.append("an approval needs the environment: set slipway_environment")
+    return found
 
 
 def _barred(policy: Policy, change: Change, separate: Collection[str]) -> dict[str, str]:
@@ -256,6 +271,7 @@ def _approvals(
         what = f"no approval by {group}{f' ({because})' if because else ''}"
         findings.append(Finding("approvals", what, critical=any(item.illicit for item in refused)))
     if needed:
+        findings += [Finding("subject", what) for what in _unbound(change)]
         findings += [
             Finding("segregation", f"{who} cannot be told from who approves: set {remedy}")
             for who, remedy in _unknown(policy, change, policy.separate)

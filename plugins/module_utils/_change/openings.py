@@ -76,7 +76,10 @@ class Calendar:
         self.zone = zone
         self.runway = runway
         self.now = now
-        self.limited = any(window.kind == ALLOW for window in self.windows)
+        self.limiting = [
+            window for window in windows if window.kind == ALLOW and window.may_concern(environment, application)
+        ]
+        self.limited = bool(self.limiting)
 
     @cached_property
     def _denied(self) -> list[Matched]:
@@ -139,7 +142,7 @@ class Calendar:
             for window, span in moment.ahead
         ]
         if moment.outside:
-            names = ", ".join(window.name for window in self.windows if window.kind == ALLOW)
+            names = ", ".join(window.name for window in self.limiting)
             sentences.append(f"it is outside of every window that allows changes: {names}")
         return sentences
 

@@ -116,8 +116,14 @@ class Window:
     applications: frozenset[str] = frozenset()
 
     def concerns(self, environment: str, application: str) -> bool:
-        """Whether it holds for this application in this environment."""
-        in_environment = not self.environments or environment in self.environments
+        """Whether it holds for this application in this environment; of one that is not said, a freeze does."""
+        known = bool(environment) or not self.environments or self.kind == DENY
+        return known and self.may_concern(environment, application)
+
+    def may_concern(self, environment: str, application: str) -> bool:
+        """Whether it could hold for them, where an environment that is not said could be any."""
+        named = {name.casefold() for name in self.environments}
+        in_environment = not named or not environment or environment.casefold() in named
         return in_environment and (not self.applications or application in self.applications)
 
     def spans(self, zone: ZoneInfo, first: date, last: date) -> Iterator[Span]:

@@ -37,7 +37,10 @@ from ansible_collections.slipway.release.plugins.module_utils._ledger.who import
 from tests.unit.change.made import NOW, SUBJECT, Keys, filled
 
 FROZEN = datetime(2026, 11, 29, 10, 0, tzinfo=timezone.utc)
-LATER = {"given": (FROZEN - timedelta(hours=1)).isoformat(), "expires": (FROZEN + timedelta(hours=1)).isoformat()}
+LATER: dict[str, Any] = {
+    "given": (FROZEN - timedelta(hours=1)).isoformat(),
+    "expires": (FROZEN + timedelta(hours=1)).isoformat(),
+}
 
 
 def verdict(
@@ -260,6 +263,22 @@ def test_a_freeze_blocks_and_says_when_it_ends(keys: Keys) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("environment", "frozen", "allowed"),
+    [("production", True, True), ("Production", True, True), ("", True, False), ("staging", False, True)],
+)
+def test_doubt_about_the_environment_opens_nothing(keys: Keys, environment: str, frozen: bool, allowed: bool) -> None:
+    subject = replace(SUBJECT, environment=environment)
+
+    def passes(kind: str, **names: list[str]) -> bool:
+        window = {"name": "w", "kind": kind, "starts": "2026-11-20", "ends": "2026-11-30", **names}
+        policy = keys.policy(windows=[window], approvals={}, override={})
+        return verdict(keys, [], policy, subject=subject).verdict == "pass"
+
+    assert passes("deny", environments=["production"]) is not frozen
+    assert passes("allow", environments=["production", "staging"]) is allowed
+
+
 def test_an_override_of_a_named_group_opens_a_freeze(keys: Keys) -> None:
     override = keys.signed("carl", "finance", kind="override", **LATER)
     found = verdict(keys, [*both(keys, **LATER), override], at=FROZEN)
@@ -323,6 +342,23 @@ def test_an_override_is_good_only_for_what_the_policy_names(keys: Keys) -> None:
     assert verdict(keys, [override], policy).verdict == "pass"
     self_approved = keys.signed("ops", "operations_lead")
     assert verdict(keys, [override, both(keys)[0], self_approved], policy).verdict == "block", "self-approval"
+
+
+@pytest.mark.parametrize(
+    ("says", "reason"),
+    [
+        ({"artifact": ""}, "artifact_sha256"),
+        ({"artifact": "v1"}, "artifact_sha256"),
+        ({"environment": ""}, "environment"),
+    ],
+)
+def test_an_approval_is_for_a_known_artifact_and_environment(keys: Keys, says: dict[str, str], reason: str) -> None:
+    subject = replace(SUBJECT, **says)
+    found = verdict(keys, both(keys, subject=subject), subject=subject)
+    assert found.verdict == "block" and reason in found.reasons()[0]
+    override = keys.signed("carl", "finance", kind="override", subject=subject, **LATER)
+    frozen = verdict(keys, [override], keys.policy(approvals={}), subject=subject, at=FROZEN)
+    assert frozen.verdict == "block" and reason in frozen.approvals[0].refusal
 
 
 def test_an_approval_is_no_override(keys: Keys) -> None:
