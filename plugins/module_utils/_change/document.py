@@ -35,12 +35,14 @@ class Document:
     :param source: the file, or the server.
     :param signature: nothing where there is none.
     :param trusted: whether the source itself vouches for the content.
+    :param unread: why the content could not be read; empty where it was.
     """
 
     source: str
     content: bytes
     signature: bytes | None = None
     trusted: bool = False
+    unread: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,8 @@ class Court:
     def judge(self, document: Document) -> Judged:
         """Judge one document."""
         unread = Judged(document.source)
+        if document.unread:
+            return replace(unread, refusal=f"it cannot be read: {document.unread}")
         said, problem = _read(document.content)
         if said is None:
             return replace(unread, refusal=problem)

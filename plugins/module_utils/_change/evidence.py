@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
+import stat
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -28,13 +31,14 @@ def from_directory(directory: Path) -> list[Document]:
 
     :raises InputError: there is no such directory, or too much in it.
     """
-    if not directory.is_dir():
+    try:
+        paths = sorted(path for path in directory.iterdir() if path.name.endswith(".json"))
+    except OSError as exc:
         raise InputError(
-            "there is no such directory on the controller",
+            f"it is no directory on the controller that can be read: {exc.strerror}",
             where=f"slipway_change_evidence ({directory})",
-            remedy="make it and put approvals there, or remove the variable",
-        )
-    paths = sorted(directory.glob("*.json"))
+            remedy="make it and put approvals there, let the user who runs Ansible read it, or remove the variable",
+        ) from exc
     if len(paths) > MOST_FILES:
         raise InputError(
             f"it has {len(paths)} files, more than {MOST_FILES}",
@@ -98,18 +102,25 @@ def _no_url(where: str) -> InputError:
 
 
 def _from_file(path: Path) -> Document:
-    signature = path.with_name(f"{path.name}.sig")
-    return Document(path.name, _bytes(path), _bytes(signature) if signature.is_file() else None)
+    try:
+        return Document(path.name, _bytes(path), _signature(path.with_name(f"{path.name}.sig")))
+    except OSError as exc:
+        return Document(path.name, b"", unread=exc.strerror or "it is no file")
+
+
+def _signature(path: Path) -> bytes | None:
+    try:
+        return _bytes(path)
+    except FileNotFoundError:
+        return None
 
 
 def _bytes(path: Path) -> bytes:
-    try:
-        with path.open("rb") as handle:
-            return handle.read(MOST_BYTES + 1)
-    except OSError as exc:
-        raise SystemFailure(
-            f"it cannot be read: {exc.strerror}", where=str(path), remedy="let the user who runs Ansible read it"
-        ) from exc
+    """The beginning of a file; a pipe, which nobody may ever write to, is none."""
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as handle:
+        if not stat.S_ISREG(os.fstat(handle.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is no file")
+        return handle.read(MOST_BYTES + 1)
 
 
 class _Question(HttpProbe):

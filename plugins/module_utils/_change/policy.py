@@ -132,11 +132,22 @@ def stricter(policy: Policy, profile: Profile) -> Policy:
         ddl=_union(policy.ddl, profile.ddl),
         deployers=_narrowed(policy.deployers, profile),
         approval_max_age=min(policy.approval_max_age, timedelta(seconds=profile.approval_max_age)),
+        covers=policy.covers - _demanded(profile),
         gates=_union(policy.gates, profile.gates),
         region_required=policy.region_required or profile.region_required,
     )
     _refuse_incomplete(made, profile.name)
     return made
+
+
+def _demanded(profile: Profile) -> set[str]:
+    """Findings of what a profile demands, which an override must not waive."""
+    demands = {
+        "approvals": profile.approving or profile.ddl,
+        "gates": profile.gates,
+        "change_request": profile.change_request,
+    }
+    return {kind for kind, demand in demands.items() if demand}
 
 
 def _narrowed(deployers: tuple[str, ...], profile: Profile) -> tuple[str, ...]:

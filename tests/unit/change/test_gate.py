@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -441,6 +442,17 @@ def test_a_profile_makes_the_policy_stricter(keys: Keys) -> None:
     assert residency.reasons() == ["it is not said where data may be: set slipway_change_policy.residency.regions"]
 
 
+def test_no_override_waives_what_a_profile_demands(keys: Keys) -> None:
+    policy = keys.policy(override={"groups": ["finance"], "covers": ["windows", "approvals", "gates"]})
+    override = keys.signed("carl", "finance", kind="override")
+    assert verdict(keys, [override], policy).verdict == "pass"
+    found = verdict(keys, [override], policy, ["sox"])
+    assert found.verdict == "block" and found.missing == ["engineering_manager", "operations_lead"]
+    assert not any(finding.overridden for finding in found.findings)
+    read = stricter(read_policy(policy), load(["hipaa"]) or pytest.fail("no profile"))
+    assert "windows" in read.covers
+
+
 def test_a_profile_needs_its_groups(keys: Keys) -> None:
     policy = keys.policy()
     del policy["groups"]["operations"]
@@ -500,6 +512,24 @@ def server(answer: bytes, asked: list[dict[str, Any]]) -> Iterator[str]:
         finally:
             listening.shutdown()
             thread.join()
+
+
+def test_what_is_no_file_is_a_refused_document(keys: Keys, tmp_path: Path) -> None:
+    for document in both(keys):
+        (tmp_path / document.source).write_bytes(document.content)
+        (tmp_path / f"{document.source}.sig").write_bytes(document.signature or b"")
+    (tmp_path / "directory.json").mkdir()
+    (tmp_path / "gone.json").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "pipe.json")
+    found = verdict(keys, from_directory(tmp_path))
+    assert found.verdict == "pass"
+    assert [
+        item.refusal for item in found.approvals if item.source in ("directory.json", "gone.json", "pipe.json")
+    ] == [
+        "it cannot be read: Is a directory",
+        "it cannot be read: No such file or directory",
+        "it cannot be read: it is no file",
+    ]
 
 
 def test_a_server_says_what_is_approved_of_exactly_this(keys: Keys) -> None:
