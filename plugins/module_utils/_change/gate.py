@@ -301,8 +301,16 @@ def _overridden(
     override = next((item for item in judged if item.accepted and item.kind == OVERRIDE), None)
     covered = [finding for finding in findings if finding.kind in policy.covers and not finding.critical]
     if override is None or not covered:
-        return list(findings), None
+        return [*findings, *(_refused_overrides(judged) if findings else ())], None
     return [replace(finding, overridden=finding in covered) for finding in findings], override
+
+
+def _refused_overrides(judged: Sequence[Judged]) -> list[Finding]:
+    refused = [item for item in judged if item.kind == OVERRIDE and item.refusal]
+    return [
+        Finding("override", f"override {item.source}: {item.refusal}", critical=item.illicit)
+        for item in sorted(refused, key=lambda item: item.illicit)[-MOST_SHOWN:]
+    ]
 
 
 def shown(verdict: Verdict) -> dict[str, Any]:

@@ -22,11 +22,15 @@ def summary(change: Change, verdict: Verdict) -> str:
 
 def remedy(policy: Policy, change: Change, verdict: Verdict) -> str:
     """What would let the change pass."""
-    kinds = {finding.kind for finding in verdict.findings if not finding.overridden}
+    kinds = {finding.kind for finding in verdict.findings if not finding.overridden} - {OVERRIDE}
     ways = []
     if "windows" in kinds:
         opens = verdict.next_open
-        ways.append(f"run at {opens} or later" if opens else "correct the windows of the policy, which never open")
+        ways.append(
+            f"run at {opens} or later"
+            if opens
+            else "correct the windows of the policy, which do not open within two years"
+        )
     if verdict.missing:
         groups = ", ".join(verdict.missing)
         ways.append(f"let {groups} sign {namespace(APPROVAL)} of digest {change.subject.digest[:12]}")

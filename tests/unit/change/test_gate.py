@@ -307,6 +307,29 @@ def test_an_override_that_is_none(keys: Keys, says: dict[str, Any], reason: str)
     assert reason in found.approvals[-1].refusal
 
 
+@pytest.mark.parametrize(
+    ("says", "enforcement", "expected", "reason"),
+    [
+        ({"key": "mallory"}, "warn", "block", "the signature is not one of carl@example.com"),
+        ({"expires": FROZEN.isoformat()}, "warn", "warn", "it has expired"),
+        ({"expires": FROZEN.isoformat()}, "block", "block", "it has expired"),
+    ],
+)
+def test_why_an_override_is_refused_is_a_reason(
+    keys: Keys, says: dict[str, Any], enforcement: str, expected: str, reason: str
+) -> None:
+    override = keys.signed("carl", **{"group": "finance", "kind": "override", **LATER, **says})
+    found = verdict(keys, [override], keys.policy(approvals={}, enforcement=enforcement), at=FROZEN)
+    assert found.verdict == expected
+    assert f"override-carl.json: {reason}" not in found.reasons()[0] and reason in found.reasons()[1]
+
+
+def test_an_old_override_stands_against_nothing(keys: Keys) -> None:
+    override = keys.signed("carl", "finance", kind="override", expires=NOW.isoformat())
+    found = verdict(keys, [*both(keys), override])
+    assert (found.verdict, found.findings) == ("pass", [])
+
+
 def test_who_deploys_does_not_override(keys: Keys) -> None:
     override = keys.signed("carl", "finance", kind="override", **LATER)
     found = verdict(keys, [*both(keys, **LATER), override], at=FROZEN, deployer="carl")
