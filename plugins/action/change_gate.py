@@ -10,6 +10,7 @@ to no host of the inventory and changes nothing.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime, timezone
@@ -148,7 +149,7 @@ def _subject(options: Mapping[str, Any], task_vars: Mapping[str, Any]) -> Subjec
 
 
 def _evidence(policy: Policy, directory: str, subject: Subject) -> list[Document]:
-    found = from_directory(Path(directory).expanduser()) if directory else []
+    found = from_directory(Path(os.path.expanduser(directory))) if directory else []
     return found + (from_server(policy.url, policy.headers, subject) if policy.url else [])
 
 

@@ -8,6 +8,7 @@ Runs ssh-keygen on the controller, and writes the signature below its temporary 
 
 from __future__ import annotations
 
+import os
 import tempfile
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,11 +38,9 @@ class Signers:
         :param at: the instant at which the signer's key must be valid.
         :raises SystemFailure: ssh-keygen, or a file that it needs, is missing.
         """
-        for path in (str(self.allowed), self.revoked):
-            if path and not Path(path).is_file():
-                raise SystemFailure(
-                    "there is no such file", where=path, remedy="correct slipway_change_policy.approvals"
-                )
+        allowed, revoking = os.path.expanduser(self.allowed), os.path.expanduser(self.revoked)
+        for path in filter(None, (allowed, revoking)):
+            _refuse_missing(Path(path))
         with tempfile.TemporaryDirectory(prefix="slipway-signature-") as directory, tempfile.TemporaryFile() as given:
             made = Path(directory) / "signature"
             made.write_bytes(signature)
@@ -50,14 +49,23 @@ class Signers:
             given.seek(0)
             # ssh-keygen takes times for those of this computer's zone.
             words = ["-n", namespace, "-I", signer, "-O", f"verify-time={at.astimezone():%Y%m%d%H%M%S}"]
-            revoked = ["-r", self.revoked] if self.revoked else []
-            done = _run(["-Y", "verify", "-f", str(self.allowed), *words, *revoked, "-s", str(made)], given.fileno())
+            revoked = ["-r", revoking] if revoking else []
+            done = _run(["-Y", "verify", "-f", allowed, *words, *revoked, "-s", str(made)], given.fileno())
         if done.returncode == 0:
             return ""
         said = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
         return (
             f"the signature is not one of {signer} for {namespace} ({said[0].strip() if said else 'no reason given'})"
         )
+
+
+def _refuse_missing(path: Path) -> None:
+    try:
+        problem = "" if path.is_file() else "there is no such file"
+    except OSError as exc:
+        problem = f"it cannot be read: {exc.strerror}"
+    if problem:
+        raise SystemFailure(problem, where=str(path), remedy="correct slipway_change_policy.approvals")
 
 
 def _run(arguments: list[str], given: int) -> Finished:

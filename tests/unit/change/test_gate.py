@@ -153,6 +153,23 @@ def test_a_revoked_key_does_not_count(keys: Keys, tmp_path: Path) -> None:
     assert verdict(keys, both(keys), policy).missing == ["engineering_manager"]
 
 
+def test_a_file_of_signers_that_cannot_be_looked_at_is_one_message(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(*_given: object, **_options: object) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "is_file", closed)
+    with pytest.raises(SystemFailure) as raised:
+        Signers(keys.allowed).refusal(b"", b"", signer="eva", namespace="x", at=NOW)
+    assert "Permission denied" in raised.value.message()
+
+
+def test_a_home_is_known_by_its_sign(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(keys.directory))
+    policy = keys.policy()
+    policy["approvals"]["allowed_signers"] = "~/allowed_signers"
+    assert verdict(keys, both(keys), policy).verdict == "pass"
+
+
 def test_a_key_counts_only_while_it_is_valid(keys: Keys, tmp_path: Path) -> None:
     allowed = tmp_path / "allowed"
     until = f"{NOW.astimezone():%Y%m%d%H%M%S}"
