@@ -8,6 +8,7 @@ A deny window beats every allow window. Where any allow window concerns the chan
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -86,6 +87,21 @@ class Calendar:
         return self._matches(DENY)
 
     @cached_property
+    def _closed(self) -> list[Span]:
+        """All freezes together, in order, without what touches or overlaps."""
+        found: list[Span] = []
+        for start, end in sorted(span for _window, span in self._denied):
+            if found and start <= found[-1].end:
+                found[-1] = Span(found[-1].start, max(end, found[-1].end))
+            else:
+                found.append(Span(start, end))
+        return found
+
+    @cached_property
+    def _closed_ends(self) -> list[datetime]:
+        return [span.end for span in self._closed]
+
+    @cached_property
     def _allowed(self) -> list[Matched]:
         return self._matches(ALLOW)
 
@@ -125,9 +141,9 @@ class Calendar:
     def _not_before(self, instant: datetime) -> datetime | None:
         """The instant itself where a change may begin, or one before which none may; none where none ever may."""
         over = instant + self.runway
-        for _window, span in self._denied:
-            if instant < span.end and (span.start <= instant or span.start < over):
-                return span.end
+        closed = bisect_right(self._closed_ends, instant)
+        if closed < len(self._closed) and (self._closed[closed].start <= instant or self._closed[closed].start < over):
+            return self._closed[closed].end
         if not self.limited or any(span.start <= instant < span.end for _window, span in self._allowed):
             return instant
         return min((span.start for _window, span in self._allowed if span.start > instant), default=None)

@@ -9,6 +9,7 @@ import itertools
 import json
 import os
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -424,6 +425,26 @@ def test_the_ways_back_always_pass_and_are_recorded(keys: Keys, operation: str) 
     assert found.exempt == f"a {operation.replace('_', ' ')} always passes"
     assert found.reasons()[0] == "freeze period close holds until 2026-12-01 00:00+01:00"
     assert "region us is not among eu" in found.reasons()[1]
+
+
+def test_many_freezes_are_judged_at_once(keys: Keys) -> None:
+    hourly = [
+        {
+            "name": f"h{hour}",
+            "kind": "deny",
+            "rrule": "FREQ=DAILY",
+            "from": f"{hour:02d}:00",
+            "to": f"{hour + 1:02d}:00",
+        }
+        for hour in range(24)
+    ]
+    began = time.process_time()
+    found = verdict(keys, [], keys.policy(windows=hourly), subject=replace(SUBJECT, operation="rollback"))
+    assert found.next_open == ""
+    assert time.process_time() - began < 5
+    without_four = [window for window in hourly if window["name"] != "h4"]
+    later = verdict(keys, [], keys.policy(windows=without_four), subject=replace(SUBJECT, operation="rollback"))
+    assert later.next_open == "2026-11-25 04:00+01:00"
 
 
 def test_no_way_back_waits_for_evidence(keys: Keys) -> None:
