@@ -15,8 +15,9 @@ from types import MappingProxyType
 from typing import Any
 
 from .._common.errors import InputError
+from .change import VARIABLES as CHANGE_VARIABLES
 from .reading import Reading
-from .rules.base import Context
+from .rules.base import BACKWARDS, Context
 from .rules.migrations import APPLYING, WHERE, unread
 from .rules.release import artifact_path
 from .rules.table import RULES
@@ -106,6 +107,11 @@ class Inputs:
     adopt_ledger: bool
     skip: list[str]
     reason: str
+    environment: str
+    change_policy: dict[str, Any]
+    change: dict[str, Any]
+    change_evidence: str
+    compliance: list[str]
     smoke_checks: list[dict[str, Any]]
     hooks: list[dict[str, Any]]
     migrations: dict[str, Any] | None
@@ -163,6 +169,9 @@ def validate(
     """
     base = base or Path.cwd()
     without = set() if verb in APPLYING else {WHERE}
+    if verb in BACKWARDS:
+        without.update(CHANGE_VARIABLES)
+        variables = {name: value for name, value in variables.items() if name not in CHANGE_VARIABLES}
     reading = Reading(SPEC, variables, {name: why for name, why in undefined.items() if name not in without})
     context = Context(verb, groups, variables, base, check_mode)
     problems = list(reading.problems)

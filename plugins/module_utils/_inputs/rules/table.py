@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from . import (
     analysis,
+    change,
     checks,
     components,
     evidence,
@@ -94,6 +95,8 @@ RULES = (
     Rule(("slipway_keep_revisions",), release.keep_revisions),
     Rule(("slipway_rollback_to",), run.rollback_to),
     Rule(("slipway_skip", "slipway_reason", "slipway_force", "slipway_adopt_ledger"), run.reasons),
+    Rule(("slipway_change_policy", "slipway_compliance"), change.policy),
+    Rule(("slipway_change_policy", "slipway_change"), change.request),
     Rule(("slipway_smoke_checks", "slipway_rollout"), checks.smoke_checks),
     Rule(("slipway_hooks",), hooks.hooks),
     Rule(("slipway_hooks",), watch.hooks_on_return),

@@ -1,0 +1,44 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rules of change control: the policy, the profiles that make it stricter, and the change request.
+
+Reads the files of an operator's own profiles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..._change.policy import POLICY_NAME, read_policy, read_request, stricter
+from ..._common.errors import InputError
+from ..._compliance.load import load
+from .base import Context, problem
+
+
+def policy(values: dict[str, Any], context: Context) -> Iterator[InputError]:
+    """The policy can be read, and met."""
+    given, profiles = values["slipway_change_policy"], values["slipway_compliance"]
+    try:
+        profile = load(profiles)
+        if profile and not given:
+            yield problem(
+                f"it is not set, but slipway_compliance asks for {profile.name}",
+                POLICY_NAME,
+                "say at least the timezone, the people and the groups",
+            )
+        elif given:
+            read = read_policy(given)
+            if profile:
+                stricter(read, profile)
+    except InputError as exc:
+        yield exc
+
+
+def request(values: dict[str, Any], context: Context) -> Iterator[InputError]:
+    """The change request holds texts."""
+    try:
+        read_request(values["slipway_change"])
+    except InputError as exc:
+        yield exc

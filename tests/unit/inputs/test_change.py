@@ -1,0 +1,70 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A change policy is judged with the other variables, and never stands in the way of a way back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.slipway.release.plugins.module_utils._evidence.inputs import shown
+from ansible_collections.slipway.release.plugins.module_utils._inputs.rules.base import BACKWARDS
+from ansible_collections.slipway.release.plugins.module_utils._inputs.validate import InputProblems, Inputs, validate
+
+from tests.unit.inputs.test_validate import GROUPS, good
+
+POLICY: dict[str, Any] = {
+    "timezone": "Europe/Berlin",
+    "people": {"eva": [], "otto": [], "dora": []},
+    "groups": {"engineering_manager": ["eva"], "operations_lead": ["otto"], "dba": ["dora"], "operations": ["otto"]},
+    "approvals": {"url": "https://approvals.example/secret-4711", "headers": {"X-Token": "secret-4711"}},
+}
+
+
+def judged(tmp_path: Path, verb: str = "deploy", **changes: Any) -> Inputs:
+    reason = {"slipway_reason": "the test says so"}
+    return validate({**good(tmp_path), **reason, **changes}, GROUPS, base=tmp_path, verb=verb)
+
+
+def test_a_policy_is_accepted_with_its_profiles(tmp_path: Path) -> None:
+    inputs = judged(tmp_path, slipway_change_policy=POLICY, slipway_compliance=["sox"], slipway_change={"id": "CR-17"})
+    assert (inputs.change_policy, inputs.compliance) == (POLICY, ["sox"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "where", "says"),
+    [
+        ({"slipway_change_policy": "secret-4711"}, "slipway_change_policy", "a mapping"),
+        ({"slipway_change_policy": {"windows": []}}, "slipway_change_policy.timezone", "it is not set"),
+        ({"slipway_change_policy": {**POLICY, "runaway": 5}}, "slipway_change_policy.runaway", "policy.runway"),
+        ({"slipway_compliance": ["sox"]}, "slipway_change_policy", "asks for sox"),
+        ({"slipway_compliance": ["soks"]}, "slipway_compliance[0]", "no profile 'soks'"),
+        (
+            {"slipway_compliance": ["sox"], "slipway_change_policy": {**POLICY, "groups": {}}},
+            "slipway_change_policy.groups",
+            "engineering_manager, operations_lead",
+        ),
+        ({"slipway_change": {"number": "CR-17"}}, "slipway_change.number", "no such variable"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, changes: dict[str, Any], where: str, says: str) -> None:
+    with pytest.raises(InputProblems) as raised:
+        judged(tmp_path, **changes)
+    assert raised.value.where == where and says in raised.value.message()
+    assert "secret-4711" not in str(raised.value.as_result())
+
+
+@pytest.mark.parametrize("verb", BACKWARDS)
+def test_a_wrong_policy_stands_in_no_way_back(tmp_path: Path, verb: str) -> None:
+    wrong = {"slipway_change_policy": "block", "slipway_change": 5, "slipway_compliance": "soks"}
+    with pytest.raises(InputProblems):
+        judged(tmp_path, **wrong)
+    assert judged(tmp_path, verb, **wrong).change_policy == {}
+
+
+def test_the_evidence_of_a_deployment_shows_no_secret_of_the_policy(tmp_path: Path) -> None:
+    kept = shown(judged(tmp_path, slipway_change_policy=POLICY))
+    assert kept["change_policy"] == sorted(POLICY)
+    assert "secret-4711" not in str(kept)
