@@ -24,8 +24,10 @@ from .plan import CACHE
 SUITE = "bookworm"
 PACKAGES = (
     "ca-certificates",
+    "chromium",
     "curl",
     "dbus",
+    "fonts-dejavu-core",
     "git",
     "haproxy",
     "iproute2",
@@ -38,6 +40,7 @@ PACKAGES = (
     "openssh-server",
     "pgbackrest",
     "pgbouncer",
+    "poppler-utils",
     "postgresql-15",
     "procps",
     "prometheus",
@@ -88,7 +91,7 @@ RateLimitBurst=0
 END
 rm -f "$1/etc/hostname" "$1/etc/machine-id" "$1/var/lib/dbus/machine-id" "$1/etc/resolv.conf"
 rm -rf "$1/etc/apt/apt.conf.d/99mmdebstrap" "$1/etc/apt/sources.list" "$1/etc/apt/sources.list.d"/* \
-  "$1/usr/share/doc"/* "$1/usr/share/man"/* "$1/usr/share/javascript" "$1/usr/bin/promtool"
+  "$1/usr/share/doc"/* "$1/usr/share/man"/* "$1/usr/share/javascript"
 """
 PROXY_SETTINGS = re.compile(r"^Acquire::[A-Za-z]+::(Proxy|Verify-Peer|Verify-Host|CaInfo|CaPath)[^ ]* ")
 
