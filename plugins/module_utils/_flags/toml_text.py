@@ -126,7 +126,7 @@ def table(text: str, name: str) -> Table:
                 end = statement[-1].end
             continue
         key = _key(statement)
-        if not current and key.split(".")[0] == name:
+        if not current and key.split(".", maxsplit=1)[0] == name:
             raise NotUnderstood(f"{name} is not written as [{name}]")
         if ".".join(current) == name:
             end = statement[-1].end

@@ -51,10 +51,12 @@ def _anything(made: random.Random, depth: int) -> Any:
     if kind == 1:
         return made.choice([None, True, False])
     if kind < 5:
-        return "".join(chr(made.choice([made.randrange(0xD800), made.randrange(0xE000, 0x110000)])) for _ in range(9))
+        return "".join(
+            chr(made.choice([made.randrange(0xD800), made.randrange(0xE000, 0x110000)])) for count in range(9)
+        )
     if kind == 5:
-        return [_anything(made, depth - 1) for _ in range(made.randrange(4))]
-    return {f"k{made.randrange(99)}\n\x7f": _anything(made, depth - 1) for _ in range(made.randrange(4))}
+        return [_anything(made, depth - 1) for count in range(made.randrange(4))]
+    return {f"k{made.randrange(99)}\n\x7f": _anything(made, depth - 1) for count in range(made.randrange(4))}
 
 
 def test_the_hash_is_that_of_the_tag_and_the_canonical_json_of_chain_and_event() -> None:
