@@ -84,12 +84,27 @@ class Redactor:
 
     def redacted(self, made: Mapping[str, Any]) -> dict[str, Any]:
         """The event without what is hidden."""
-        found: dict[str, Any] = self._walk.value(dict(made), ())
+        try:
+            found: dict[str, Any] = self._walk.value(dict(made), ())
+        except RecursionError:
+            raise _refused("it is nested too deeply") from None
         return found
 
     def mark(self, value: Any) -> str:
         """What stands for a value of which an HMAC is kept."""
-        return "hmac-sha256:" + hmac.new(self.key, _DOMAIN + canonical(value), "sha256").hexdigest()
+        try:
+            content = canonical(value)
+        except ValueError as exc:
+            raise _refused(str(exc)) from None
+        return "hmac-sha256:" + hmac.new(self.key, _DOMAIN + content, "sha256").hexdigest()
+
+
+def _refused(why: str) -> InputError:
+    return InputError(
+        f"the event cannot be recorded: {why}",
+        where="events",
+        remedy="write numbers with a fraction as text or in smaller units, and details with fewer levels",
+    )
 
 
 class _Walk:
@@ -103,26 +118,29 @@ class _Walk:
         self.short = {value for value in rules.values if 0 < len(value) < SHORTEST_INSIDE}
         self.long = sorted({form for value in rules.values for form in _forms(value)}, key=len, reverse=True)
         self.known: dict[str, str] = {}
+        self.simple = not self.mask and not self.hashed
         self.any = re.compile("|".join(map(re.escape, self.long))) if self.long else None
 
     def value(self, value: Any, path: tuple[str, ...]) -> Any:
         """A field with everything below it."""
-        if isinstance(value, str) and not self.hashed and not self.mask and not (path and _names_secret(path[-1])):
-            return self.text(value)
-        if path and any(_matches(rule, path) for rule in self.hashed):
-            self._hide(value)
-            return self.rules.mark(value)
-        if path and (any(_matches(rule, path) for rule in self.mask) or _named_secret(path, value)):
+        if path and not self.simple:
+            if any(_matches(rule, path) for rule in self.hashed):
+                self._hide(value)
+                return self.rules.mark(value)
+            if any(_matches(rule, path) for rule in self.mask):
+                self._hide(value)
+                return HIDDEN
+        if path and _named_secret(path, value):
             self._hide(value)
             return HIDDEN
-        if isinstance(value, Mapping):
-            return self._mapping(value, path)
-        if isinstance(value, (list, tuple)):
-            return [self.value(item, (*path, str(place))) for place, item in enumerate(value)]
         if isinstance(value, str):
             return self.text(value)
-        if isinstance(value, int) and not isinstance(value, bool) and str(value) in self.rules.values:
-            return HIDDEN
+        if isinstance(value, int):
+            return HIDDEN if not isinstance(value, bool) and str(value) in self.rules.values else value
+        if isinstance(value, (list, tuple)):
+            return [self.value(item, (*path, str(place))) for place, item in enumerate(value)]
+        if isinstance(value, Mapping):
+            return self._mapping(value, path)
         return value
 
     def text(self, text: str) -> str:
@@ -172,9 +190,9 @@ class _Walk:
 
 def _named_secret(path: tuple[str, ...], value: Any) -> bool:
     """Whether the field's name says that it is a secret; the fencing token, a number, is none."""
-    if isinstance(value, bool) or value is None or value in ("", [], (), {}):
+    if not _names_secret(path[-1]) or isinstance(value, bool) or value is None or value in ("", [], (), {}):
         return False
-    return not (path == ("token",) and isinstance(value, int)) and _names_secret(path[-1])
+    return not (path == ("token",) and isinstance(value, int))
 
 
 @lru_cache(maxsize=1024)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import random
 import string
@@ -43,6 +44,14 @@ def test_an_hmac_recognises_equal_values_and_needs_its_key() -> None:
 def test_an_hmac_without_a_proper_key_is_refused(key: bytes) -> None:
     with pytest.raises(InputError, match="key"):
         Redactor(hashed=["initiator.user"], key=key)
+
+
+def test_what_cannot_be_walked_through_or_marked_is_refused() -> None:
+    nested: dict[str, Any] = functools.reduce(lambda below, _level: {"d": below}, range(3000), {"d": 1})
+    with pytest.raises(InputError, match="nested too deeply"):
+        Redactor().redacted(nested)
+    with pytest.raises(InputError, match="float"):
+        Redactor(hashed=["a"], key=KEY).redacted({"a": 0.5})
 
 
 @pytest.mark.parametrize("pattern", ["(", "x*"])
