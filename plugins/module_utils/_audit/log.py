@@ -16,7 +16,7 @@ import secrets
 import shutil
 import socket
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from .._common.files import fsync_directory, fsync_file, write_atomic
 from . import record
 from .event import LOG, of_log, refuse_ambiguous
 from .record import Head, Malformed
-from .store import PLAIN, Files, locked, tail
+from .store import PLAIN, Files, at_one_moment, locked, tail
 
 ROTATE = 64 * 1024 * 1024
 OPEN, CLOSED, OPENED, RECOVERY = "log.open", "segment.close", "segment.open", "recovery"
@@ -75,11 +75,11 @@ class Log:
 
     def head(self) -> Head:
         """Where the log durably ends; nothing is written, and nobody else writes meanwhile."""
-        with ExitStack() as held:
-            if self.files.lock.exists():
-                held.enter_context(locked(self.files.lock, shared=True))
-            last = self._durable_last()
-            return self.last_closed() or Head() if last is None else self.after(last, self.files.current)
+        return at_one_moment(self.files, self._head)
+
+    def _head(self) -> Head:
+        last = self._durable_last()
+        return self.last_closed() or Head() if last is None else self.after(last, self.files.current)
 
     def _durable_last(self) -> bytes | None:
         """The last whole line of the current segment, which a writer may have been killed before making durable."""

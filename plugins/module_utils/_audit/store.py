@@ -14,11 +14,11 @@ import os
 import re
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, TypeVar, cast
 
 from .._common.errors import InputError, StateError
 from . import record
@@ -30,6 +30,7 @@ _SEGMENT = re.compile(r"(\d{8})\.jsonl(\.gz)?")
 _BLOCK, _FIRST_BLOCK = 64 * 1024, 8 * 1024
 _READ = 1 << 20
 _OVERLONG = b"\0"
+Seen = TypeVar("Seen")
 
 
 @dataclass(frozen=True)
@@ -193,15 +194,28 @@ def opened(files: Files, first: int = 0) -> Iterator[Iterator[Opened]]:
     The current one is opened at once, and is read only as far as it goes now, whatever is written meanwhile.
     """
     with ExitStack() as stack:
-        with ExitStack() as held:
-            if files.lock.exists():
-                held.enter_context(locked(files.lock, shared=True))
+
+        def look() -> tuple[list[int], Opened | None]:
             closed = [number for number in files.closed() if number >= first]
-            current = None
-            if files.current.exists():
-                handle = stack.enter_context(files.current.open("rb", buffering=0))
-                current = Opened(files.current, 0, handle, os.fstat(handle.fileno()).st_size)
-        yield _each(files, closed, current)
+            if not files.current.exists():
+                return closed, None
+            handle = stack.enter_context(files.current.open("rb", buffering=0))
+            return closed, Opened(files.current, 0, handle, os.fstat(handle.fileno()).st_size)
+
+        yield _each(files, *at_one_moment(files, look))
+
+
+def at_one_moment(files: Files, look: Callable[[], Seen]) -> Seen:
+    """What is seen while nobody writes. A log that was copied has no lock, and one that begins has none yet.
+
+    :param look: is called again when the log has begun meanwhile.
+    """
+    if not files.lock.exists():
+        seen = look()
+        if not files.lock.exists():
+            return seen
+    with locked(files.lock, shared=True):
+        return look()
 
 
 def _each(files: Files, closed: list[int], current: Opened | None) -> Iterator[Opened]:

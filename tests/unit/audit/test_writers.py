@@ -13,9 +13,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from ansible_collections.slipway.release.plugins.module_utils._audit.verify import BROKEN, INTACT, UNPROVEN, verify
@@ -38,17 +36,9 @@ while not Path(sys.argv[1], "enough").exists():
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-@pytest.fixture
-def directory(tmp_path: Path) -> Iterator[Path]:
-    """Without a disk, where there is such a place."""
-    memory = Path("/dev/shm")
-    with TemporaryDirectory(dir=memory if memory.is_dir() else tmp_path) as found:
-        yield Path(found)
-
-
 @pytest.mark.parametrize("logs", [10, pytest.param(1_000, marks=pytest.mark.exhaustive)])
-def test_no_false_alarm(directory: Path, logs: int) -> None:
-    command = [sys.executable, crowd.__file__, str(directory), "0", str(logs)]
+def test_no_false_alarm(in_memory: Path, logs: int) -> None:
+    command = [sys.executable, crowd.__file__, str(in_memory), "0", str(logs)]
     done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=True)
     found = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(found) == logs
@@ -60,16 +50,16 @@ def test_no_false_alarm(directory: Path, logs: int) -> None:
     assert all(one["acknowledged"] for one in found)
 
 
-def test_a_reader_beside_writers_sees_no_damage(directory: Path) -> None:
-    command = [sys.executable, "-c", WRITER, str(directory)]
+def test_a_reader_beside_writers_sees_no_damage(in_memory: Path) -> None:
+    command = [sys.executable, "-c", WRITER, str(in_memory)]
     seen: set[int] = set()
     with subprocess.Popen(command, env=ENVIRONMENT) as writer:
         try:
             while len(seen) < 12:
                 assert writer.poll() is None
-                found = verify(files(directory), {})
+                found = verify(files(in_memory), {})
                 assert found.verdict != BROKEN, json.dumps(found.as_result())
                 seen.add(found.records)
         finally:
-            (directory / "enough").touch()
+            (in_memory / "enough").touch()
     assert writer.returncode == 0
