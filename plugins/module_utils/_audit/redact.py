@@ -31,6 +31,7 @@ _NAMES = re.compile(
     r"(?:^|[_.-]|(?<=[a-z0-9])(?=[A-Z]))(?i:passwords?|passwd|pwd|passphrase|pass|secrets?|token|authorization|cookie"
     r"|credentials?|dsn|(?:api|private|access|secret|encryption|signing|session)[_-]?keys?)$"
 )
+_ESCAPE = re.compile("%[0-9A-F]{2}")
 _IN_URL = re.compile(r"(?<=://)[^\s\"']+(?=@)")
 
 
@@ -94,8 +95,8 @@ class Redactor:
         """What stands for a value of which an HMAC is kept."""
         try:
             content = canonical(value)
-        except ValueError as exc:
-            raise _refused(str(exc)) from None
+        except ValueError:
+            raise _refused("a value of which an HMAC is to be kept is a float or beyond 2**53") from None
         return "hmac-sha256:" + hmac.new(self.key, _DOMAIN + content, "sha256").hexdigest()
 
 
@@ -156,14 +157,28 @@ class _Walk:
         if text in self.short:
             return HIDDEN
         if self.any and self.any.search(text):
-            for form in self.long:
-                text = text.replace(form, HIDDEN)
+            text = self._without_known(text)
         for pattern in self.patterns:
             if not pattern.search(text):
                 continue
             self.rules.hidden.update(found for match in pattern.finditer(text) for found in _long_enough(match[0]))
             text = pattern.sub(HIDDEN, text)
         return text
+
+    def _without_known(self, text: str) -> str:
+        """Forms may overlap: whatever belongs to one of them is hidden."""
+        spans = []
+        for form in self.long:
+            at = text.find(form)
+            while at >= 0:
+                spans.append((at, at + len(form)))
+                at = text.find(form, at + 1)
+        shown, done = "", 0
+        for begin, end in sorted(spans):
+            if begin > done or not shown:
+                shown += text[done:begin] + HIDDEN
+            done = max(done, end)
+        return shown + text[done:]
 
     def _hide(self, value: Any) -> None:
         """Remember every text of what is hidden."""
@@ -222,10 +237,12 @@ def _forms(secret: str) -> set[str]:
         secret,
         json.dumps(secret)[1:-1],
         json.dumps(secret, ensure_ascii=False)[1:-1],
+        json.dumps(secret)[1:-1].replace("/", "\\/"),
         raw.hex(),
         raw.hex().upper(),
     }
-    forms |= {quote(raw, safe=""), quote(raw), quote_plus(raw), quote(raw, safe="").lower()}
+    escaped = {quote(raw, safe=""), quote(raw), quote_plus(raw)}
+    forms |= escaped | {_ESCAPE.sub(lambda found: found[0].lower(), form) for form in escaped}
     forms |= {json.dumps(form)[1:-1] for form in set(forms)}
     return forms | {form for offset in range(3) for form in _base64(raw, offset)}
 
