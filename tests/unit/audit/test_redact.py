@@ -217,6 +217,5 @@ def test_no_rule_is_passed_by_and_what_no_rule_names_stays(rounds: int) -> None:
         assert found["target"] == HIDDEN and found["details"]["plain"] == "plain-text"
         assert found["details"]["user"].startswith("hmac-sha256:")
         assert rules.redacted(event) == found
-        assert {
-            secrets[kind] for kind in ("mask", "hash", "name", "pattern") if secrets[kind] in json.dumps(event)
-        } <= {hidden for text in rules.hidden for hidden in secrets.values() if hidden in text}
+        told = " ".join(sorted(rules.hidden))
+        assert all(secrets[kind] in told for kind in ("mask", "hash", "name"))
