@@ -29,7 +29,7 @@ class ActionModule(ActionBase):
         try:
             kept = Kept(str(arguments.get("checkpoint_directory") or ""), str(arguments["origin"]))
             arguments["checkpoints"] = [*(arguments.get("checkpoints") or []), *kept.newest()]
-            arguments["public_keys"] = arguments.get("public_keys") or kept.key_texts()
+            arguments["public_keys"] = [*(arguments.get("public_keys") or []), *kept.key_texts()]
         except SlipwayError as exc:
             return {"failed": True, **exc.as_result()}
         except OSError as exc:

@@ -369,7 +369,8 @@ rotated:
   type: int
   sample: 0
 deliveries:
-  description: For each sink C(sink), C(sent), C(behind) (records that it has yet to get) and C(error).
+  description: For each sink C(sink), C(sent), C(behind) (records that it has yet to get), C(lost) (records that have
+    expired before it got them) and C(error).
   returned: always
   type: list
   elements: dict
@@ -394,9 +395,11 @@ public_key:
 
 import json
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.release.plugins.module_utils._audit.event import (
@@ -405,9 +408,10 @@ from ansible_collections.slipway.release.plugins.module_utils._audit.event impor
     PENDING,
     STAGES,
     event,
+    refuse_ambiguous,
 )
 from ansible_collections.slipway.release.plugins.module_utils._audit.log import ROTATE, Appended, Log
-from ansible_collections.slipway.release.plugins.module_utils._audit.note import Key
+from ansible_collections.slipway.release.plugins.module_utils._audit.note import Checkpoint, Key
 from ansible_collections.slipway.release.plugins.module_utils._audit.outbox import (
     Delivery,
     Place,
@@ -421,9 +425,13 @@ from ansible_collections.slipway.release.plugins.module_utils._audit.sinks impor
 from ansible_collections.slipway.release.plugins.module_utils._audit.sinks.base import Sink
 from ansible_collections.slipway.release.plugins.module_utils._audit.sinks.stdout import Stdout
 from ansible_collections.slipway.release.plugins.module_utils._audit.store import Files
-from ansible_collections.slipway.release.plugins.module_utils._audit.verify import BROKEN, signed_tombstones, verify
+from ansible_collections.slipway.release.plugins.module_utils._audit.verify import BROKEN, signed_tombstone, verify
 from ansible_collections.slipway.release.plugins.module_utils._common.address import secrets_of, without
-from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError, StateError
+from ansible_collections.slipway.release.plugins.module_utils._common.errors import (
+    InputError,
+    SlipwayError,
+    SystemFailure,
+)
 
 EVENT: dict[str, Any] = {
     "type": {"type": "str", "required": True},
@@ -511,6 +519,8 @@ class Course:
             module.no_log_values.update(secrets_of(it["url"] or ""))
         self.sinks: list[tuple[str, Sink]] = [factory.make(it, self.origin) for it in self.params["sinks"]]
         self.secrets = {secret for _name, sink in self.sinks for secret in sink.secrets()}
+        self.anchor = _told("anchor", self.params["anchor"], Checkpoint)
+        self.printed = _told("printed", self.params["printed"], Place) or Place()
         module.no_log_values.update(self.secrets)
 
     def run(self) -> dict[str, Any]:
@@ -547,12 +557,14 @@ class Course:
 
     def _emit(self, events: list[dict[str, Any]]) -> dict[str, Any]:
         if self.module.check_mode or not events:
+            for it in events:
+                refuse_ambiguous(it)
             return {"changed": bool(events), "hashes": []}
-        return _told(self.log.append(events))
+        return _done(self.log.append(events))
 
     def _rotate(self, events: list[dict[str, Any]]) -> dict[str, Any]:
         self._refuse_events(events)
-        return {"changed": True} if self.module.check_mode else _told(self.log.rotate())
+        return {"changed": True} if self.module.check_mode else _done(self.log.rotate())
 
     def _refuse_events(self, events: list[dict[str, Any]]) -> None:
         if events:
@@ -566,31 +578,32 @@ class Course:
         initiator = self.params["context"].get("initiator") or {}
         by = str(initiator.get("user", "")) if isinstance(initiator, dict) else str(initiator)
         done = (retention.hold if command == "hold" else retention.release)(name, reason, by)
-        return _told(done) if done else {"changed": False}
+        return _done(done) if done else {"changed": False}
 
     def _expire(self, events: list[dict[str, Any]]) -> dict[str, Any]:
         """First the action asks for the tombstone, then it brings that back signed."""
         self._refuse_events(events)
         retention = Retention(self.log)
-        places = [Remembered(self.files, name).load().seq for name, sink in self.sinks if not isinstance(sink, Stdout)]
-        due = retention.due(self.origin, self.params["retention_days"], min(places, default=None))
+        got = [
+            self.printed.seq if isinstance(sink, Stdout) else Remembered(self.files, name).load().seq
+            for name, sink in self.sinks
+        ]
+        due = retention.due(self.origin, self.params["retention_days"], min(got, default=None))
         if due is None:
             return {"changed": False, "expired": []}
         expired = [number for number in self.files.closed() if number <= due.segment]
         if self.module.check_mode or not self.params["tombstone"]:
             return {"changed": True, "expired": expired, "due": asdict(due)}
-        anchor = self.params["anchor"]
-        known = {int(anchor["size"]): str(anchor["hash"])} if anchor else {}
-        return {**_told(retention.expire(self.params["tombstone"], self.keys, due, known)), "expired": expired}
+        known = {self.anchor.size: self.anchor.hash} if self.anchor else {}
+        return {**_done(retention.expire(self.params["tombstone"], self.keys, due, known)), "expired": expired}
 
     def _continues(self) -> dict[str, Any]:
         """Whether the log is the one that was signed before, with more at its end."""
-        anchor = self.params["anchor"]
-        if not anchor:
+        if self.anchor is None:
             return {}
-        tombstones = signed_tombstones(self.files, self.keys, self.origin)
-        known = {int(anchor["size"]): str(anchor["hash"])}
-        report = verify(self.files, known, tombstones=tombstones, since=int(anchor["segment"]))
+        tombstone = partial(signed_tombstone, self.files, self.keys, self.origin)
+        known = {self.anchor.size: self.anchor.hash}
+        report = verify(self.files, known, tombstone=tombstone, since=self.anchor.segment)
         if report.verdict != BROKEN:
             return {}
         first = report.findings[0]
@@ -602,7 +615,7 @@ class Course:
         timeout = self.params["sink_timeout"]
         for name, sink in self.sinks:
             if isinstance(sink, Stdout):
-                places = [Place(**(self.params["printed"] or {}))]
+                places = [self.printed]
                 deliveries.append(send(self.files, name, sink, head_seq, places[0], places.append, timeout))
                 printed = {"lines": sink.lines, "printed": asdict(places[-1])}
             else:
@@ -611,6 +624,8 @@ class Course:
         for delivery in deliveries:
             if delivery.error:
                 self.module.warn(f"audit sink {delivery.sink}, {delivery.behind} records behind: {delivery.error}")
+            if delivery.lost:
+                self.module.warn(f"audit sink {delivery.sink}: {delivery.lost} records expired before it got them")
         return {"deliveries": [it.as_result() for it in deliveries], **printed}
 
 
@@ -623,7 +638,22 @@ def _filtered(secret: str) -> bool:
     return len(secret) >= SHORTEST_FILTERED and not _AS_IN_A_RESULT.fullmatch(secret)
 
 
-def _told(done: Appended) -> dict[str, Any]:
+_Told = TypeVar("_Told")
+
+
+def _told(option: str, given: Mapping[str, Any] | None, kind: Callable[..., _Told]) -> _Told | None:
+    """What the action says that the controller has kept, as numbers and texts."""
+    if not given:
+        return None
+    try:
+        return kind(**{name: str(it) if name in ("origin", "hash") else int(it) for name, it in given.items()})
+    except (TypeError, ValueError):
+        raise InputError(
+            "what the controller has kept is not understood", where=option, remedy="leave it to the action"
+        ) from None
+
+
+def _done(done: Appended) -> dict[str, Any]:
     return {"changed": True, "hashes": list(done.hashes), "recovered": done.recovered, "rotated": done.rotated}
 
 
@@ -634,9 +664,11 @@ def main() -> None:
         result = Course(module).run()
     except SlipwayError as exc:
         module.fail_json(**exc.as_result())
-    except (TypeError, ValueError, KeyError) as exc:
-        failure = StateError(
-            f"what the controller has sent is not understood: {exc}", where="anchor", remedy="report it"
+    except OSError as exc:
+        failure = SystemFailure(
+            f"the audit log cannot be used: {exc.strerror or exc}",
+            where=str(exc.filename or module.params["directory"]),
+            remedy="see that the disk has room and the directory can be read and written, then run again",
         )
         module.fail_json(**failure.as_result())
     module.no_log_values = {secret for secret in module.no_log_values if _filtered(secret)}

@@ -41,8 +41,8 @@ options:
     default: []
   public_keys:
     description:
-      - Keys whose checkpoints and tombstones count, as C(name+id+base64). Those that are kept on the controller when
-        empty.
+      - Keys whose checkpoints and tombstones count, as C(name+id+base64). The action adds those that are kept on the
+        controller.
     type: list
     elements: str
     default: []
@@ -138,6 +138,7 @@ exported:
   sample: 1204
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +150,7 @@ from ansible_collections.slipway.release.plugins.module_utils._audit.verify impo
     BROKEN,
     INTACT,
     Report,
-    signed_tombstones,
+    signed_tombstone,
     trusted,
     verify,
 )
@@ -185,10 +186,10 @@ def run(module: AnsibleModule) -> tuple[dict[str, Any], bool]:
         raise InputError("checkpoints without public_keys prove nothing", where="public_keys", remedy="give the key")
     report = Report()
     anchors = trusted(params["checkpoints"], keys, origin, report)
-    tombstones = signed_tombstones(files, keys, origin)
+    tombstone = partial(signed_tombstone, files, keys, origin)
     export = Export(Path(params["export"]), params["export_format"]) if _exports(module) else None
     try:
-        verify(files, anchors, report=report, tombstones=tombstones, consumer=export.take if export else None)
+        verify(files, anchors, report=report, tombstone=tombstone, consumer=export.take if export else None)
         kept = export is not None and report.verdict != BROKEN
         if export and kept:
             export.keep()

@@ -19,7 +19,7 @@ from typing import IO, Any
 
 from .._common.files import fsync_directory
 from .event import FIELDS
-from .record import Record
+from .record import Malformed, Record
 
 CSV, OCSF = FORMATS = ("csv", "ocsf")
 OCSF_VERSION = "1.3.0"
@@ -88,8 +88,18 @@ def _cell(value: Any) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
+def _milliseconds(time: Any) -> int:
+    try:
+        return int(datetime.fromisoformat(str(time)).timestamp() * 1000)
+    except ValueError:
+        raise Malformed("it says no time") from None
+
+
 def ocsf(record: Record) -> dict[str, Any]:
-    """A record as an event of the class API Activity; what has no place there is in ``unmapped``."""
+    """A record as an event of the class API Activity; what has no place there is in ``unmapped``.
+
+    :raises Malformed: it does not say when it happened.
+    """
     event = record.event
     status, word = _STATUS.get(str(event.get("outcome")), (0, "Unknown"))
     initiator = event.get("initiator", {})
@@ -100,7 +110,7 @@ def ocsf(record: Record) -> dict[str, Any]:
         "category_uid": _APPLICATION_ACTIVITY,
         "class_uid": _API_ACTIVITY,
         "type_uid": _API_ACTIVITY * 100 + _OTHER,
-        "time": int(datetime.fromisoformat(str(event["time"])).timestamp() * 1000),
+        "time": _milliseconds(event.get("time")),
         "severity_id": _INFORMATIONAL if status != 2 else _HIGH,
         "status_id": status,
         "status": word,

@@ -24,9 +24,9 @@ from typing import Any
 from .._common.errors import InputError, StateError, SystemFailure
 from .._common.files import fsync_directory, fsync_file, write_atomic
 from . import record
-from .event import LOG, of_log
+from .event import LOG, of_log, refuse_ambiguous
 from .record import Head, Malformed
-from .store import PLAIN, Files, locked, tail
+from .store import PLAIN, Files, at_one_moment, locked, tail
 
 ROTATE = 64 * 1024 * 1024
 OPEN, CLOSED, OPENED, RECOVERY = "log.open", "segment.close", "segment.open", "recovery"
@@ -74,16 +74,24 @@ class Log:
         return self._locked((), True)
 
     def head(self) -> Head:
-        """Where the log ends; nothing is written."""
+        """Where the log durably ends; nothing is written, and nobody else writes meanwhile."""
+        return at_one_moment(self.files, self._head)
+
+    def _head(self) -> Head:
+        last = self._durable_last()
+        return self.last_closed() or Head() if last is None else self.after(last, self.files.current)
+
+    def _durable_last(self) -> bytes | None:
+        """The last whole line of the current segment, which a writer may have been killed before making durable."""
         try:
             descriptor = os.open(self.files.current, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         except FileNotFoundError:
-            return self.last_closed() or Head()
+            return None
         try:
-            last = tail(descriptor).last
+            os.fsync(descriptor)
+            return tail(descriptor).last
         finally:
             os.close(descriptor)
-        return self.last_closed() or Head() if last is None else self.after(last, self.files.current)
 
     def _locked(self, events: Sequence[Mapping[str, Any]], rotate: bool) -> Appended:
         try:
@@ -132,10 +140,18 @@ class Log:
             raise _unusable(path, "the last line cannot be followed, it was edited or is of another stream")
         return Head(last.segment, last.seq, last.hash)
 
+    def _followed(self) -> dict[int, Path]:
+        """The closed segments whose end no writer needs any more."""
+        with locked(self.files.lock):
+            closed = self.files.closed()
+            if closed and self._durable_last() is None:
+                del closed[max(closed)]
+        return closed
+
     def _pack(self) -> None:
         """Compress closed segments; one writer does, the others go on meanwhile."""
         with suppress(StateError), locked(self.files.segments / "lock", timeout=0):
-            for number, path in self.files.closed().items():
+            for number, path in self._followed().items():
                 if path.name.endswith(PLAIN):
                     packed = self.files.packed(number)
                     temporary = packed.with_name(f".{packed.name}.tmp")
@@ -244,7 +260,8 @@ class _Writing:
     def _add(self, event: Mapping[str, Any]) -> str:
         try:
             line, self.head = record.made(self.files.stream, self.head, event)
-        except ValueError as exc:
+        except (ValueError, TypeError, RecursionError) as exc:
+            refuse_ambiguous(event)
             raise InputError(
                 f"the event cannot be recorded: {exc}", where="events", remedy="shorten or split it"
             ) from exc
@@ -272,12 +289,12 @@ class _Writing:
 
 def _is_close(line: bytes) -> bool:
     event = record.read(line).event
-    return bool(event["type"] == LOG and event["operation"] == CLOSED)
+    return bool(event.get("type") == LOG and event.get("operation") == CLOSED)
 
 
 def _unusable(path: Path, what: str) -> StateError:
     return StateError(
         what,
         where=str(path),
-        remedy="run audit_verify, keep a copy of the stream's directory as evidence, and move it away to begin anew",
+        remedy="run audit_verify, keep a copy of the directory as evidence, and see 'Begin anew' in docs/audit.md",
     )

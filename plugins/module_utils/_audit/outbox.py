@@ -12,11 +12,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from .._common.errors import SlipwayError, StateError
 from .._common.files import read_state, write_state
-from . import record
+from . import note, record
 from .record import GENESIS, Record
 from .sinks.base import Sink
 from .store import Files, Opened, Torn, blocks, locked, opened
@@ -43,12 +43,14 @@ class Delivery:
     """What came of copying.
 
     :ivar behind: records that the sink has yet to get.
+    :ivar lost: records that have expired before the sink got them.
     """
 
     sink: str
     sent: int
     behind: int
     error: str = ""
+    lost: int = 0
 
     def as_result(self) -> dict[str, Any]:
         """For the result of a module."""
@@ -79,6 +81,8 @@ def deliver(files: Files, name: str, sink: Sink, head_seq: int, *, timeout: floa
 
     :param head_seq: where the log ends.
     """
+    if not head_seq:
+        return Delivery(name, 0, 0)
     remembered = Remembered(files, name)
     remembered.directory.mkdir(mode=0o700, exist_ok=True)
     try:
@@ -100,7 +104,7 @@ def send(
 ) -> Delivery:
     """The same, from a place that somebody else remembers."""
     deadline = time.monotonic() + timeout
-    sent, error = 0, ""
+    sent, lost, error = 0, 0, ""
     try:
         for records, after in _batches(files, place, batch):
             left = deadline - time.monotonic()
@@ -108,35 +112,40 @@ def send(
                 break
             sink.deliver(records, left)
             save(after)
+            lost += records[0].seq - place.seq - 1 if place.seq else 0
             place = after
             sent += len(records)
     except SlipwayError as exc:
         error = exc.message()
     finally:
         sink.close()
-    return Delivery(name, sent, max(0, head_seq - place.seq), error)
+    return Delivery(name, sent, max(0, head_seq - place.seq), error, lost)
 
 
 def _batches(files: Files, place: Place, size: int) -> Iterator[tuple[list[Record], Place]]:
     """The records after a place, each with the place after it; no batch goes beyond a segment."""
     with opened(files, place.segment) as segments:
         for segment in segments:
-            for records, after in _of_segment(files, segment, place, size):
+            if segment.handle is None:
+                continue
+            for records, after in _of_segment(files, segment, segment.handle, place, size):
                 yield records, after
                 place = after
 
 
-def _of_segment(files: Files, segment: Opened, place: Place, size: int) -> Iterator[tuple[list[Record], Place]]:
-    number = segment.number or _number(segment)
+def _of_segment(
+    files: Files, segment: Opened, handle: IO[bytes], place: Place, size: int
+) -> Iterator[tuple[list[Record], Place]]:
+    number = segment.number or _number(segment, handle)
     if number < place.segment:
         return
     offset = place.offset if number == place.segment else 0
-    segment.handle.seek(offset)
+    handle.seek(offset)
     limit = None if segment.size is None else segment.size - offset
     held: list[Record] = []
-    last = place
+    last = _after_expiry(files, number, place)
     try:
-        for lines in blocks(segment.handle, limit):
+        for lines in blocks(handle, limit):
             for line in lines:
                 found = _follows(line, last, segment)
                 offset += len(line) + 1
@@ -151,9 +160,22 @@ def _of_segment(files: Files, segment: Opened, place: Place, size: int) -> Itera
         yield held, last
 
 
-def _number(segment: Opened) -> int:
+def _after_expiry(files: Files, number: int, place: Place) -> Place:
+    """The place before a segment, when those between it and the sink's place have expired.
+
+    Whether the tombstone is signed is for those who verify: a sink that trusted it wrongly lacks records, and says so.
+    """
+    left = files.tombstone(number - 1)
+    if number <= place.segment or not place.seq or not left.exists():
+        return place
+    text = left.read_text(encoding="utf-8", errors="replace").partition("\n\n")[0]
+    buried = note.read(f"{text}\n")
+    return Place(buried.segment, 0, buried.size, buried.hash) if buried.size > place.seq else place
+
+
+def _number(segment: Opened, handle: IO[bytes]) -> int:
     """The number of the current segment; 0 of an empty one."""
-    line = segment.handle.read(record.LARGEST).partition(b"\n")[0] if segment.size else b""
+    line = handle.read(record.LARGEST).partition(b"\n")[0] if segment.size else b""
     try:
         return record.read(line).segment
     except record.Malformed:

@@ -31,6 +31,7 @@ _NAMES = re.compile(
     r"(?:^|[_.-]|(?<=[a-z0-9])(?=[A-Z]))(?i:passwords?|passwd|pwd|passphrase|pass|secrets?|token|authorization|cookie"
     r"|credentials?|dsn|(?:api|private|access|secret|encryption|signing|session)[_-]?keys?)$"
 )
+_ESCAPE = re.compile("%[0-9A-F]{2}")
 _IN_URL = re.compile(r"(?<=://)[^\s\"']+(?=@)")
 
 
@@ -84,12 +85,27 @@ class Redactor:
 
     def redacted(self, made: Mapping[str, Any]) -> dict[str, Any]:
         """The event without what is hidden."""
-        found: dict[str, Any] = self._walk.value(dict(made), ())
+        try:
+            found: dict[str, Any] = self._walk.value(dict(made), ())
+        except RecursionError:
+            raise _refused("it is nested too deeply") from None
         return found
 
     def mark(self, value: Any) -> str:
         """What stands for a value of which an HMAC is kept."""
-        return "hmac-sha256:" + hmac.new(self.key, _DOMAIN + canonical(value), "sha256").hexdigest()
+        try:
+            content = canonical(value)
+        except ValueError:
+            raise _refused("a value of which an HMAC is to be kept is a float or beyond 2**53") from None
+        return "hmac-sha256:" + hmac.new(self.key, _DOMAIN + content, "sha256").hexdigest()
+
+
+def _refused(why: str) -> InputError:
+    return InputError(
+        f"the event cannot be recorded: {why}",
+        where="events",
+        remedy="write numbers with a fraction as text or in smaller units, and details with fewer levels",
+    )
 
 
 class _Walk:
@@ -103,26 +119,29 @@ class _Walk:
         self.short = {value for value in rules.values if 0 < len(value) < SHORTEST_INSIDE}
         self.long = sorted({form for value in rules.values for form in _forms(value)}, key=len, reverse=True)
         self.known: dict[str, str] = {}
+        self.simple = not self.mask and not self.hashed
         self.any = re.compile("|".join(map(re.escape, self.long))) if self.long else None
 
     def value(self, value: Any, path: tuple[str, ...]) -> Any:
         """A field with everything below it."""
-        if isinstance(value, str) and not self.hashed and not self.mask and not (path and _names_secret(path[-1])):
-            return self.text(value)
-        if path and any(_matches(rule, path) for rule in self.hashed):
-            self._hide(value)
-            return self.rules.mark(value)
-        if path and (any(_matches(rule, path) for rule in self.mask) or _named_secret(path, value)):
+        if path and not self.simple:
+            if any(_matches(rule, path) for rule in self.hashed):
+                self._hide(value)
+                return self.rules.mark(value)
+            if any(_matches(rule, path) for rule in self.mask):
+                self._hide(value)
+                return HIDDEN
+        if path and _named_secret(path, value):
             self._hide(value)
             return HIDDEN
-        if isinstance(value, Mapping):
-            return self._mapping(value, path)
-        if isinstance(value, (list, tuple)):
-            return [self.value(item, (*path, str(place))) for place, item in enumerate(value)]
         if isinstance(value, str):
             return self.text(value)
-        if isinstance(value, int) and not isinstance(value, bool) and str(value) in self.rules.values:
-            return HIDDEN
+        if isinstance(value, int):
+            return HIDDEN if not isinstance(value, bool) and str(value) in self.rules.values else value
+        if isinstance(value, (list, tuple)):
+            return [self.value(item, (*path, str(place))) for place, item in enumerate(value)]
+        if isinstance(value, Mapping):
+            return self._mapping(value, path)
         return value
 
     def text(self, text: str) -> str:
@@ -138,14 +157,28 @@ class _Walk:
         if text in self.short:
             return HIDDEN
         if self.any and self.any.search(text):
-            for form in self.long:
-                text = text.replace(form, HIDDEN)
+            text = self._without_known(text)
         for pattern in self.patterns:
             if not pattern.search(text):
                 continue
             self.rules.hidden.update(found for match in pattern.finditer(text) for found in _long_enough(match[0]))
             text = pattern.sub(HIDDEN, text)
         return text
+
+    def _without_known(self, text: str) -> str:
+        """Forms may overlap: whatever belongs to one of them is hidden."""
+        spans = []
+        for form in self.long:
+            at = text.find(form)
+            while at >= 0:
+                spans.append((at, at + len(form)))
+                at = text.find(form, at + 1)
+        shown, done = "", 0
+        for begin, end in sorted(spans):
+            if begin > done or not shown:
+                shown += text[done:begin] + HIDDEN
+            done = max(done, end)
+        return shown + text[done:]
 
     def _hide(self, value: Any) -> None:
         """Remember every text of what is hidden."""
@@ -172,9 +205,9 @@ class _Walk:
 
 def _named_secret(path: tuple[str, ...], value: Any) -> bool:
     """Whether the field's name says that it is a secret; the fencing token, a number, is none."""
-    if isinstance(value, bool) or value is None or value in ("", [], (), {}):
+    if not _names_secret(path[-1]) or isinstance(value, bool) or value is None or value in ("", [], (), {}):
         return False
-    return not (path == ("token",) and isinstance(value, int)) and _names_secret(path[-1])
+    return not (path == ("token",) and isinstance(value, int))
 
 
 @lru_cache(maxsize=1024)
@@ -204,10 +237,12 @@ def _forms(secret: str) -> set[str]:
         secret,
         json.dumps(secret)[1:-1],
         json.dumps(secret, ensure_ascii=False)[1:-1],
+        json.dumps(secret)[1:-1].replace("/", "\\/"),
         raw.hex(),
         raw.hex().upper(),
     }
-    forms |= {quote(raw, safe=""), quote(raw), quote_plus(raw), quote(raw, safe="").lower()}
+    escaped = {quote(raw, safe=""), quote(raw), quote_plus(raw)}
+    forms |= escaped | {_ESCAPE.sub(lambda found: found[0].lower(), form) for form in escaped}
     forms |= {json.dumps(form)[1:-1] for form in set(forms)}
     return forms | {form for offset in range(3) for form in _base64(raw, offset)}
 

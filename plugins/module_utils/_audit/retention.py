@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from typing import Any
 
 from .._common.errors import InputError, StateError
@@ -19,7 +20,7 @@ from .event import of_log
 from .log import CLOSED, Appended, Log
 from .note import Checkpoint, Key
 from .store import Files, locked, opened_segment
-from .verify import BROKEN, signed_tombstones, verify
+from .verify import BROKEN, signed_tombstone, verify
 
 SCHEMA = 1
 EXPIRED, HELD, RELEASED = "segments.expired", "hold.set", "hold.released"
@@ -79,8 +80,8 @@ class Retention:
         limit = datetime.now(timezone.utc) - timedelta(days=days)
         found = None
         for number in self.files.closed():
-            last = self._last(number)
-            if datetime.fromisoformat(last.event["time"]) > limit or (least_seq is not None and last.seq > least_seq):
+            last, closed = self._last(number)
+            if closed > limit or (least_seq is not None and last.seq > least_seq):
                 break
             found = Checkpoint(origin + note.TOMBSTONE, last.seq, last.hash, number)
         return found
@@ -100,8 +101,8 @@ class Retention:
                 where=str(self.files.top),
                 remedy="run it again; another run has expired segments meanwhile",
             )
-        tombstones = signed_tombstones(self.files, keys, tombstone.origin[: -len(note.TOMBSTONE)])
-        if verify(self.files, known or {}, tombstones=tombstones).verdict == BROKEN:
+        left = partial(signed_tombstone, self.files, keys, tombstone.origin[: -len(note.TOMBSTONE)])
+        if verify(self.files, known or {}, tombstone=left).verdict == BROKEN:
             raise StateError(
                 "the log is broken, so nothing of it is deleted",
                 where=str(self.files.top),
@@ -115,7 +116,7 @@ class Retention:
                     remedy="run it again when the hold is released",
                 )
             self.files.tombstones.mkdir(mode=0o700, exist_ok=True)
-            write_atomic(self.files.tombstones / f"{tombstone.segment:08d}.note", signed.encode("utf-8"), mode=0o600)
+            write_atomic(self.files.tombstone(tombstone.segment), signed.encode("utf-8"), mode=0o600)
             fsync_directory(self.files.top)
             numbers = [number for number in self.files.closed() if number <= tombstone.segment]
             told = of_log(EXPIRED, segments=numbers, last_seq=tombstone.size, last_hash=tombstone.hash)
@@ -126,14 +127,15 @@ class Retention:
             fsync_directory(self.files.segments)
         return done
 
-    def _last(self, number: int) -> record.Record:
-        """The closing record of a segment."""
+    def _last(self, number: int) -> tuple[record.Record, datetime]:
+        """The closing record of a segment, and when it was written."""
         found = b""
         for lines in opened_segment(self.files, number):
             found = lines[-1]
         try:
             last = record.read(found)
-        except record.Malformed as exc:
+            closed = datetime.fromisoformat(str(last.event.get("time")))
+        except ValueError as exc:
             raise StateError(
                 f"the segment's last line cannot be read, {exc}",
                 where=str(self.files.segments / f"{number:08d}"),
@@ -145,7 +147,7 @@ class Retention:
                 where=str(self.files.segments / f"{number:08d}"),
                 remedy="run audit_verify, and keep a copy as evidence",
             )
-        return last
+        return last, closed
 
     def _path(self) -> Any:
         return self.files.top / "holds.json"

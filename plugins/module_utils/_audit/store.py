@@ -14,11 +14,11 @@ import os
 import re
 import time
 import zlib
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, TypeVar, cast
 
 from .._common.errors import InputError, StateError
 from . import record
@@ -27,9 +27,10 @@ LOCK_TIMEOUT = 30
 PACKED = ".jsonl.gz"
 PLAIN = ".jsonl"
 _SEGMENT = re.compile(r"(\d{8})\.jsonl(\.gz)?")
-_BLOCK = 64 * 1024
+_BLOCK, _FIRST_BLOCK = 64 * 1024, 8 * 1024
 _READ = 1 << 20
 _OVERLONG = b"\0"
+Seen = TypeVar("Seen")
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,10 @@ class Files:
         """A closed segment before it is packed."""
         return self.segments / f"{number:08d}{PLAIN}"
 
+    def tombstone(self, number: int) -> Path:
+        """What is left of the closed segments up to this one."""
+        return self.tombstones / f"{number:08d}.note"
+
     def packed(self, number: int) -> Path:
         """A closed segment after it was packed."""
         return self.segments / f"{number:08d}{PACKED}"
@@ -156,9 +161,9 @@ def tail(descriptor: int) -> Tail:
             raise StateError(
                 "the end of the segment is no line of an audit log",
                 where=f"byte {start}",
-                remedy="look at it with audit_verify, keep a copy, and move the stream's directory away to begin anew",
+                remedy="look at it with audit_verify, keep a copy, and see 'Begin anew' in docs/audit.md",
             )
-        step = min(_BLOCK, start)
+        step = min(_BLOCK if data else _FIRST_BLOCK, start)
         start -= step
         data = os.pread(descriptor, step, start) + data
     end = data.rfind(b"\n") + 1
@@ -172,12 +177,13 @@ class Opened:
     """A segment that is open for reading.
 
     :ivar number: of the segment; 0 for the current one, which says it itself.
+    :ivar handle: ``None`` of a closed one that is there no more.
     :ivar size: how much of it there was when it was opened; ``None`` for a whole file.
     """
 
     path: Path
     number: int
-    handle: IO[bytes]
+    handle: IO[bytes] | None
     size: int | None = None
 
 
@@ -188,28 +194,40 @@ def opened(files: Files, first: int = 0) -> Iterator[Iterator[Opened]]:
     The current one is opened at once, and is read only as far as it goes now, whatever is written meanwhile.
     """
     with ExitStack() as stack:
-        with ExitStack() as held:
-            if files.lock.exists():
-                held.enter_context(locked(files.lock, shared=True))
+
+        def look() -> tuple[list[int], Opened | None]:
             closed = [number for number in files.closed() if number >= first]
-            current = None
-            if files.current.exists():
-                handle = stack.enter_context(files.current.open("rb", buffering=0))
-                current = Opened(files.current, 0, handle, os.fstat(handle.fileno()).st_size)
-        yield _each(files, closed, current)
+            if not files.current.exists():
+                return closed, None
+            handle = stack.enter_context(files.current.open("rb", buffering=0))
+            return closed, Opened(files.current, 0, handle, os.fstat(handle.fileno()).st_size)
+
+        yield _each(files, *at_one_moment(files, look))
+
+
+def at_one_moment(files: Files, look: Callable[[], Seen]) -> Seen:
+    """What is seen while nobody writes. A log that was copied has no lock, and one that begins has none yet.
+
+    :param look: is called again when the log has begun meanwhile.
+    """
+    if not files.lock.exists():
+        seen = look()
+        if not files.lock.exists():
+            return seen
+    with locked(files.lock, shared=True):
+        return look()
 
 
 def _each(files: Files, closed: list[int], current: Opened | None) -> Iterator[Opened]:
     for number in closed:
         found = _closed(files, number)
-        if found:
-            with found.handle:
-                yield found
+        with found.handle or nullcontext():
+            yield found
     if current:
         yield current
 
 
-def _closed(files: Files, number: int) -> Opened | None:
+def _closed(files: Files, number: int) -> Opened:
     """A closed segment, which may be packed, or have expired, since it was listed."""
     for path in (files.plain(number), files.packed(number)):
         try:
@@ -218,7 +236,7 @@ def _closed(files: Files, number: int) -> Opened | None:
             return Opened(path, number, path.open("rb", buffering=0))
         except FileNotFoundError:
             continue
-    return None
+    return Opened(files.plain(number), number, None)
 
 
 def opened_segment(files: Files, number: int) -> Iterator[list[bytes]]:
@@ -227,7 +245,7 @@ def opened_segment(files: Files, number: int) -> Iterator[list[bytes]]:
     :raises StateError: it cannot be unpacked.
     """
     found = _closed(files, number)
-    if found is None:
+    if found.handle is None:
         return
     with found.handle:
         try:

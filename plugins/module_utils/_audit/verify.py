@@ -12,7 +12,7 @@ import sys
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import IO, Any
 
 from .._common.errors import StateError
 from . import note, record
@@ -33,6 +33,7 @@ EDITED, MISSING, REORDERED, TRUNCATED, FORKED, UNPROVEN = KINDS = (
 INTACT, BROKEN = "intact", "broken"
 MOST_FINDINGS = 100
 MOST_GAPS = 10_000
+Tombstone = Callable[[], "Checkpoint | None"]
 
 
 @dataclass(frozen=True)
@@ -115,32 +116,31 @@ def verify(
     anchors: Mapping[int, str],
     *,
     report: Report | None = None,
-    tombstones: Mapping[int, Checkpoint] | None = None,
+    tombstone: Tombstone = lambda: None,
     since: int = 0,
     consumer: Callable[[Record], None] | None = None,
 ) -> Report:
     """Read the whole stream, or its segments from number ``since`` on.
 
     :param anchors: hash of a record by its number, which are known to be right.
-    :param tombstones: signed ones of segments that have expired, by number of the last segment.
+    :param tombstone: reads the signed one of the segments that have expired last, also while this runs.
     :param consumer: gets every record that is in its place.
     """
-    course = _Course(files, anchors, report or Report(), tombstones or {}, consumer)
+    course = _Course(files, anchors, report or Report(), tombstone, consumer)
     course.run(since)
     return course.report
 
 
-def signed_tombstones(files: Files, keys: Sequence[Key], origin: str) -> dict[int, Checkpoint]:
-    """The tombstones of a stream that one of the keys has signed, by number of the last segment."""
-    found = {}
-    for path in sorted(files.tombstones.glob("*.note")):
+def signed_tombstone(files: Files, keys: Sequence[Key], origin: str) -> Checkpoint | None:
+    """The last tombstone of a stream that one of the keys has signed."""
+    for path in sorted(files.tombstones.glob("*.note"), reverse=True):
         try:
-            checkpoint = note.read(note.verified(path.read_text(encoding="utf-8"), keys))
+            found = note.read(note.verified(path.read_text(encoding="utf-8"), keys))
         except (StateError, UnicodeDecodeError):
             continue
-        if checkpoint.origin == origin + note.TOMBSTONE:
-            found[checkpoint.segment] = checkpoint
-    return found
+        if found.origin == origin + note.TOMBSTONE and path == files.tombstone(found.segment):
+            return found
+    return None
 
 
 class _Course:
@@ -151,14 +151,14 @@ class _Course:
         files: Files,
         anchors: Mapping[int, str],
         report: Report,
-        tombstones: Mapping[int, Checkpoint],
+        tombstone: Tombstone,
         consumer: Callable[[Record], None] | None,
     ) -> None:
         self.files = files
-        self.buried = max((it.size for it in tombstones.values()), default=0)
-        self.anchors = {**{it.size: it.hash for it in tombstones.values()}, **anchors}
+        self.anchors = anchors
         self.report = report
-        self.tombstones = tombstones
+        self.tombstone = tombstone
+        self.expired = self.buried = 0
         self.consumer = consumer
         self.head = Head()
         self.prev: str | None = GENESIS
@@ -169,39 +169,43 @@ class _Course:
 
     def run(self, since: int) -> None:
         """Every file in its turn."""
-        expired = max(self.tombstones, default=0)
-        with opened(self.files, max(since, expired + 1)) as segments:
-            before = False
+        with opened(self.files, since) as segments:
+            if since:
+                self.head, self.prev = Head(since, 0), None
+            self._bury()
             for segment in segments:
-                if not before:
-                    self._start(segment, since, expired)
-                before = True
-                self._segment(segment)
+                if segment.handle is None:
+                    self._bury()
+                elif not 0 < segment.number <= self.expired:
+                    self._segment(segment, segment.handle)
         self._end()
 
-    def _start(self, segment: Opened, since: int, expired: int) -> None:
-        """What the first record must follow."""
-        if since > expired:
-            self.head, self.prev = Head(since, 0), None
+    def _bury(self) -> None:
+        """Go on after the segments that have expired, which they may do at any moment."""
+        left = self.tombstone()
+        if left is None or left.segment <= self.expired:
             return
-        if expired:
-            left = self.tombstones[expired]
-            self.head = Head(expired + 1, left.size, left.hash)
-            self.prev = left.hash
-            self._pass_anchors(left.size)
+        self.file, self.number = str(self.files.tombstone(left.segment)), 0
+        self.expired, self.buried = left.segment, left.size
+        known = self.anchors.get(left.size, left.hash)
+        if known != left.hash:
+            self._find(FORKED, 0, left.size, "the tombstone says another record than the checkpoint")
+        if left.segment < self.head.segment:
+            return
+        self.head, self.prev = Head(left.segment + 1, left.size, left.hash), left.hash
+        while self.waiting and self.waiting[-1] <= left.size:
+            self.waiting.pop()
+        if known == left.hash:
+            self.report.proven = left.size
 
-    def _pass_anchors(self, seq: int) -> None:
-        while self.waiting and self.waiting[-1] <= seq:
-            self.report.proven = max(self.report.proven, self.waiting.pop())
-
-    def _segment(self, segment: Opened) -> None:
+    def _segment(self, segment: Opened, handle: IO[bytes]) -> None:
         self.file, self.number = str(segment.path), 0
         if segment.number:
             self.head = Head(segment.number, self.head.seq, self.head.hash)
         last = b""
         begun = False
         try:
-            for lines in blocks(segment.handle, segment.size):
+            for lines in blocks(handle, segment.size):
                 if not begun:
                     begun = True
                     self._begin(segment, lines[0])
@@ -351,7 +355,7 @@ class _Course:
         for (file, line), seqs in _by_place(self.gaps).items():
             which = f"record {seqs[0]} is" if len(seqs) == 1 else f"{len(seqs)} records from {seqs[0]} on are"
             self.report.add(Finding(MISSING, file, line, seqs[0], f"{which} missing before this line"))
-        last = max(self.anchors, default=0)
+        last = max(self.buried, *self.anchors, 0)
         if last > self.head.seq:
             message = f"the log ends at record {self.head.seq}, a checkpoint proves that there were {last}"
             self._find(TRUNCATED, self.number, self.head.seq, message)

@@ -41,7 +41,8 @@ def _refuse_ambiguous(value: Any) -> None:
         for key, item in value.items():
             if not isinstance(key, str) or not key.isascii():
                 raise ValueError(f"a key must be an ASCII string: {key!r}")
-            _refuse_ambiguous(item)
+            if not isinstance(item, str):
+                _refuse_ambiguous(item)
     elif isinstance(value, (list, tuple)):
         for item in value:
             _refuse_ambiguous(item)

@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import json
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -210,6 +211,44 @@ def test_a_segment_that_is_gone_is_not_begun_anew(tmp_path: Path) -> None:
     files(tmp_path).current.unlink()
     with pytest.raises(StateError, match="gone"):
         log(tmp_path).append([an_event()])
+
+
+def test_a_segment_that_the_next_writer_has_to_follow_is_not_packed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One writer packs what it has rotated, while another one rotates and is killed."""
+    filled(tmp_path)
+    with monkeypatch.context() as dying:
+        dying.setattr(os, "write", _die_at(b"segment.open"))
+        with pytest.raises(Died):
+            log(tmp_path, pack=False).rotate()
+    log(tmp_path)._pack()
+    assert [path.suffix for path in files(tmp_path).closed().values()] == [".gz", ".gz", ".jsonl"]
+    log(tmp_path).append([an_event()])
+    assert intact(tmp_path)
+
+
+def test_the_end_is_what_is_durable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever signs the end of a log while a write fails must not sign what is taken back."""
+    head = filled(tmp_path)
+    seen: list[record.Head] = []
+    reader = threading.Thread(target=lambda: seen.append(log(tmp_path).head()))
+    sync = os.fsync
+
+    def failing(descriptor: int) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            sync(descriptor)
+            return
+        reader.start()
+        reader.join(0.3)
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "fsync", failing)
+        with pytest.raises(SystemFailure):
+            log(tmp_path).append([an_event()])
+        reader.join()
+    assert seen == [head]
 
 
 def test_the_end_of_a_large_record_is_found(tmp_path: Path) -> None:

@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 from ansible_collections.slipway.release.plugins.action.audit_emit import OF_THE_CONTROLLER, ActionModule
 from ansible_collections.slipway.release.plugins.module_utils._audit.operation import Auditor, auditor
-from ansible_collections.slipway.release.plugins.module_utils._audit.record import Head
+from ansible_collections.slipway.release.plugins.module_utils._audit.record import Head, read
 from ansible_collections.slipway.release.plugins.module_utils._audit.redact import Redactor
+from ansible_collections.slipway.release.plugins.module_utils._audit.sign import Signer
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import StateError
 from ansible_collections.slipway.release.plugins.modules import audit_emit, audit_verify
 
@@ -29,6 +30,7 @@ from .test_note import Ed25519PrivateKey, pem
 STREAM = "deployments"
 COLLECTIONS = Path(audit_emit.__file__ or "").parents[5]
 EVENT = {"type": "deployment", "operation": "switch", "outcome": "success", "target": "shop"}
+LOCAL = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
 SECRET = "canary-s3cret/value+1"
 
 
@@ -94,12 +96,21 @@ def test_no_events_change_nothing(tmp_path: Path) -> None:
         ({"redaction": {"hash": ["a"]}}, "key"),
         ({"stream": "../x"}, "stream"),
         ({"command": "hold", "hold": "x"}, "reason"),
-        ({"anchor": {"size": "x"}}, "anchor"),
+        ({"anchor": {"size": "x"}, "events": [EVENT]}, "anchor"),
+        ({"printed": {"offset": "x"}, "events": [EVENT]}, "printed"),
+        ({"events": [EVENT], "sinks": [{"type": "syslog", "address": "tcp://h:abc"}]}, "address"),
+        ({"events": [{**EVENT, "details": {"n": 0.5}}], "redaction": {"hash": ["**.n"], "key": "k" * 16}}, "float"),
     ],
 )
-def test_refusals_name_the_place(tmp_path: Path, options: dict[str, Any], words: str) -> None:
-    done = module_result(audit_emit, **{"stream": STREAM, "directory": str(tmp_path), **options})
-    assert done["failed"] and words in done["msg"], done
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_refusals_name_the_place(tmp_path: Path, options: dict[str, Any], words: str, check_mode: bool) -> None:
+    more = {"stream": STREAM, "directory": str(tmp_path), "_ansible_check_mode": check_mode}
+    done = module_result(audit_emit, **{**more, **options})
+    if check_mode and options.get("command") == "hold":
+        assert done["changed"]
+    else:
+        assert done["failed"] and words in done["msg"], done
+    assert not list(tmp_path.rglob("*.jsonl")) or files(tmp_path).current.read_bytes() == b""
 
 
 @pytest.mark.parametrize("check_mode", [False, True])
@@ -193,6 +204,41 @@ def test_a_log_that_is_not_there_is_refused(tmp_path: Path) -> None:
     assert "no such log" in verified(tmp_path)["msg"]
 
 
+@pytest.mark.parametrize("kind", ["stdout", "syslog"])
+def test_a_sink_of_a_log_that_has_not_begun(tmp_path: Path, kind: str) -> None:
+    done = emit(tmp_path / "none", sinks=[{"type": kind}])
+    assert not done["changed"] and [it["behind"] for it in done["deliveries"]] == [0], done
+
+
+def test_a_directory_that_cannot_be_used_is_told(tmp_path: Path) -> None:
+    filled(tmp_path)
+    (files(tmp_path).top / "outbox").write_text("", encoding="utf-8")
+    done = emit(tmp_path, sinks=[{"type": "syslog", "address": str(tmp_path / "none")}])
+    assert "outbox" in done["msg"] and done["error"]["kind"] == "system", done
+
+
+def test_what_was_not_printed_does_not_expire(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "ansible_collections.slipway.release.plugins.module_utils._audit.event.utc",
+        lambda: "2020-01-01T00:00:00.000+00:00",
+    )
+    filled(tmp_path)
+    first, second = (read(lines(files(tmp_path).plain(number))[-1][:-1]) for number in (1, 2))
+    given: dict[str, Any] = {"command": "expire", "retention_days": 30, "sinks": [{"type": "stdout"}]}
+    for got, expired in ((first.seq - 1, []), (first.seq, [1]), (second.seq, [1, 2])):
+        place = {"segment": 1, "offset": 0, "seq": got, "hash": "ab" * 32}
+        assert emit(tmp_path, printed=place, **given)["expired"] == expired
+    assert emit(tmp_path, **given)["expired"] == []
+
+
+def test_a_record_that_cannot_be_exported_is_a_finding(tmp_path: Path) -> None:
+    head = filled(tmp_path / "log")
+    with files(tmp_path / "log").current.open("ab") as handle:
+        handle.write(chained([{"type": "x"}], head))
+    done = verified(tmp_path / "log", export=str(tmp_path / "log.json"), export_format="ocsf")
+    assert done["failed"] and "says no time" in done["msg"] and not (tmp_path / "log.json").exists()
+
+
 def test_a_cell_is_no_formula(tmp_path: Path) -> None:
     log(tmp_path / "log").append([an_event(target="=HYPERLINK(1)", result="-1")])
     verified(tmp_path / "log", export=str(tmp_path / "log.csv"))
@@ -235,7 +281,7 @@ class Play:
 
     def run(self, *tasks: dict[str, Any]) -> tuple[int, str]:
         """Exit code and output."""
-        inventory = {"all": {"hosts": {"db1": {"ansible_connection": "local", **self.variables}}}}
+        inventory = {"all": {"hosts": {"db1": {**LOCAL, **self.variables}}}}
         book = [{"hosts": "all", "gather_facts": False, "tasks": list(tasks)}]
         done = play(self.directory, book, inventory, COLLECTIONS)
         return done.returncode, done.stdout + done.stderr
@@ -295,6 +341,16 @@ def test_a_checkpoint_is_signed_here_and_proves_the_log_there(tmp_path: Path) ->
     code, output = scene.run(scene.emit(events=[EVENT]))
     assert code != 0 and "forked" in output and "nothing is signed" in output
     assert len(list((tmp_path / "kept/db1/deployments/notes").glob("*.note"))) == 2
+
+
+def test_checkpoints_of_an_earlier_key_count_with_a_key_that_is_given(tmp_path: Path) -> None:
+    scene = Play(tmp_path)
+    code, output = scene.run(scene.emit(events=[EVENT]))
+    assert code == 0, output
+    (tmp_path / "key.pem").write_bytes(pem(Ed25519PrivateKey.generate()))
+    key = Signer(tmp_path / "key.pem", "slipway.release/audit").key.text()
+    code, output = scene.run(scene.emit(events=[EVENT]), scene.verify(public_keys=[key]))
+    assert code == 0, output
 
 
 def test_expiry_leaves_a_tombstone_that_is_signed_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

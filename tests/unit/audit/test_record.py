@@ -17,7 +17,7 @@ from ansible_collections.slipway.release.plugins.module_utils._audit.event impor
 from ansible_collections.slipway.release.plugins.module_utils._common.canonical import canonical
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError
 
-from .made import STREAM, an_event
+from .made import STREAM, an_event, filled, log
 
 VECTORS: list[dict[str, str]] = json.loads(
     (Path(__file__).resolve().parents[2] / "fixtures/audit/rfc8785.json").read_text(encoding="utf-8")
@@ -111,9 +111,11 @@ def test_an_event_that_is_too_large_is_refused() -> None:
 
 
 @pytest.mark.parametrize("value", [0.5, 2**53, {"ä": 1}, "\ud800", float("nan")])
-def test_what_has_no_canonical_form_is_refused_with_its_place(value: Any) -> None:
+def test_what_has_no_canonical_form_is_refused_with_its_place(tmp_path: Path, value: Any) -> None:
+    head = filled(tmp_path)
     with pytest.raises(InputError) as caught:
-        an_event(details={"deep": [{"er": value}]})
+        log(tmp_path).append([an_event(), an_event(details={"deep": [{"er": value}]})])
+    assert log(tmp_path).head() == head
     assert caught.value.where == "events: details"
     assert "cannot be recorded" in caught.value.what
 

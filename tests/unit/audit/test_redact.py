@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import random
+import re
 import string
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -43,6 +45,14 @@ def test_an_hmac_recognises_equal_values_and_needs_its_key() -> None:
 def test_an_hmac_without_a_proper_key_is_refused(key: bytes) -> None:
     with pytest.raises(InputError, match="key"):
         Redactor(hashed=["initiator.user"], key=key)
+
+
+def test_what_cannot_be_walked_through_or_marked_is_refused() -> None:
+    nested: dict[str, Any] = functools.reduce(lambda below, _level: {"d": below}, range(3000), {"d": 1})
+    with pytest.raises(InputError, match="nested too deeply"):
+        Redactor().redacted(nested)
+    with pytest.raises(InputError, match="float"):
+        Redactor(hashed=["a"], key=KEY).redacted({"a": 0.5})
 
 
 @pytest.mark.parametrize("pattern", ["(", "x*"])
@@ -113,6 +123,8 @@ def forms(secret: str) -> list[str]:
         quote(secret, safe=""),
         quote_plus(secret),
         raw.hex(),
+        json.dumps(secret).replace("/", "\\/"),
+        re.sub("%..", lambda found: found[0].lower(), quote(secret, safe="")),
         *encoded,
         *(text.replace("+", "-").replace("/", "_") for text in encoded),
     ]
@@ -125,7 +137,9 @@ def traces(secret: str) -> list[str]:
     return [
         secret,
         json.dumps(secret)[1:-1],
+        json.dumps(secret)[1:-1].replace("/", "\\/"),
         quote(secret, safe=""),
+        re.sub("%..", lambda found: found[0].lower(), quote(secret, safe="")),
         raw.hex(),
         *(text.rstrip("=")[:-2] for text in inner),
     ]
@@ -145,6 +159,18 @@ def hidden_somewhere(made: random.Random, secret: str, depth: int) -> Any:
     return {text: below}
 
 
+def test_secrets_that_overlap_leave_nothing() -> None:
+    rules = Redactor(values=["abcdef-1", "def-1xyz", "yz-2"])
+    assert rules.redacted({"a": "<abcdef-1xyz-2> def-1xyz yz-2."}) == {"a": f"<{HIDDEN}> {HIDDEN} {HIDDEN}."}
+
+
+@pytest.mark.parametrize("card", [9_999_999_999_999_999, 4111.5])
+def test_what_cannot_be_marked_is_not_told(card: float) -> None:
+    with pytest.raises(InputError) as caught:
+        Redactor(hashed=["card"], key=KEY).redacted({"card": card})
+    assert str(card) not in caught.value.message()
+
+
 @pytest.mark.parametrize("rounds", [300, pytest.param(20_000, marks=pytest.mark.exhaustive)])
 def test_no_form_of_a_secret_is_left(rounds: int) -> None:
     made = random.Random(8)
@@ -155,3 +181,41 @@ def test_no_form_of_a_secret_is_left(rounds: int) -> None:
         assert HIDDEN in left
         for trace in traces(secret):
             assert trace not in left, (secret, event)
+
+
+def scattered(made: random.Random, secrets: dict[str, str], depth: int) -> dict[str, Any]:
+    """Fields below each other, where each secret stands as its rule says, and plain ones beside them."""
+    texts = [f"a {secrets['value']}b", [secrets["other"], {"x": f"[{secrets['pattern']}]"}], "plain-text", 1235, None]
+    found: dict[str, Any] = {f"field{number}": made.choice(texts) for number in range(made.randrange(4))}
+    found |= {"card": made.choice([secrets["mask"], [secrets["mask"]], {"number": secrets["mask"]}])}
+    found |= {"user": made.choice([secrets["hash"], [1, secrets["hash"]]])}
+    found |= {made.choice(["db_password", "apiKey", "AUTHORIZATION"]): secrets["name"], "plain": "plain-text"}
+    found |= {f"k {secrets['value']}": {"url": f"https://ada:{secrets['name']}@db1/"}}
+    if depth:
+        found[f"below{made.randrange(9)}"] = made.choice([scattered(made, secrets, depth - 1), []])
+        found["list"] = [scattered(made, secrets, depth - 1) for _item in range(made.randrange(2))]
+    return found
+
+
+@pytest.mark.parametrize("rounds", [200, pytest.param(20_000, marks=pytest.mark.exhaustive)])
+def test_no_rule_is_passed_by_and_what_no_rule_names_stays(rounds: int) -> None:
+    made = random.Random(9)
+    letters = string.ascii_letters + string.digits
+    for _round in range(rounds):
+        kinds = ("mask", "hash", "name", "value", "other", "pattern")
+        secrets = {kind: kind.upper() + "".join(made.choices(letters, k=12)) for kind in kinds}
+        secrets["other"] = secrets["value"][-6:] + secrets["other"]
+        rules = Redactor(
+            ["**.card"], ["**.user"], [r"PATTERN\w+"], [secrets["value"], secrets["other"]], made.randbytes(32)
+        )
+        event = {"target": f"{secrets['value']}{secrets['other'][6:]}", "details": scattered(made, secrets, 3)}
+        found = rules.redacted(event)
+        left = json.dumps(found)
+        for secret in secrets.values():
+            for trace in (*traces(secret), secret[-7:]):
+                assert trace not in left, (secret, event)
+        assert found["target"] == HIDDEN and found["details"]["plain"] == "plain-text"
+        assert found["details"]["user"].startswith("hmac-sha256:")
+        assert rules.redacted(event) == found
+        told = " ".join(sorted(rules.hidden))
+        assert all(secrets[kind] in told for kind in ("mask", "hash", "name"))

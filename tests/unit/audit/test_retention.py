@@ -6,25 +6,33 @@
 from __future__ import annotations
 
 import re
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.slipway.release.plugins.module_utils._audit import ed25519
 from ansible_collections.slipway.release.plugins.module_utils._audit import event as event_module
+from ansible_collections.slipway.release.plugins.module_utils._audit.event import of_log
+from ansible_collections.slipway.release.plugins.module_utils._audit.log import OPENED
+from ansible_collections.slipway.release.plugins.module_utils._audit.record import Head, Record
 from ansible_collections.slipway.release.plugins.module_utils._audit.retention import Retention
 from ansible_collections.slipway.release.plugins.module_utils._audit.sign import Signer
 from ansible_collections.slipway.release.plugins.module_utils._audit.verify import (
     BROKEN,
     INTACT,
-    signed_tombstones,
+    UNPROVEN,
+    Tombstone,
+    signed_tombstone,
     verify,
 )
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, StateError
 
-from .made import an_event, files, lines, log
+from .made import an_event, chained, files, lines, log
 from .test_note import ORIGIN, Ed25519PrivateKey, pem
 
 OLD, NEW = "2020-01-01T00:00:00.000+00:00", "2026-01-01T00:00:00.000+00:00"
@@ -61,13 +69,17 @@ def expired(directory: Path, signer: Signer) -> Retention:
     return retention
 
 
+def left(directory: Path, signer: Signer) -> Tombstone:
+    """What reads the last tombstone."""
+    return partial(signed_tombstone, files(directory), [signer.key], ORIGIN)
+
+
 def test_whole_old_segments_expire_and_the_rest_is_proven(old: Path, signer: Signer) -> None:
     before = log(old).head()
     expired(old, signer)
     assert list(files(old).closed()) == [3]
-    tombstones = signed_tombstones(files(old), [signer.key], ORIGIN)
     head = log(old).head()
-    found = verify(files(old), {before.seq: before.hash, head.seq: head.hash}, tombstones=tombstones)
+    found = verify(files(old), {before.seq: before.hash, head.seq: head.hash}, tombstone=left(old, signer))
     assert (found.verdict, found.proven) == (INTACT, head.seq)
     assert '"segments.expired"' in lines(files(old).current)[-1].decode()
 
@@ -76,7 +88,7 @@ def test_a_tombstone_without_signature_is_none(old: Path, signer: Signer) -> Non
     expired(old, signer)
     path = next(files(old).tombstones.glob("*.note"))
     path.write_text(path.read_text(encoding="utf-8").replace("segment 2", "segment 3"), encoding="utf-8")
-    assert signed_tombstones(files(old), [signer.key], ORIGIN) == {}
+    assert left(old, signer)() is None
     assert verify(files(old), {}).counts["missing"] == 1
 
 
@@ -155,12 +167,62 @@ def test_a_log_that_a_checkpoint_contradicts_keeps_everything(old: Path, signer:
     assert list(files(old).closed()) == [1, 2, 3]
 
 
+def test_what_expires_while_it_is_read_is_not_missed(old: Path, signer: Signer) -> None:
+    seen: list[int] = []
+
+    def take(record: Record) -> None:
+        if not seen:
+            expired(old, signer)
+        seen.append(record.seq)
+
+    found = verify(files(old), {}, tombstone=left(old, signer), consumer=take)
+    assert (found.verdict, seen[0]) == (UNPROVEN, 1), found.findings
+    assert found.head.seq == log(old).head().seq - 1
+
+
+def test_a_segment_that_somebody_deletes_while_it_is_read_is_missed(old: Path, signer: Signer) -> None:
+    found = verify(files(old), {}, tombstone=left(old, signer), consumer=lambda _: files(old).packed(2).unlink(True))
+    assert found.counts["missing"] == 1
+
+
+@pytest.mark.parametrize("forged_tail", [False, True])
+def test_a_tombstone_that_a_checkpoint_contradicts_is_a_fork(old: Path, signer: Signer, forged_tail: bool) -> None:
+    due = Retention(log(old)).due(ORIGIN, DAYS)
+    assert due
+    forged = replace(due, hash="ee" * 32)
+    if forged_tail:
+        shutil.rmtree(files(old).segments)
+        opening = of_log(OPENED)
+        files(old).current.write_bytes(chained([opening], Head(due.segment + 1, due.size, forged.hash)))
+    for since in (0, due.segment, due.segment + 1):
+        found = verify(files(old), {due.size: due.hash}, tombstone=lambda: forged, since=since)
+        assert found.counts["forked"] == 1 and found.verdict == BROKEN
+    assert verify(files(old), {due.size: due.hash}, tombstone=lambda: due).counts["forked"] == 0
+
+
+def test_one_signature_is_checked_however_many_tombstones_there_are(
+    old: Path, signer: Signer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expired(old, signer)
+    made = left(old, signer)()
+    assert made
+    for segment in (1, 0):
+        earlier = replace(made, segment=segment)
+        files(old).tombstone(segment).write_text(signer.signed(earlier), encoding="utf-8")
+    files(old).tombstone(9).write_text(signer.signed(replace(made, segment=1)), encoding="utf-8")
+    files(old).tombstone(8).write_text("forged\n", encoding="utf-8")
+    checked: list[bytes] = []
+    verified = ed25519.verified
+    monkeypatch.setattr(ed25519, "verified", lambda *given: (checked.append(given[1]), verified(*given))[1])
+    assert left(old, signer)() == made
+    assert len(checked) == 2
+
+
 def test_segments_that_a_killed_expiry_left_are_not_doubted(old: Path, signer: Signer) -> None:
     kept = files(old).packed(2).read_bytes()
     expired(old, signer)
     files(old).packed(2).write_bytes(kept)
-    tombstones = signed_tombstones(files(old), [signer.key], ORIGIN)
-    assert verify(files(old), {}, tombstones=tombstones).verdict != BROKEN
+    assert verify(files(old), {}, tombstone=left(old, signer)).verdict != BROKEN
 
 
 def test_a_later_expiry_follows_an_earlier_tombstone(
@@ -173,9 +235,8 @@ def test_a_later_expiry_follows_an_earlier_tombstone(
     due = retention.due(ORIGIN, DAYS)
     assert due and due.segment == 3
     retention.expire(signer.signed(due), [signer.key], due)
-    tombstones = signed_tombstones(files(old), [signer.key], ORIGIN)
-    assert sorted(tombstones) == [2, 3]
-    assert verify(files(old), {}, tombstones=tombstones).verdict != BROKEN
+    assert left(old, signer)() == due
+    assert verify(files(old), {}, tombstone=left(old, signer)).verdict != BROKEN
 
 
 def _past(days: int) -> timedelta:

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.slipway.release.plugins.module_utils._audit import outbox
-from ansible_collections.slipway.release.plugins.module_utils._audit.record import Record
+from ansible_collections.slipway.release.plugins.module_utils._audit.note import Checkpoint
+from ansible_collections.slipway.release.plugins.module_utils._audit.record import Record, read
 from ansible_collections.slipway.release.plugins.module_utils._audit.sinks import factory
 from ansible_collections.slipway.release.plugins.module_utils._audit.sinks.base import Capabilities, Sink, SinkError
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError
@@ -104,6 +105,10 @@ def test_a_new_sink_of_an_old_log_begins_with_what_is_left(tmp_path: Path) -> No
         {"type": "http", "url": "http://x", "headers": {"A": "b\nc"}},
         {"type": "http", "url": "http://x", "name": "../x"},
         {"type": "syslog", "address": "logs"},
+        {"type": "syslog", "address": "tcp://logs:abc"},
+        {"type": "syslog", "address": "udp://:514"},
+        {"type": "syslog", "address": "tcp://logs:99999"},
+        {"type": "syslog", "address": "tcp://[::1"},
         {"type": "postgresql", "table": "a; drop"},
         {"type": "s3", "bucket": "b", "mode": "NONE"},
         {"type": "s3", "bucket": "b", "days": 0},
@@ -192,6 +197,51 @@ def test_syslog_of_this_host(tmp_path: Path) -> None:
     assert deliver(tmp_path, sink).error == ""
     log(tmp_path).append([an_event()])
     assert "sent again" in deliver(tmp_path, sink).error
+
+
+def test_what_is_too_large_for_a_datagram_does_not_keep_the_rest_back(tmp_path: Path) -> None:
+    log(tmp_path).append([an_event(), an_event(details={"text": "x" * 70_000}), an_event()])
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listening:
+        listening.bind(("127.0.0.1", 0))
+        address = f"udp://127.0.0.1:{listening.getsockname()[1]}"
+        _name, sink = factory.make({"type": "syslog", "address": address}, "o")
+        assert deliver(tmp_path, sink) == outbox.Delivery("test", 4, 0)
+        got = [listening.recv(1 << 17) for _record in range(4)]
+    large = json.loads(lines(files(tmp_path).current)[2])
+    told = json.loads(got[2][got[2].index(b"] {") + 2 :])
+    assert (told["hash"], told["seq"]) == (large["hash"], 3) and told["too_large"] > 70_000
+    assert b'"seq":4' in got[3]
+
+
+def test_a_sink_that_was_behind_an_expiry_goes_on_and_says_what_it_lacks(tmp_path: Path) -> None:
+    filled(tmp_path)
+    sink = Flaky(["take", "before"])
+    assert deliver(tmp_path, sink).sent == 4
+    last = read(lines(files(tmp_path).plain(2))[-1][:-1])
+    files(tmp_path).tombstones.mkdir()
+    left = Checkpoint("o/tombstone", last.seq, last.hash, 2)
+    files(tmp_path).tombstone(2).write_text(f"{left.text()}\n— somebody AAAA\n", encoding="utf-8")
+    for number in (1, 2):
+        files(tmp_path).plain(number).unlink()
+    done = deliver(tmp_path, sink)
+    assert (done.error, done.behind, done.lost) == ("", 0, last.seq - 4)
+    assert [it.seq for it in sink.got[4:]] == list(range(last.seq + 1, log(tmp_path).head().seq + 1))
+    log(tmp_path).append([an_event()])
+    assert deliver(tmp_path, sink) == outbox.Delivery("test", 1, 0)
+
+
+def test_segments_that_are_gone_without_a_tombstone_are_not_passed_over(tmp_path: Path) -> None:
+    filled(tmp_path)
+    sink = Flaky(["take", "before"])
+    deliver(tmp_path, sink)
+    files(tmp_path).plain(2).unlink()
+    files(tmp_path).plain(1).unlink()
+    assert "record after 4" in deliver(tmp_path, sink).error
+
+
+def test_a_log_that_has_not_begun_has_nothing_to_send(tmp_path: Path) -> None:
+    assert deliver(tmp_path / "none", Flaky([])) == outbox.Delivery("test", 0, 0)
+    assert not (tmp_path / "none").exists()
 
 
 def test_syslog_by_tcp_counts_octets(tmp_path: Path) -> None:

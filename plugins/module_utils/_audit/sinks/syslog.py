@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import socket
 from collections.abc import Sequence
 from urllib.parse import urlsplit
@@ -37,7 +39,7 @@ class Syslog(Sink):
             connection = self._connected(timeout)
             connection.settimeout(timeout)
             for record in batch:
-                connection.sendall(self._framed(record))
+                self._send(connection, record)
         except OSError as exc:
             self.close()
             raise SinkError(
@@ -45,6 +47,16 @@ class Syslog(Sink):
                 where=self.address,
                 remedy="see that it runs and that this host reaches it; they are sent again",
             ) from exc
+
+    def _send(self, connection: socket.socket, record: Record) -> None:
+        """What is too large for a datagram is told by number and hash, since it will never get through."""
+        try:
+            connection.sendall(self._framed(record, record.line.decode("utf-8")))
+        except OSError as exc:
+            if exc.errno != errno.EMSGSIZE:
+                raise
+            told = {"hash": record.hash, "seq": record.seq, "stream": record.stream, "too_large": len(record.line)}
+            connection.sendall(self._framed(record, json.dumps(told)))
 
     def _connected(self, timeout: float) -> socket.socket:
         if self.connection is None:
@@ -62,8 +74,7 @@ class Syslog(Sink):
                 self.connection.connect(self.address)
         return self.connection
 
-    def _framed(self, record: Record) -> bytes:
-        text = record.line.decode("utf-8")
+    def _framed(self, record: Record, text: str) -> bytes:
         if "://" not in self.address:
             return f"<{_PRIORITY}>{self.tag}: {text}".encode()
         time = record.event.get("time", "-")
@@ -78,10 +89,18 @@ class Syslog(Sink):
         self.connection = None
 
 
+def _names_server(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        return parts.scheme in ("tcp", "udp") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
 def make(options: Options) -> Syslog:
     """Read ``address`` and ``tag``."""
     address, tag = options.text("address", LOCAL), options.text("tag", "slipway-audit")
     options.end()
-    if not address.startswith(("/", "tcp://", "udp://")):
+    if not address.startswith("/") and not _names_server(address):
         raise options.refused("address", "must be a path, tcp://host:port or udp://host:port")
     return Syslog(address, tag)
