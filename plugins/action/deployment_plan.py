@@ -123,8 +123,9 @@ class ActionModule(Audits):
         if self._task.check_mode or not result["changed"]:
             return result
         begun = self._begin(inputs, planned, task_vars, options["audit"])
-        begun["warnings"] = [*result["warnings"], *begun.get("warnings", [])]
-        return {**result, **begun, "migrates": not begun.get("failed") and _migrates(planned, begun["committed"])}
+        warnings = inputs.warnings + planned.warnings + _active_already(inputs, planned) + begun.pop("warnings", [])
+        migrates = not begun.get("failed") and _migrates(planned, begun["committed"])
+        return {**result, **begun, "warnings": warnings, "migrates": migrates}
 
     def _planned(
         self, inputs: Inputs, found: ResolvedArtifact | None, options: dict[str, Any]

@@ -129,7 +129,8 @@ class AuditedModule(Audits, Normal):
             self._task.args = self.completed(dict(self._task.args), variables)
         except SlipwayError as exc:
             return {"failed": True, "changed": False, **exc.as_result()}
-        result: dict[str, Any] = super().run(tmp, task_vars)
+        run: Any = super().run
+        result: dict[str, Any] = run(tmp, task_vars)
         return self.noted(without_secrets(result), variables)
 
 
