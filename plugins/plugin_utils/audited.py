@@ -17,6 +17,7 @@ from ansible.errors import AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.plugins.action.normal import ActionModule as Normal
+from ansible.utils.display import Display
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
 from ansible_collections.slipway.release.plugins.plugin_utils.checkpoints import initiator, told
 
@@ -43,9 +44,10 @@ class Audits(ActionBase):
         try:
             option = self._option(given, variables, required=not back)
         except (AnsibleError, ValueError, TypeError, AttributeError) as exc:
-            if back:
-                return rest
             message = str(getattr(exc, "message", exc))
+            if back:
+                Display().warning(f"the audit log does not have this act, which goes on: {SETTINGS}: {message}")
+                return rest
             raise InputError(
                 f"the audit log's settings cannot be told: {message}", where=SETTINGS, remedy="correct the variable"
             ) from exc
@@ -85,16 +87,20 @@ class Audits(ActionBase):
         plan = planned.get("plan") or {}
 
         def variable(name: str) -> Any:
-            return self._templar.template(variables.get(f"slipway_{name}", ""))
+            """It, unless it cannot be told, which is no reason to write nothing."""
+            try:
+                return self._templar.template(variables.get(f"slipway_{name}", ""))
+            except AnsibleError:
+                return ""
 
-        change = variable("change") or {}
+        change = variable("change")
         made = {
             "initiator": initiator(variables),
             "environment": variable("environment"),
             "version": (plan.get("to") or {}).get("version") or variable("version"),
             "commit": ((plan.get("revision") or {}).get("artifact") or {}).get("commit"),
             "strategy": plan.get("rollout") or variable("rollout"),
-            "change_request": change.get("id"),
+            "change_request": change.get("id") if isinstance(change, Mapping) else "",
             "deployment": planned.get("deployment"),
             "token": planned.get("token"),
             "compliance_profiles": variable("compliance"),
