@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.slipway.release.plugins.module_utils._audit.interrupted import Interrupted
+from ansible_collections.slipway.release.plugins.module_utils._audit.operation import discontinued
 from ansible_collections.slipway.release.plugins.module_utils._audit.record import read
 from ansible_collections.slipway.release.plugins.module_utils._audit.sign import Kept
 from ansible_collections.slipway.release.plugins.module_utils._inputs.rules import audit as rules
@@ -325,6 +326,17 @@ def test_nothing_is_signed_that_does_not_follow_and_the_run_ends_all_the_same(
     _ending, result = scene.end({"audit": {**scene.head(), **changed}})
     assert len(list(tmp_path.rglob("*.note"))) == 1
     assert len(result["warnings"]) == 1 and "failed" not in result
+
+
+def test_a_host_says_whether_its_log_continues_what_was_signed(tmp_path: Path) -> None:
+    signed = log(tmp_path).append([an_event()]).head
+    log(tmp_path).append([an_event()])
+    option = {"directory": str(tmp_path), "stream": "deployments", "public_keys": [], "origin": "db1/deployments"}
+    anchor = {"size": signed.seq, "hash": signed.hash, "segment": signed.segment}
+    assert discontinued({**option, "anchor": None}) == ""
+    assert discontinued({**option, "anchor": anchor}) == ""
+    assert "forked" in discontinued({**option, "anchor": {**anchor, "hash": "0" * 64}})
+    assert "truncated" in discontinued({**option, "anchor": {**anchor, "size": 9}})
 
 
 def test_the_last_record_has_the_heads_of_the_other_logs(tmp_path: Path) -> None:
