@@ -14,7 +14,7 @@ from pathlib import Path
 from tools.environments import CACHE, COLLECTIONS, TOP, Environment, linters, ready_environments, search_path
 
 COLLECTION = "ansible_collections.slipway.release.plugins"
-PLUGIN_PACKAGES = ("module_utils", "modules", "action", "callback", "filter", "lookup")
+PLUGIN_PACKAGES = ("module_utils", "plugin_utils", "modules", "action", "callback", "filter", "lookup")
 PROGRAM_PACKAGES = ("lab", "tools", "demo", "benchmarks")
 
 

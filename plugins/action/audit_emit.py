@@ -9,8 +9,6 @@ Writes below the directory of checkpoints, on the controller.
 from __future__ import annotations
 
 import json
-import os
-import re
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -18,14 +16,12 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.slipway.release.plugins.module_utils._audit.note import TOMBSTONE, Checkpoint
-from ansible_collections.slipway.release.plugins.module_utils._audit.sign import Kept, Signer
+from ansible_collections.slipway.release.plugins.module_utils._audit.sign import Kept
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError, StateError
 from ansible_collections.slipway.release.plugins.module_utils._common.files import write_atomic
-from ansible_collections.slipway.release.plugins.module_utils._plan.operator import operator
+from ansible_collections.slipway.release.plugins.plugin_utils.checkpoints import initiator, signed, signer_of, told
 
 MODULE = "slipway.release.audit_emit"
-KEY_NAME = "slipway.release/audit"
-HASH = re.compile(r"[0-9a-f]{64}")
 OF_THE_CONTROLLER = ("signing_key", "signing_passphrase", "key_name", "checkpoint_directory")
 
 
@@ -52,11 +48,11 @@ class ActionModule(ActionBase):
 
     def _run(self, arguments: dict[str, Any], mine: dict[str, str], variables: dict[str, Any]) -> dict[str, Any]:
         kept = Kept(mine["checkpoint_directory"], arguments["origin"])
-        signer = _signer(mine)
+        signer = signer_of(mine["signing_key"], mine["key_name"], mine["signing_passphrase"])
         if signer and not self._task.check_mode:
             kept.trust(signer.key)
         arguments["public_keys"] = kept.key_texts()
-        arguments["context"] = {"initiator": _initiator(variables), **(arguments.get("context") or {})}
+        arguments["context"] = {"initiator": initiator(variables), **(arguments.get("context") or {})}
         last = kept.last()
         if last:
             arguments["anchor"] = asdict(last)
@@ -76,9 +72,9 @@ class ActionModule(ActionBase):
         result.pop("due", None)
         if result.get("failed") or result.get("unreachable") or self._task.check_mode:
             return result
-        head = _told(arguments["origin"], result.get("head"), "seq")
+        head = told(arguments["origin"], result.get("head"), "seq")
         if result.get("printed"):
-            _told(arguments["origin"], result["printed"], "seq", "offset")
+            told(arguments["origin"], result["printed"], "seq", "offset")
         self._print(result, cursor)
         if "discontinued" in result:
             where = result.pop("discontinued")
@@ -86,7 +82,7 @@ class ActionModule(ActionBase):
                 f"{where}. The log does not continue what was signed before; the events are written, nothing is signed."
             )
             return {**result, "failed": True, "msg": f"{msg} Remedy: run audit_verify and keep a copy as evidence."}
-        return {**result, **_signed(signer, kept, head)}
+        return {**result, **signed(signer, kept, head)}
 
     def _update_module_args(
         self,
@@ -115,50 +111,14 @@ class ActionModule(ActionBase):
             write_atomic(cursor, json.dumps(printed).encode("utf-8"), mode=0o600)
 
 
-def _signer(mine: dict[str, str]) -> Signer | None:
-    if not mine["signing_key"]:
-        return None
-    path = Path(mine["signing_key"]).expanduser()
-    return Signer(path, mine["key_name"] or KEY_NAME, mine["signing_passphrase"])
-
-
-def _initiator(variables: dict[str, Any]) -> dict[str, str]:
-    """Who runs this, and from where that person is logged in to the controller."""
-    source = os.environ.get("SSH_CONNECTION", "").split(" ")[0]
-    return {"user": operator(variables), **({"source_ip": source} if source else {})}
-
-
-def _told(origin: str, told: Any, size: str, *more: str) -> Checkpoint:
-    """What a host says about its log, when it is whole numbers and a hash; a host may be anybody's by now."""
-    fields = told if isinstance(told, dict) else {}
-    numbers = [fields.get(name) for name in (size, "segment", *more)]
-    digest = fields.get("hash")
-    whole = all(isinstance(it, int) and not isinstance(it, bool) and it >= 0 for it in numbers)
-    if not whole or not isinstance(digest, str) or not HASH.fullmatch(digest):
-        raise StateError(
-            "what the host says about its log is no number and hash, so nothing is signed",
-            where=origin,
-            remedy="run audit_verify, and see whether the host was changed",
-        )
-    return Checkpoint(origin, fields[size], digest, fields["segment"])
-
-
 def _tombstone(kept: Kept, due: Any) -> Checkpoint:
     """The tombstone that a host asks for: of this log, and of nothing that was never signed or was signed otherwise."""
-    told = _told(kept.origin, due, "size")
-    last, known = kept.last(), kept.of(told.size)
-    if (last and told.size > last.size) or (known and known.hash != told.hash):
+    wanted = told(kept.origin, due, "size")
+    last, known = kept.last(), kept.of(wanted.size)
+    if (last and wanted.size > last.size) or (known and known.hash != wanted.hash):
         raise StateError(
-            f"the host wants a tombstone of record {told.size}, which is not what was signed before",
+            f"the host wants a tombstone of record {wanted.size}, which is not what was signed before",
             where=kept.origin,
             remedy="sign a checkpoint first; if there is one, run audit_verify and keep a copy as evidence",
         )
-    return replace(told, origin=kept.origin + TOMBSTONE)
-
-
-def _signed(signer: Signer | None, kept: Kept, checkpoint: Checkpoint) -> dict[str, str]:
-    if signer is None or not checkpoint.size:
-        return {}
-    note = signer.signed(checkpoint)
-    file = kept.keep(checkpoint, note)
-    return {"checkpoint": note, "checkpoint_file": str(file), "public_key": signer.key.text()}
+    return replace(wanted, origin=kept.origin + TOMBSTONE)

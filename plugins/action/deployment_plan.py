@@ -15,7 +15,6 @@ from typing import Any
 
 import yaml
 from ansible.errors import AnsibleError
-from ansible.plugins.action import ActionBase
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._evidence import collect
 from ansible_collections.slipway.release.plugins.module_utils._evidence.inputs import shown as shown_inputs
@@ -34,6 +33,7 @@ from ansible_collections.slipway.release.plugins.module_utils._plan.schema impor
 from ansible_collections.slipway.release.plugins.module_utils._release.artifact import ResolvedArtifact, resolve
 from ansible_collections.slipway.release.plugins.module_utils._release.fetch import shown
 from ansible_collections.slipway.release.plugins.module_utils._release.revision import build
+from ansible_collections.slipway.release.plugins.plugin_utils.audited import PLAN, Audits
 
 ARGUMENTS = {
     "verb": {
@@ -51,12 +51,13 @@ ARGUMENTS = {
     "changed_regions": {"type": "list", "elements": "dict", "default": []},
     "returns": {"type": "dict"},
     "database": {"type": "dict"},
+    "audit": {"type": "dict"},
 }
 UNDO = "undo"
 FOR_DEPLOY = ("slipway_version", "slipway_artifact", "slipway_artifact_sha256")
 
 
-class ActionModule(ActionBase):
+class ActionModule(Audits):
     """Runs once, delegated to the ledger host."""
 
     TRANSFERS_FILES = False
@@ -78,7 +79,7 @@ class ActionModule(ActionBase):
         inputs = self._inputs(options["verb"], task_vars, options["region"])
         self._require_delegation(inputs)
         if options["verb"] == "approve":
-            return self._approve(inputs, options["live"] or {}, task_vars)
+            return self._approve(inputs, options, task_vars)
         if options["region"]:
             options["live"] = _with_ledger_of(options["region"], options["live"] or {})
         if options["region"] and inputs.verb == "abort" and not _under_way(inputs, options["live"]):
@@ -121,8 +122,10 @@ class ActionModule(ActionBase):
             result["diff"] = _difference(inputs, planned)
         if self._task.check_mode or not result["changed"]:
             return result
-        begun = self._begin(inputs, planned, task_vars)
-        return {**result, **begun, "migrates": not begun.get("failed") and _migrates(planned, begun["committed"])}
+        begun = self._begin(inputs, planned, task_vars, options["audit"])
+        warnings = inputs.warnings + planned.warnings + _active_already(inputs, planned) + begun.pop("warnings", [])
+        migrates = not begun.get("failed") and _migrates(planned, begun["committed"])
+        return {**result, **begun, "warnings": warnings, "migrates": migrates}
 
     def _planned(
         self, inputs: Inputs, found: ResolvedArtifact | None, options: dict[str, Any]
@@ -205,10 +208,12 @@ class ActionModule(ActionBase):
     def _artifact(self, inputs: Inputs) -> ResolvedArtifact | None:
         return resolve(inputs.artifact, inputs.artifact_sha256 or None) if inputs.verb == "deploy" else None
 
-    def _begin(self, inputs: Inputs, planned: Planned, task_vars: dict[str, Any]) -> dict[str, Any]:
-        answer = self._execute_module(
-            module_name="slipway.release.ledger",
-            module_args={
+    def _begin(
+        self, inputs: Inputs, planned: Planned, task_vars: dict[str, Any], audit: dict[str, Any] | None
+    ) -> dict[str, Any]:
+        answer = self._ledger(
+            {
+                "audit": audit,
                 "app": inputs.app,
                 **({"region": inputs.region} if inputs.region else {}),
                 "command": "begin",
@@ -226,7 +231,8 @@ class ActionModule(ActionBase):
                 "inputs": shown_inputs(inputs),
                 "metrics_directory": inputs.metrics_directory if inputs.verb == "deploy" and not planned.resume else "",
             },
-            task_vars=task_vars,
+            {"plan": planned.plan},
+            task_vars,
         )
         if answer.get("failed"):
             return {"failed": True, "changed": False, "msg": answer.get("msg"), "error": answer.get("error")}
@@ -235,14 +241,24 @@ class ActionModule(ActionBase):
         }
         token: Any = answer["token"]
         nothing_yet = collect.opened(token, int(time.time() * 1000))
-        return {**begun, "ansible_facts": collect.as_facts(task_vars, nothing_yet)}
+        facts = {**answer.get("ansible_facts", {}), **collect.as_facts(task_vars, nothing_yet)}
+        return {**begun, "ansible_facts": facts, "warnings": answer.get("warnings", [])}
 
-    def _approve(self, inputs: Inputs, live: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        """Record the approval of what is parked; the ledger judges it once more."""
-        found = approval(inputs, live)
-        answer: dict[str, Any] = self._execute_module(
+    def _ledger(self, arguments: dict[str, Any], planned: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Run the module of the ledger, with what is planned as that which the audit log is told."""
+        result = self._execute_module(
             module_name="slipway.release.ledger",
-            module_args={
+            module_args=self.completed(arguments, {**task_vars, PLAN: planned}),
+            task_vars=task_vars,
+        )
+        return self.noted(result, task_vars)
+
+    def _approve(self, inputs: Inputs, options: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Record the approval of what is parked; the ledger judges it once more."""
+        found = approval(inputs, options["live"] or {})
+        answer = self._ledger(
+            {
+                "audit": options["audit"],
                 "app": inputs.app,
                 "command": "approve",
                 "deployment": found.deployment,
@@ -252,7 +268,8 @@ class ActionModule(ActionBase):
                 "reason": inputs.reason,
                 "self_approval": inputs.self_approval,
             },
-            task_vars=task_vars,
+            {"plan": {"to": {"version": found.version}}, "deployment": found.deployment},
+            task_vars,
         )
         if answer.get("failed"):
             return {"failed": True, "changed": False, "msg": answer.get("msg"), "error": answer.get("error")}

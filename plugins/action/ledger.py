@@ -11,17 +11,19 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ansible.plugins.action import ActionBase
+from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._evidence import collect
 from ansible_collections.slipway.release.plugins.module_utils._evidence.keep import keep
 from ansible_collections.slipway.release.plugins.module_utils._plan.operator import operator
+from ansible_collections.slipway.release.plugins.plugin_utils.audited import Audits, without_secrets
+from ansible_collections.slipway.release.plugins.plugin_utils.ending import Ending
 
 MODULE = "slipway.release.ledger"
 HOLD = "hold"
 WITHOUT_EVIDENCE = ("begin", HOLD, "renew", "approve")
 
 
-class ActionModule(ActionBase):
+class ActionModule(Audits):
     """Runs once, delegated to the ledger host."""
 
     TRANSFERS_FILES = False
@@ -30,18 +32,29 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the module."""
         super().run(tmp, task_vars)
-        arguments = dict(self._task.args)
+        try:
+            return self._run(task_vars or {})
+        except SlipwayError as exc:
+            return {"failed": True, "changed": False, **exc.as_result()}
+
+    def _run(self, variables: dict[str, Any]) -> dict[str, Any]:
+        arguments = self.completed(dict(self._task.args), variables)
         if arguments.get("command") == HOLD:
-            arguments["holder"] = operator(task_vars or {})
-        state = None if arguments.get("command") in WITHOUT_EVIDENCE else collect.collected(task_vars or {})
+            arguments["holder"] = operator(variables)
+        state = None if arguments.get("command") in WITHOUT_EVIDENCE else collect.collected(variables)
         if state is not None:
             arguments["evidence"] = _with_judged(arguments.get("evidence") or {}, state)
-        result: dict[str, Any] = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
+        ending = Ending(self, variables, arguments)
+        result: dict[str, Any] = self._execute_module(
+            module_name=MODULE, module_args=ending.arguments, task_vars=variables
+        )
+        without_secrets(result)
         if result.get("failed") or result.get("unreachable"):
             return result
         if state is not None and not self._task.check_mode:
-            sent = collect.as_facts(task_vars or {}, collect.sent(state))
+            sent = collect.as_facts(variables, collect.sent(state))
             result["ansible_facts"] = {**result.get("ansible_facts", {}), **sent}
+        result = ending.signed(self.noted(result, variables))
         return self._kept(result, str(arguments.get("evidence_directory") or ""))
 
     def _kept(self, result: dict[str, Any], directory: str) -> dict[str, Any]:

@@ -11,17 +11,17 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from ansible.plugins.action import ActionBase
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._release.artifact import resolve
 from ansible_collections.slipway.release.plugins.module_utils._release.fetch import is_url
 from ansible_collections.slipway.release.plugins.module_utils._release.layout import Layout
 from ansible_collections.slipway.release.plugins.module_utils._release.revision import read, revision_id
+from ansible_collections.slipway.release.plugins.plugin_utils.audited import Audits, without_secrets
 
 MODULE = "slipway.release.release_place"
 
 
-class ActionModule(ActionBase):
+class ActionModule(Audits):
     """Asks the host whether it has the artifact, sends it if not, and runs the module."""
 
     TRANSFERS_FILES = False
@@ -30,12 +30,15 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the task."""
         super().run(tmp, task_vars)
-        arguments = self._with_query(dict(self._task.args), task_vars or {})
+        variables = task_vars or {}
+        arguments = self._with_query(dict(self._task.args), variables)
         remove: Any = self._remove_tmp_path
         try:
+            arguments = self.completed(arguments, variables)
             if self._concerns_controller(arguments):
                 arguments["artifact"] = self._transferred(arguments)
-            return self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
+            result = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
+            return self.noted(without_secrets(result), variables)
         except SlipwayError as exc:
             return {"failed": True, "changed": False, **exc.as_result()}
         finally:

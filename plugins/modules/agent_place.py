@@ -19,6 +19,7 @@ description:
   - The code lies in a directory of its own; a link to it is swapped by rename, so there is never half an agent.
   - Does not start anything. An agent that runs notices new code and starts anew by itself.
   - The agent runs as root, because it writes the state of the balancer.
+extends_documentation_fragment: slipway.release.audit
 author:
   - The slipway.release developers (@slipway)
 options:
@@ -72,6 +73,11 @@ unit_changed:
   returned: success
   type: bool
   sample: false
+audit:
+  description: Where the audit log ends.
+  returned: when O(audit) is given and something was written to it
+  type: dict
+  sample: {stream: deployments, segment: 1, seq: 1204, hash: 9f86d0…}
 """
 
 import sys
@@ -81,11 +87,13 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.release.plugins.module_utils._agent.payload import sources
 from ansible_collections.slipway.release.plugins.module_utils._agent.place import Placed, Places, place
+from ansible_collections.slipway.release.plugins.module_utils._audit.operation import AUDIT, UNCHANGED, auditor_of
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "library": {"type": "path", "default": "/usr/local/lib/slipway"},
     "python": {"type": "path"},
+    "audit": AUDIT,
 }
 
 
@@ -109,7 +117,11 @@ def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     places = Places(Path(module.params["library"]), module.params["python"] or sys.executable)
     try:
-        placed = place(places, sources(), check=module.check_mode)
+        audit = auditor_of(module)
+        with audit.operation("setup", "agent_place", target=str(places.library)) as act:
+            placed = place(places, sources(), check=module.check_mode)
+            act.result = "changed" if placed.code or placed.files else UNCHANGED
+            act.details = {"digest": placed.digest}
     except SlipwayError as exc:
         module.fail_json(**exc.as_result())
     module.exit_json(
@@ -118,6 +130,7 @@ def main() -> None:
         code_changed=placed.code,
         unit_changed=bool({places.unit, places.watch_unit} & set(placed.files)),
         diff=difference(places, placed),
+        **audit.as_result(),
     )
 
 

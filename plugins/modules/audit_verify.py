@@ -68,6 +68,15 @@ options:
     type: str
     choices: [csv, ocsf]
     default: csv
+  interrupted:
+    description: Return what was begun and has not ended, RV(interrupted).
+    type: bool
+    default: false
+  absent:
+    description: Whether a log that is not there fails the task, or is RV(verdict) C(absent).
+    type: str
+    choices: [fail, pass]
+    default: fail
 attributes:
   check_mode:
     description: Verifies; the export is not written.
@@ -103,6 +112,7 @@ verdict:
   description:
     - C(intact) when all of it is proven, C(unproven) when nothing is wrong but a checkpoint does not cover all,
       C(broken) otherwise.
+    - C(absent) when there is no such log, with O(absent=pass).
   returned: always
   type: str
   sample: intact
@@ -131,6 +141,13 @@ findings:
   returned: always
   type: list
   elements: dict
+interrupted:
+  description:
+    - The first hundred acts and runs of a controller that were begun and have not ended, each with C(what), C(seq),
+      C(time), C(operation), C(target), C(deployment) and C(token). They are under way, or were interrupted.
+  returned: with O(interrupted=true)
+  type: list
+  elements: dict
 exported:
   description: Number of records in the export.
   returned: when O(export) was written
@@ -138,13 +155,16 @@ exported:
   sample: 1204
 """
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.release.plugins.module_utils._audit.export import FORMATS, Export
+from ansible_collections.slipway.release.plugins.module_utils._audit.interrupted import Interrupted
 from ansible_collections.slipway.release.plugins.module_utils._audit.note import Key
+from ansible_collections.slipway.release.plugins.module_utils._audit.record import Record
 from ansible_collections.slipway.release.plugins.module_utils._audit.store import Files
 from ansible_collections.slipway.release.plugins.module_utils._audit.verify import (
     BROKEN,
@@ -171,6 +191,8 @@ ARGUMENTS: dict[str, Any] = {
     "fail_on": {"type": "str", "choices": ["broken", "unproven", "never"], "default": "broken"},
     "export": {"type": "path"},
     "export_format": {"type": "str", "choices": list(FORMATS), "default": "csv"},
+    "interrupted": {"type": "bool", "default": False},
+    "absent": {"type": "str", "choices": ["fail", "pass"], "default": "fail"},
 }
 
 
@@ -179,6 +201,9 @@ def run(module: AnsibleModule) -> tuple[dict[str, Any], bool]:
     params = module.params
     files = Files(Path(params["directory"]), params["stream"])
     if not files.top.is_dir():
+        if params["absent"] == "pass":
+            nothing: dict[str, Any] = {"verdict": "absent", "records": 0, "proven": 0, "findings": []}
+            return {"changed": False, **nothing, **({"interrupted": []} if params["interrupted"] else {})}, False
         raise StateError("there is no such log", where=str(files.top), remedy="correct stream or directory")
     origin = params["origin"] or params["stream"]
     keys = [Key.read(text) for text in params["public_keys"]]
@@ -188,8 +213,9 @@ def run(module: AnsibleModule) -> tuple[dict[str, Any], bool]:
     anchors = trusted(params["checkpoints"], keys, origin, report)
     tombstone = partial(signed_tombstone, files, keys, origin)
     export = Export(Path(params["export"]), params["export_format"]) if _exports(module) else None
+    interrupted = Interrupted() if params["interrupted"] else None
     try:
-        verify(files, anchors, report=report, tombstone=tombstone, consumer=export.take if export else None)
+        verify(files, anchors, report=report, tombstone=tombstone, consumer=_consumer(export, interrupted))
         kept = export is not None and report.verdict != BROKEN
         if export and kept:
             export.keep()
@@ -201,7 +227,20 @@ def run(module: AnsibleModule) -> tuple[dict[str, Any], bool]:
         verdict != INTACT and params["fail_on"] == "unproven"
     )
     exported = {"exported": export.records} if export and kept else {}
-    return {"changed": bool(exported), **report.as_result(), **exported}, failed
+    opened = {"interrupted": interrupted.open()} if interrupted else {}
+    return {"changed": bool(exported), **report.as_result(), **opened, **exported}, failed
+
+
+def _consumer(export: Export | None, interrupted: Interrupted | None) -> Callable[[Record], None] | None:
+    takers = [it.take for it in (export, interrupted) if it]
+    if len(takers) < 2:
+        return takers[0] if takers else None
+
+    def take(record: Record) -> None:
+        for taker in takers:
+            taker(record)
+
+    return take
 
 
 def _exports(module: AnsibleModule) -> bool:

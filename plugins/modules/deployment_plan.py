@@ -69,6 +69,9 @@ options:
       - The release must fit it then, as it will be when what is due is applied. Left out, the ranges of the release and
         of the active one must overlap.
     type: dict
+  audit:
+    description: The option O(slipway.release.ledger#module:audit) of M(slipway.release.ledger), which it runs.
+    type: dict
 attributes:
   check_mode:
     description: Can run in check mode and return the plan without beginning it.

@@ -23,6 +23,7 @@ description:
 extends_documentation_fragment:
   - slipway.release.flag_store
   - slipway.release.flag_store.evaluator
+  - slipway.release.audit
 options:
   name:
     description: Name of the flag. In variables it stands in upper case, with C(_) for every other sign.
@@ -161,15 +162,21 @@ verified:
   type: dict
   returned: success
   sample: {by: "http://127.0.0.1:8016", elapsed_ms: 212}
+audit:
+  description: Where the audit log ends.
+  returned: when O(audit) is given and something was written to it
+  type: dict
+  sample: {stream: deployments, segment: 1, seq: 1204, hash: 9f86d0…}
 """
 
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.release.plugins.module_utils._audit.operation import AUDIT, UNCHANGED, auditor_of
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._flags.arguments import EVALUATOR, ROLLOUT, STORE, plain
 from ansible_collections.slipway.release.plugins.module_utils._flags.factory import evaluator, store
-from ansible_collections.slipway.release.plugins.module_utils._flags.model import wanted
+from ansible_collections.slipway.release.plugins.module_utils._flags.model import KILL_SWITCH, wanted
 from ansible_collections.slipway.release.plugins.module_utils._flags.set import LONGEST_VERIFY, Request, set_flag
 
 ARGUMENTS = {
@@ -178,6 +185,7 @@ ARGUMENTS = {
     "verify": {"type": "int", "default": 30},
     "store": {"type": "dict", "required": True, "options": plain(STORE)},
     "evaluator": {"type": "dict", "options": plain(EVALUATOR)},
+    "audit": AUDIT,
 }
 
 
@@ -195,7 +203,13 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         sticky=given["sticky"],
     )
     request = Request(flag, revive=given["revive"], verify=given["verify"])
-    return set_flag(store(given["store"]), request, evaluator(given["evaluator"]), check_mode=module.check_mode)
+    audit = auditor_of(module)
+    asked = {"strategy": given["strategy"], "percentage": given["percentage"], "store": given["store"]["kind"]}
+    name = "kill" if given["strategy"] == KILL_SWITCH else "set"
+    with audit.operation("flag", name, target=given["name"], details=asked) as act:
+        result = set_flag(store(given["store"]), request, evaluator(given["evaluator"]), check_mode=module.check_mode)
+        act.result = "changed" if result["changed"] else UNCHANGED
+    return {**result, **audit.as_result()}
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ description:
   - A command gets each of O(facts) as an environment variable, C(app) as C(SLIPWAY_APP), beside the environment that
     modules have there. It has no standard input, and nothing that it leaves running in its process group outlives it.
   - Values of headers, and what follows the host in a URL, are shown nowhere.
+extends_documentation_fragment: slipway.release.audit
 options:
   name:
     description: Name of the hook, for people.
@@ -111,6 +112,11 @@ elapsed_ms:
   type: int
   returned: when it was run
   sample: 412
+audit:
+  description: Where the audit log ends.
+  returned: when O(audit) is given and something was written to it
+  type: dict
+  sample: {stream: deployments, segment: 1, seq: 1204, hash: 9f86d0…}
 """
 
 import platform
@@ -118,6 +124,7 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.release.plugins.module_utils._audit.operation import AUDIT, auditor_of
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._hooks.model import Outcome
 from ansible_collections.slipway.release.plugins.module_utils._hooks.spec import parse
@@ -129,6 +136,7 @@ ARGUMENTS = {
     "headers": {"type": "dict", "default": {}, "no_log": True},
     "facts": {"type": "dict", "default": {}},
     "timeout": {"type": "int", "default": 60},
+    "audit": AUDIT,
 }
 
 
@@ -139,8 +147,13 @@ def run(module: AnsibleModule) -> tuple[dict[str, Any], bool]:
         said = f"would run {action.shown()}, for at most {module.params['timeout']} s"
         return {"changed": True, "verdict": "insufficient", "msg": said}, False
     began = time.monotonic()
-    outcome = action.run(module.params["facts"], module.params["timeout"])
-    return {**_result(outcome), "elapsed_ms": int((time.monotonic() - began) * 1000)}, not outcome.ok
+    audit = auditor_of(module)
+    with audit.operation("hook", "run", target=module.params["name"]) as act:
+        outcome = action.run(module.params["facts"], module.params["timeout"])
+        act.result = "pass" if outcome.ok else "fail"
+        act.details = {"status": outcome.status}
+    elapsed = int((time.monotonic() - began) * 1000)
+    return {**_result(outcome), "elapsed_ms": elapsed, **audit.as_result()}, not outcome.ok
 
 
 def _result(outcome: Outcome) -> dict[str, Any]:

@@ -20,6 +20,7 @@ description:
     completed by the next one. Traffic is moved with M(slipway.release.lb_switch), which needs no load.
   - Refuses to forget a peer in O(config.agent.peers) whose agent answers that it is open, since nobody would switch it
     any more. Stop its keepalived, if there is one, and close it with O(slipway.release.lb_switch#module:open=false).
+extends_documentation_fragment: slipway.release.audit
 author:
   - The slipway.release developers (@slipway)
 attributes:
@@ -222,6 +223,11 @@ steps:
       description: Microseconds.
       type: int
       sample: 160320
+audit:
+  description: Where the audit log ends.
+  returned: when O(audit) is given and something was written to it
+  type: dict
+  sample: {stream: deployments, segment: 1, seq: 1204, hash: 9f86d0…}
 """
 
 import json
@@ -230,6 +236,12 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.release.plugins.module_utils._agent.departed import refuse_serving
+from ansible_collections.slipway.release.plugins.module_utils._audit.operation import (
+    AUDIT,
+    UNCHANGED,
+    Auditor,
+    auditor_of,
+)
 from ansible_collections.slipway.release.plugins.module_utils._balancer.config import DIRECTORY, BalancerConfig
 from ansible_collections.slipway.release.plugins.module_utils._balancer.factory import service
 from ansible_collections.slipway.release.plugins.module_utils._balancer.structure import Structure, install
@@ -282,19 +294,21 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     },
     "absent": {"type": "list", "elements": "path", "default": []},
     "deadline": {"type": "int", "default": 10},
+    "audit": AUDIT,
 }
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     try:
-        result = run(module.params, module.check_mode)
+        audit = auditor_of(module)
+        result = run(module.params, module.check_mode, audit)
     except SlipwayError as exc:
         module.fail_json(**exc.as_result())
     module.exit_json(**result)
 
 
-def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+def run(params: dict[str, Any], check_mode: bool, audit: Auditor) -> dict[str, Any]:
     """Install, and describe what was done."""
     given = {name: value for name, value in params["config"].items() if value is not None}
     config = BalancerConfig.from_dict(given, where="config")
@@ -304,7 +318,10 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     files = {Path(item["path"]): item["content"] for item in params["files"]}
     files[recorded] = json.dumps(config.to_dict(), indent=1, sort_keys=True) + "\n"
     structure = Structure(files, tuple(Path(path) for path in params["absent"]))
-    done = install(service(config), structure, check=check_mode, deadline=params["deadline"])
+    with audit.operation("setup", "lb_structure", target=config.app) as act:
+        done = install(service(config), structure, check=check_mode, deadline=params["deadline"])
+        act.result = "changed" if done.changed else UNCHANGED
+        act.details = {"files": sorted(done.before)}
     return {
         "changed": done.changed,
         "structure": done.structure,
@@ -313,6 +330,7 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
             {"before_header": path, "after_header": path, "before": done.before[path], "after": done.after[path]}
             for path in sorted(done.before)
         ],
+        **audit.as_result(),
     }
 
 

@@ -19,6 +19,7 @@ description:
   - The state is recorded durably, so that a reload, a restart or a boot keeps it. A run that was killed is completed by
     the next one.
   - Acts only under the lock of this host, and only when no newer deployment has acted on it.
+extends_documentation_fragment: slipway.release.audit
 author:
   - The slipway.release developers (@slipway)
 attributes:
@@ -365,12 +366,23 @@ loss:
   returned: always
   type: dict
   sample: {verdict: pass, reason: 0 of 153 requests lost, summary: {}}
+audit:
+  description: Where the audit log ends.
+  returned: when O(audit) is given and something was written to it
+  type: dict
+  sample: {stream: deployments, segment: 1, seq: 1204, hash: 9f86d0…}
 """
 
 import json
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.release.plugins.module_utils._audit.operation import (
+    AUDIT,
+    UNCHANGED,
+    Operation,
+    auditor_of,
+)
 from ansible_collections.slipway.release.plugins.module_utils._balancer.config import DIRECTORY, SLOTS, BalancerConfig
 from ansible_collections.slipway.release.plugins.module_utils._balancer.drain import (
     Drain,
@@ -434,6 +446,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "force": {"type": "bool", "default": False},
     "initial": {"type": "bool", "default": False},
     "open": {"type": "bool"},
+    "audit": AUDIT,
 }
 CHANGE = (
     *("percents", "servers", "stable", "lease_seconds", "return_to", "override", "settle", "hold"),
@@ -446,7 +459,14 @@ def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     result: dict[str, Any] = {}
     try:
-        run(module.params, module.check_mode, result)
+        audit = auditor_of(module, acts=acts(module.params))
+        with audit.operation("traffic", "switch", target=module.params["app"], details=asked(module.params)) as act:
+            try:
+                run(module.params, module.check_mode, result)
+            finally:
+                tell(act, result)
+                result.update(audit.as_result())
+        result.update(audit.as_result())
     except SlipwayError as exc:
         module.fail_json(**{**result, **exc.as_result()})
     loss = result.get("loss")
@@ -485,6 +505,30 @@ def run(params: dict[str, Any], check_mode: bool, result: dict[str, Any]) -> Non
     if not check_mode:
         result["drained"] = wait_drained(host, drain)
         refuse_undrained(drain, result["drained"], where=f"application {params['app']}")
+
+
+def acts(params: dict[str, Any]) -> bool:
+    """Whether it is asked for more than a sign of life, which moves nothing and comes every few seconds."""
+    return bool(params["servers"] or params["drain"]) or any(
+        params[option] not in (None, False)
+        for option in CHANGE
+        if option not in ("servers", "lease_seconds", "return_to")
+    )
+
+
+def asked(params: dict[str, Any]) -> dict[str, Any]:
+    """What the audit log says of what is asked for."""
+    options = ("percents", "servers", "stable", "override", "settle", "hold", "force", "initial", "open", "drain")
+    return {option: params[option] for option in options if params[option] not in (None, False, {}, [])}
+
+
+def tell(act: Operation, result: dict[str, Any]) -> None:
+    """What the audit log says of what was done."""
+    if "after" not in result:
+        return
+    before, after = result["before"] or {}, result["after"]
+    act.result = "changed" if result["changed"] else UNCHANGED
+    act.details = {"from": before.get("percents"), "to": after["percents"], "generation": result["generation"]}
 
 
 def watch_request(given: dict[str, Any] | None) -> WatchRequest | None:

@@ -25,6 +25,7 @@ description:
   - The action of the same name sends along, with V(commit), V(park), V(finish) and V(release), what
     M(slipway.release.stage_verdict) has judged since the last record, and keeps a copy of the document on the
     controller.
+extends_documentation_fragment: slipway.release.audit
 options:
   app:
     description: Name of the application.
@@ -348,12 +349,24 @@ document_file:
   type: str
   returned: when V(finish) has ended a deployment
   sample: /home/ci/.slipway/evidence/shop/20261121T073000Z-4be1c2.json
+audit:
+  description: Where the audit log ends.
+  returned: when O(audit) is given and something was written to it
+  type: dict
+  sample: {stream: deployments, segment: 1, seq: 1204, hash: 9f86d0…}
 """
 
 from dataclasses import asdict
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.release.plugins.module_utils._audit.operation import (
+    AUDIT,
+    UNCHANGED,
+    Auditor,
+    auditor_of,
+    discontinued,
+)
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._evidence import prometheus
 from ansible_collections.slipway.release.plugins.module_utils._ledger.ledger import Answer, Ledger
@@ -387,7 +400,11 @@ ARGUMENTS: dict[str, Any] = {
     "metrics_directory": {"type": "str", "default": ""},
     "result": {"type": "str", "choices": ["active", "failed", "aborted"]},
     "reason": {"type": "str", "default": ""},
+    "audit": AUDIT,
 }
+SIGN_OF_LIFE = "renew"
+LAST_OF_A_RUN = ("park", "finish", "release", "approve")
+KINDS = {"approve": "approval", "hold": "lease", "release": "lease"}
 
 REQUIRED_IF = [
     ("command", "begin", ["plan", "holder"]),
@@ -448,6 +465,53 @@ def run(ledger: Ledger, options: dict[str, Any]) -> Answer:
     return ledger.release(options["reason"], token, options["evidence"])
 
 
+def asked(options: dict[str, Any]) -> dict[str, Any]:
+    """What the audit log says of what is asked for."""
+    given = (
+        "stage",
+        "result",
+        "reason",
+        "purpose",
+        "resume",
+        "take_over",
+        "way_back",
+        "abandon",
+        "abandon_as",
+        "digest",
+    )
+    found = {name: options[name] for name in given if options[name] and (name != "abandon_as" or options["abandon"])}
+    heads = (options["audit"] or {}).get("heads")
+    return {**found, **({"heads": heads} if heads else {})}
+
+
+def audited(ledger: Ledger, options: dict[str, Any], audit: Auditor) -> Answer:
+    """Carry out the command between its intent and its outcome."""
+    command, target = options["command"], "@".join(part for part in (options["app"], options["region"]) if part)
+    with audit.operation(KINDS.get(command, "deployment"), command, target=target, details=asked(options)) as act:
+        answer = run(ledger, options)
+        act.fields = {"deployment": answer.deployment, "token": answer.token}
+        act.result = told(options, answer)
+    return answer
+
+
+def told(options: dict[str, Any], answer: Answer) -> str:
+    """How the command went, in a word."""
+    if options["command"] == "begin":
+        return "resumed" if answer.resumed else "begun"
+    if options["command"] == "finish":
+        return str(options["result"])
+    return "changed" if answer.changed else UNCHANGED
+
+
+def where_it_ends(audit: Auditor, options: dict[str, Any]) -> dict[str, Any]:
+    """Where the audit log ends, and whether it continues what was signed before, where that is about to be signed."""
+    result = audit.as_result()
+    if not result or options["command"] not in LAST_OF_A_RUN:
+        return result
+    why = discontinued(options["audit"])
+    return {"audit": {**result["audit"], **({"discontinued": why} if why else {})}}
+
+
 def export(directory: str, answer: Answer) -> list[str]:
     """Write the metrics of a deployment that has ended; what keeps that from being done."""
     if not directory or not answer.document:
@@ -463,9 +527,11 @@ def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, required_if=REQUIRED_IF, supports_check_mode=True)
     ledger = Ledger(module.params["app"], module.params["region"], check_mode=module.check_mode)
     try:
+        audit = auditor_of(module, acts=module.params["command"] != SIGN_OF_LIFE)
         before = ledger.summary()
-        answer = run(ledger, module.params)
+        answer = audited(ledger, module.params, audit)
         diff = {"before": before, "after": ledger.summary()}
+        ends = where_it_ends(audit, module.params)
     except SlipwayError as exc:
         module.fail_json(**exc.as_result())
     result = asdict(answer)
@@ -474,7 +540,7 @@ def main() -> None:
         warnings += export(module.params["metrics_directory"], answer)
     for warning in warnings:
         module.warn(warning)
-    module.exit_json(**result, diff=diff)
+    module.exit_json(**result, **ends, diff=diff)
 
 
 if __name__ == "__main__":

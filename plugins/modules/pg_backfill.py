@@ -127,6 +127,7 @@ options:
     default: slipway_backfills
 extends_documentation_fragment:
   - slipway.release.pg_connection
+  - slipway.release.audit
 notes:
   - The role must be the table's owner or have the rights to read and update it. It needs C(pg_monitor) where there are
     replicas or WAL is archived.
@@ -266,12 +267,18 @@ elapsed_ms:
   type: int
   returned: success
   sample: 16230
+audit:
+  description: Where the audit log ends.
+  returned: when O(audit) is given and something was written to it
+  type: dict
+  sample: {stream: deployments, segment: 1, seq: 1204, hash: 9f86d0…}
 """
 
 import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.release.plugins.module_utils._audit.operation import AUDIT, UNCHANGED, auditor_of
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._migrate.backfill.definition import (
     identifier,
@@ -305,6 +312,7 @@ ARGUMENTS = {
     "throttle_deadline": {"type": "int", "default": 3600},
     "lock_deadline": {"type": "int", "default": 10},
     "record_table": {"type": "str", "default": TABLE},
+    "audit": AUDIT,
     **CONNECTION,
 }
 WOULD_RUN = "would_run"
@@ -324,13 +332,17 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         record_table=identifier("record_table", module.params["record_table"]),
         lock_deadline=module.params["lock_deadline"],
     )
-    outcome = backfill.preview() if module.check_mode else backfill.run()
+    audit = auditor_of(module)
+    with audit.operation("database", "backfill", target=module.params["name"]) as act:
+        outcome = backfill.preview() if module.check_mode else backfill.run()
+        act.result = "changed" if outcome.changed else UNCHANGED
+        act.details = {"table": module.params["table"], "rows": outcome.after.changed}
     result = as_result(outcome)
     if module.check_mode and outcome.after.state != FINISHED:
         result["state"] = WOULD_RUN
     changed = outcome.after.state != FINISHED if module.check_mode else outcome.changed
     elapsed = int((time.monotonic() - began) * 1000)
-    return {"changed": changed, "diff": _diff(outcome, result), "elapsed_ms": elapsed, **result}
+    return {"changed": changed, "diff": _diff(outcome, result), "elapsed_ms": elapsed, **result, **audit.as_result()}
 
 
 def _diff(outcome: Outcome, result: dict[str, Any]) -> dict[str, Any]:

@@ -114,6 +114,7 @@ options:
     default: 10
 extends_documentation_fragment:
   - slipway.release.pg_connection
+  - slipway.release.audit
 notes:
   - The role must be the table's owner.
 attributes:
@@ -227,11 +228,22 @@ examples:
   elements: list
   returned: when O(phase=check)
   sample: [["17"], ["4711"]]
+audit:
+  description: Where the audit log ends.
+  returned: when O(audit) is given and something was written to it
+  type: dict
+  sample: {stream: deployments, segment: 1, seq: 1204, hash: 9f86d0…}
 """
 
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.release.plugins.module_utils._audit.operation import (
+    AUDIT,
+    UNCHANGED,
+    Auditor,
+    auditor_of,
+)
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._migrate.backfill.definition import (
     identifier,
@@ -270,6 +282,7 @@ ARGUMENTS = {
     "lock_timeout_ms": {"type": "int", "default": 100},
     "retry_deadline": {"type": "int", "default": 300},
     "lock_deadline": {"type": "int", "default": 10},
+    "audit": AUDIT,
     **CONNECTION,
 }
 
@@ -280,12 +293,14 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     access = access_of(module.params)
     module.no_log_values.update(access.secrets())
     pooler = module.params["session_pooler"]
+    acts = module.params["phase"] in (EXPAND, MIGRATE, CONTRACT)
+    audit = auditor_of(module, acts=acts)
     session = Session(access, f"dual write {change.table}", settings(limits), session_pooler=pooler)
     try:
         key = tuple(identifier("key", name) for name in module.params["key"])
         phases = Phases(session, change, limits, key, module.params["lock_deadline"])
         before = look_around(session, change)
-        result = _done(module, phases, before)
+        result = _audited(module, audit, phases, before)
         after = look_around(session, change)
     finally:
         session.close()
@@ -298,7 +313,16 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     if module.check_mode and result["statements"]:
         standing = {EXPAND: "expanded", CONTRACT: "contracted"}.get(module.params["phase"], standing)
     diff = {"before": _shown(_standing(before), []), "after": _shown(standing, result["statements"])}
-    return {"changed": bool(result["statements"]), "standing": standing, "diff": diff, **result}
+    return {"changed": bool(result["statements"]), "standing": standing, "diff": diff, **result, **audit.as_result()}
+
+
+def _audited(module: AnsibleModule, audit: Auditor, phases: Phases, before: Surroundings | None) -> dict[str, Any]:
+    asked = {name: module.params[name] for name in ("column", "new_column")}
+    phase = module.params["phase"]
+    with audit.operation("database", f"dual_write_{phase}", target=module.params["table"], details=asked) as act:
+        result = _done(module, phases, before)
+        act.result = "changed" if result["statements"] else UNCHANGED
+    return result
 
 
 def _done(module: AnsibleModule, phases: Phases, before: Surroundings | None) -> dict[str, Any]:

@@ -185,6 +185,7 @@ options:
 extends_documentation_fragment:
   - slipway.release.pg_connection
   - slipway.release.pg_migrate
+  - slipway.release.audit
 attributes:
   check_mode:
     support: full
@@ -420,11 +421,17 @@ waits:
       type: list
       elements: str
       sample: ["pid 47 (shop, user app, idle in transaction, transaction 32.1 s old, last query SELECT a FROM b)"]
+audit:
+  description: Where the audit log ends.
+  returned: when O(audit) is given and something was written to it
+  type: dict
+  sample: {stream: deployments, segment: 1, seq: 1204, hash: 9f86d0…}
 """
 
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.release.plugins.module_utils._audit.operation import AUDIT, UNCHANGED, auditor_of
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._migrate.linting import Lint
 from ansible_collections.slipway.release.plugins.module_utils._migrate.options import MIGRATING, from_params
@@ -438,10 +445,20 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     compares = bool(module._diff) and not module.check_mode
     work = Run(options, Lint(options.lint), compares=compares)
     try:
-        outcome = work.plan() if module.check_mode else work.do()
+        audit = auditor_of(module)
+        with audit.operation("database", module.params["action"], target="migrations") as act:
+            try:
+                outcome = work.plan() if module.check_mode else work.do()
+            finally:
+                done = [str(step["file"]).rpartition("/")[2] for step in work.outcome.done]
+                act.details, act.result = {"files": done}, "changed" if done else UNCHANGED
     except SlipwayError as exc:
         module.fail_json(changed=bool(work.outcome.done), **exc.as_result(), **work.outcome.as_result())
-    result = {"changed": bool(outcome.plan if module.check_mode else outcome.done), **outcome.as_result()}
+    result = {
+        "changed": bool(outcome.plan if module.check_mode else outcome.done),
+        **outcome.as_result(),
+        **audit.as_result(),
+    }
     for finding in outcome.findings:
         where = f"{finding['file']}:{finding['line']}:{finding['column']}"
         module.warn(f"{where}: {finding['rule']} in {finding['schema']}: {finding['message']}")
@@ -452,7 +469,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(argument_spec=MIGRATING, supports_check_mode=True)
+    module = AnsibleModule(argument_spec={**MIGRATING, "audit": AUDIT}, supports_check_mode=True)
     try:
         result = run(module)
     except SlipwayError as exc:

@@ -26,6 +26,7 @@ description:
     the documentation of the collection lists.
 requirements:
   - systemd 247 or newer on the application host
+extends_documentation_fragment: slipway.release.audit
 author:
   - The slipway.release developers (@slipway)
 attributes:
@@ -285,11 +286,17 @@ passed_over:
   type: list
   elements: str
   sample: []
+audit:
+  description: Where the audit log ends.
+  returned: when O(audit) is given and something was written to it
+  type: dict
+  sample: {stream: deployments, segment: 1, seq: 1204, hash: 9f86d0…}
 """
 
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.release.plugins.module_utils._audit.operation import AUDIT, UNCHANGED, auditor_of
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._common.fence import Fence
 from ansible_collections.slipway.release.plugins.module_utils._release import running
@@ -339,6 +346,7 @@ ARGUMENTS = {
     "max_bytes": {"type": "int", "default": 4 << 30},
     "max_unpacked_bytes": {"type": "int", "default": 8 << 30},
     "max_files": {"type": "int", "default": 200_000},
+    "audit": AUDIT,
 }
 
 
@@ -417,6 +425,14 @@ def act(host: Host, params: dict[str, Any]) -> Outcome:
     )
 
 
+def asked(params: dict[str, Any]) -> dict[str, Any]:
+    """What the audit log says of what is asked for."""
+    document = params["revision"] or {}
+    options = ("slot", "revision_id", "components", "failed", "force")
+    given = {option: params[option] for option in options if params[option]}
+    return {**given, **({"version": str(document.get("version", ""))} if document else {})}
+
+
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
@@ -432,10 +448,15 @@ def main() -> None:
             ledger=module.params["ledger"],
             adopt=module.params["adopt_ledger"],
         )
-        outcome = act(Host(layout, check=module.check_mode, fence=fence), module.params)
+        audit = auditor_of(module)
+        with audit.operation(
+            "place", module.params["state"], target=module.params["app"], details=asked(module.params)
+        ) as told:
+            outcome = act(Host(layout, check=module.check_mode, fence=fence), module.params)
+            told.result = "changed" if outcome.changed else UNCHANGED
     except SlipwayError as exc:
         module.fail_json(**exc.as_result())
-    result = outcome.as_result()
+    result = {**outcome.as_result(), **audit.as_result()}
     if module._diff:
         result["diff"] = outcome.diff
     module.exit_json(**result)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .audit import VARIABLES as AUDIT_VARIABLES
 from .change import VARIABLES as CHANGE_VARIABLES
 from .flags import VARIABLES as FLAG_VARIABLES
 from .migrations import VARIABLES as MIGRATION_VARIABLES
@@ -591,6 +592,7 @@ SPEC: dict[str, dict[str, Any]] = {
         "default": "",
         "description": "Why something is forced, skipped, aborted, approved or released; recorded in the ledger.",
     },
+    **AUDIT_VARIABLES,
     **CHANGE_VARIABLES,
     "slipway_smoke_checks": {
         "type": "list",

@@ -55,6 +55,7 @@ def book(directory: Path, name: str, *more: str, **variables: Any) -> subprocess
                 "ansible_connection": "local",
                 "ansible_python_interpreter": sys.executable,
                 "slipway_flags_store": store,
+                "slipway_audit": {"directory": f"{directory}/audit/{{{{ inventory_hostname }}}}"},
                 **variables,
             },
             "children": {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from . import (
     analysis,
+    audit,
     change,
     checks,
     components,
@@ -108,6 +109,7 @@ RULES = (
     ),
     Rule(("slipway_migrate_action", "slipway_approvals", "slipway_force"), migrations.approval),
     Rule(("slipway_contract_after", "slipway_contract_checks", "slipway_dual_writes"), migrations.contract),
+    Rule(("slipway_audit",), audit.audit),
     Rule(("slipway_flags_store", "slipway_flags_evaluator"), flags.places),
     Rule(("slipway_flags", "slipway_flags_schema"), flags.flags),
     Rule(("slipway_flags_hosts", "slipway_flags_user", "slipway_flags_verify"), flags.where),

@@ -1,0 +1,57 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The variable of the audit log that the playbooks keep. Touches nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+OPTIONS: dict[str, Any] = {
+    "enabled": {
+        "type": "bool",
+        "default": True,
+        "description": "Whether the playbooks write what they do into the audit log.",
+    },
+    "directory": {
+        "type": "str",
+        "default": "/var/lib/slipway/audit",
+        "units": "path",
+        "description": "Directory of the logs on every host.",
+    },
+    "mask": {
+        "type": "list",
+        "elements": "str",
+        "default": [],
+        "description": "Paths of fields that are masked in every event, such as C(details.reason).",
+    },
+    "values": {
+        "type": "list",
+        "elements": "str",
+        "default": [],
+        "no_log": True,
+        "description": "Secrets that are masked wherever they stand, each of 8 characters or more.",
+    },
+    "signing_key": {
+        "type": "str",
+        "default": "",
+        "units": "path",
+        "description": "Private key on the controller, without a passphrase. It signs the end of the ledger host's log "
+        "when a run ends; nothing is signed without one.",
+    },
+    "checkpoint_directory": {
+        "type": "str",
+        "default": "",
+        "units": "path",
+        "description": "Directory on the controller that keeps what was signed; C(~/.slipway/audit) when empty.",
+    },
+}
+
+VARIABLES: dict[str, dict[str, Any]] = {
+    "slipway_audit": {
+        "type": "dict",
+        "default": {},
+        "options": OPTIONS,
+        "description": "The audit log that the playbooks keep on every host that they act on.",
+    },
+}

@@ -1,0 +1,42 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rules of the audit log. Reads the signing key on the controller."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ..._common.errors import InputError
+from .base import BACKWARDS, Context, problem
+
+SHORTEST_VALUE = 8
+NAME = "slipway_audit"
+
+
+def audit(values: dict[str, Any], context: Context) -> Iterator[InputError]:
+    """The log can be kept and signed; what goes back does not ask for the key."""
+    given = values[NAME] or {}
+    directory = given.get("directory") or "/"
+    if not directory.startswith("/"):
+        yield problem(f"{directory!r} is no absolute path", f"{NAME}.directory", "begin it with a slash")
+    if any(len(value) < SHORTEST_VALUE for value in given.get("values") or []):
+        yield problem(
+            f"a secret has fewer than {SHORTEST_VALUE} characters, which stand in numbers and hashes too",
+            f"{NAME}.values",
+            "mask its field with slipway_audit.mask",
+        )
+    key = given.get("signing_key")
+    if key and context.verb not in BACKWARDS:
+        yield from _unreadable(Path(key).expanduser())
+
+
+def _unreadable(key: Path) -> Iterator[InputError]:
+    from ..._audit.sign import Signer
+
+    try:
+        Signer(key, NAME)
+    except InputError as exc:
+        yield problem(f"{key}: {exc.what}", f"{NAME}.signing_key", exc.remedy)
