@@ -103,6 +103,7 @@ class ActionModule(ActionBase):
             self._templar.template,
             preview=bool(self._task.check_mode),
         )
+        change_control.write_to_sign(inputs, change)
         result = {
             "changed": planned.plan["changes"] and not planned.parked,
             "plan": {

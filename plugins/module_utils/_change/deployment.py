@@ -3,15 +3,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Change control of a deployment: what is judged of its plan, when that passes anyway, and what its evidence says.
 
-Judges on the controller, as the module does.
+Judges on the controller, as the module does, and writes there what approvers sign.
 """
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
 from typing import Any
 
 from .._common.canonical import digest
+from .._common.errors import InputError
 from .._inputs.spec import BEFORE_MIGRATIONS
 from .._inputs.validate import Inputs
 from .._plan.parking import BEFORE_TRAFFIC
@@ -56,6 +60,26 @@ def verdict(
 
     found = whatever_is_wrong(about["operation"], judging)
     return {**found, "about": about, "again": not found["exempt"]} if found else {}
+
+
+def write_to_sign(inputs: Inputs, change: Mapping[str, Any]) -> None:
+    """Write what approvers fill in and sign, where the operator has asked for it.
+
+    :raises InputError: it cannot be written there.
+    """
+    if not inputs.change_to_sign or inputs.verb != DEPLOY:
+        return
+    directory = Path(os.path.expanduser(inputs.change_to_sign))
+    name = "-".join(filter(None, (inputs.app, inputs.region)))
+    try:
+        for kind, content in change.get("to_sign", {}).items():
+            (directory / f"{name}.{kind}.json").write_text(f"{json.dumps(content, indent=1)}\n", encoding="utf-8")
+    except OSError as exc:
+        raise InputError(
+            f"nothing can be written there: {exc.strerror}",
+            where=f"slipway_change_to_sign ({directory})",
+            remedy="make the directory, let the user who runs Ansible write to it, or remove the variable",
+        ) from exc
 
 
 def _about(inputs: Inputs, plan: Mapping[str, Any]) -> dict[str, str]:

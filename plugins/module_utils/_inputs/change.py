@@ -45,6 +45,13 @@ VARIABLES: dict[str, dict[str, Any]] = {
         "description": "Time for which C(--check) judges instead of now, such as C(2026-12-01T08:00) in the time zone "
         "of O(slipway_change_policy), or with an offset. Refused without C(--check).",
     },
+    "slipway_change_to_sign": {
+        "type": "str",
+        "default": "",
+        "units": "path",
+        "description": "Directory on the controller into which a deployment that is judged, also with C(--check), "
+        "writes what its approvers sign, C(<app>.approval.json) and C(<app>.override.json).",
+    },
     "slipway_inventory_region": {
         "type": "str",
         "default": "",

@@ -113,6 +113,7 @@ class Inputs:
     change_evidence: str
     change_gates: dict[str, Any]
     change_at: str
+    change_to_sign: str
     inventory_region: str
     compliance: list[str]
     smoke_checks: list[dict[str, Any]]

@@ -18,7 +18,7 @@ from ansible_collections.slipway.release.plugins.module_utils._plan.planner impo
 
 from tests.unit.change.made import Keys
 from tests.unit.plan.made import fleet_of, leave_unfinished, proven
-from tests.unit.plan.test_actions import LEDGER, Stand, planning, variables
+from tests.unit.plan.test_actions import LEDGER, Templar, planning, variables
 from tests.unit.plan.test_actions_database import deploying
 from tests.unit.plan.test_planner_database import APPLIED
 
@@ -84,13 +84,14 @@ def test_an_approval_is_for_the_artifact_that_the_plan_has(
         "slipway_environment": "production",
         "slipway_change": {"id": "CR-17", "author": "dev"},
         "slipway_change_evidence": str(evidence),
+        "slipway_change_to_sign": str(tmp_path),
     }
     refused = planning().run(given)
     assert refused["failed"] and refused["change"]["missing"] == ["lead"]
     now = datetime.now(timezone.utc)
     content = json.dumps(
         {
-            **refused["change"]["to_sign"]["approval"],
+            **json.loads((tmp_path / "shop.approval.json").read_text(encoding="utf-8")),
             "signer": "eva@example.com",
             "group": "lead",
             "given": now.isoformat(),
@@ -106,6 +107,15 @@ def test_an_approval_is_for_the_artifact_that_the_plan_has(
     assert other["failed"] and "it is for artifact" in other["msg"]
 
 
+def test_what_is_to_be_signed_is_written_or_refused(variables: dict[str, Any], tmp_path: Path) -> None:
+    given = {**variables, "slipway_change_policy": SHUT, "slipway_change_to_sign": str(tmp_path / "nowhere")}
+    refused = planning(check_mode=True).run(given)
+    assert refused["failed"] and refused["error"]["where"].startswith("slipway_change_to_sign")
+    shown = planning(check_mode=True).run({**given, "slipway_change_to_sign": str(tmp_path)})
+    written = json.loads((tmp_path / "shop.override.json").read_text(encoding="utf-8"))
+    assert written == shown["change"]["to_sign"]["override"]
+
+
 def test_migrations_that_are_due_need_whom_the_policy_names(
     variables: dict[str, Any], keys: Keys, tmp_path: Path
 ) -> None:
@@ -117,9 +127,13 @@ def test_migrations_that_are_due_need_whom_the_policy_names(
     assert refused["failed"] and refused["change"]["missing"] == ["dba"]
 
 
-def rolled_back(given: dict[str, Any], verb: str = "rollback") -> tuple[dict[str, Any], Stand]:
-    stand = planning(verb=verb, live=fleet_of("1.1", "1.0", history=(proven("1.0"), proven("1.1"))))
-    return stand.run(given), stand
+class Breaking(Templar):
+    """A templar that fails as filters do whose mistakes Ansible does not expect."""
+
+    def template(self, value: Any) -> Any:
+        if value == "{{ 1 / 0 }}":
+            raise ZeroDivisionError("canary-4711")
+        return super().template(value)
 
 
 @pytest.mark.parametrize(
@@ -127,12 +141,16 @@ def rolled_back(given: dict[str, Any], verb: str = "rollback") -> tuple[dict[str
     [
         (SHUT, "freeze shut holds"),
         ("{{ nothing }}", "'nothing' is undefined"),
+        ("{{ 1 / 0 }}", "it ended with ZeroDivisionError"),
         ({"timezone": "Mars/Olympus"}, "no time zone"),
         ("no policy", "it could not be judged"),
     ],
 )
 def test_a_rollback_passes_and_says_what_stood_against_it(variables: dict[str, Any], policy: Any, says: str) -> None:
-    result, stand = rolled_back({**variables, "slipway_change_policy": policy, "slipway_change_evidence": "/nowhere"})
+    stand = planning(verb="rollback", live=fleet_of("1.1", "1.0", history=(proven("1.0"), proven("1.1"))))
+    stand.action._templar = Breaking()
+    result = stand.run({**variables, "slipway_change_policy": policy, "slipway_change_evidence": "/nowhere"})
+    assert "canary" not in str(result)
     assert not result.get("failed") and result["deployment"] == "d1" and stand.ran
     assert result["change"]["exempt"] == "a rollback always passes" and not result["change"]["again"]
     assert says in result["summary"]
