@@ -15,11 +15,14 @@ from typing import Any
 
 import yaml
 from ansible.errors import AnsibleError
+from ansible_collections.slipway.release.plugins.module_utils._change import deployment as change_control
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._evidence import collect
 from ansible_collections.slipway.release.plugins.module_utils._evidence.inputs import shown as shown_inputs
 from ansible_collections.slipway.release.plugins.module_utils._evidence.plan import with_addresses_shown
+from ansible_collections.slipway.release.plugins.module_utils._inputs.change import VARIABLES as CHANGE_VARIABLES
 from ansible_collections.slipway.release.plugins.module_utils._inputs.reading import PREFIX
+from ansible_collections.slipway.release.plugins.module_utils._inputs.rules.base import BACKWARDS
 from ansible_collections.slipway.release.plugins.module_utils._inputs.validate import Inputs, validate
 from ansible_collections.slipway.release.plugins.module_utils._plan.abort import abort
 from ansible_collections.slipway.release.plugins.module_utils._plan.approval import approval
@@ -33,6 +36,7 @@ from ansible_collections.slipway.release.plugins.module_utils._plan.schema impor
 from ansible_collections.slipway.release.plugins.module_utils._release.artifact import ResolvedArtifact, resolve
 from ansible_collections.slipway.release.plugins.module_utils._release.fetch import shown
 from ansible_collections.slipway.release.plugins.module_utils._release.revision import build
+from ansible_collections.slipway.release.plugins.module_utils._verdict.stage import judge
 from ansible_collections.slipway.release.plugins.plugin_utils.audited import PLAN, Audits
 
 ARGUMENTS = {
@@ -92,6 +96,15 @@ class ActionModule(Audits):
             inputs = inputs_of(inputs, options["returns"])
         found = self._artifact(inputs)
         planned, unknown = self._planned(inputs, found, options)
+        change = change_control.verdict(
+            inputs,
+            planned,
+            options["live"] or {},
+            task_vars,
+            self._templar.template,
+            preview=bool(self._task.check_mode),
+        )
+        change_control.write_to_sign(inputs, change)
         result = {
             "changed": planned.plan["changes"] and not planned.parked,
             "plan": {
@@ -101,7 +114,8 @@ class ActionModule(Audits):
                 "unknown": planned.plan["unknown"] + unknown,
             },
             "digest": planned.digest,
-            "summary": _summary(inputs, planned),
+            "summary": "; ".join(filter(None, (_summary(inputs, planned), change.get("msg")))),
+            "change": change,
             "deployment": "",
             "token": 0,
             "uuid": "",
@@ -122,8 +136,10 @@ class ActionModule(Audits):
             result["diff"] = _difference(inputs, planned)
         if self._task.check_mode or not result["changed"]:
             return result
-        begun = self._begin(inputs, planned, task_vars, options["audit"])
-        warnings = inputs.warnings + planned.warnings + _active_already(inputs, planned) + begun.pop("warnings", [])
+        if not change.get("allowed", True):
+            return {**result, "failed": True, "changed": False, "msg": change["msg"]}
+        begun = self._begin(inputs, planned, change, task_vars, options["audit"])
+        warnings = result["warnings"] + begun.pop("warnings", [])
         migrates = not begun.get("failed") and _migrates(planned, begun["committed"])
         return {**result, **begun, "warnings": warnings, "migrates": migrates}
 
@@ -178,7 +194,7 @@ class ActionModule(Audits):
         variables, undefined = {}, {}
         written = task_vars if written is None else written
         for name in written:
-            if not name.startswith(PREFIX) or (verb != "deploy" and name in FOR_DEPLOY):
+            if not name.startswith(PREFIX) or name in _not_for(verb):
                 continue
             try:
                 variables[name] = _plain(self._templar.template(written[name]))
@@ -209,7 +225,12 @@ class ActionModule(Audits):
         return resolve(inputs.artifact, inputs.artifact_sha256 or None) if inputs.verb == "deploy" else None
 
     def _begin(
-        self, inputs: Inputs, planned: Planned, task_vars: dict[str, Any], audit: dict[str, Any] | None
+        self,
+        inputs: Inputs,
+        planned: Planned,
+        change: dict[str, Any],
+        task_vars: dict[str, Any],
+        audit: dict[str, Any] | None,
     ) -> dict[str, Any]:
         answer = self._ledger(
             {
@@ -240,8 +261,13 @@ class ActionModule(Audits):
             key: answer.get(key) for key in ("deployment", "token", "uuid", "resumed", "committed", "profile_before")
         }
         token: Any = answer["token"]
-        nothing_yet = collect.opened(token, int(time.time() * 1000))
-        facts = {**answer.get("ansible_facts", {}), **collect.as_facts(task_vars, nothing_yet)}
+        now_ms = int(time.time() * 1000)
+        state = collect.opened(token, now_ms)
+        if change:
+            results = {inputs.ledger_host: change}
+            outcome = judge(change_control.CONTROL, list(results), results, {"allowed": True})
+            state = collect.added(state, collect.entry(state, outcome, results, now_ms))
+        facts = {**answer.get("ansible_facts", {}), **collect.as_facts(task_vars, state)}
         return {**begun, "ansible_facts": facts, "warnings": answer.get("warnings", [])}
 
     def _ledger(self, arguments: dict[str, Any], planned: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
@@ -283,6 +309,13 @@ class ActionModule(Audits):
             "parked": answer["parked"],
             "summary": f"{inputs.app}: {what} {done} at {found.stage}; {follows}",
         }
+
+
+def _not_for(verb: str) -> Collection[str]:
+    """Variables that a verb does not even evaluate, so that nothing about them stops it."""
+    if verb == "deploy":
+        return ()
+    return {*FOR_DEPLOY, *CHANGE_VARIABLES} if verb in (*BACKWARDS, "return") else FOR_DEPLOY
 
 
 def _variables_of(region: str, task_vars: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -21,8 +21,9 @@ description:
     digest.
   - Who deploys is the account of the controller's operating system. Beside an account of C(awx_accounts), which only
     the policy names, it is the user who launched the job of AWX. No other option or variable changes it.
-  - A rollback and a kill switch always pass, also where the policy itself is wrong. What would have stopped a
-    deployment is in RV(reasons).
+  - A rollback, an abort and a kill switch always pass, also where the policy itself is wrong or cannot be evaluated,
+    as long as it is not given as O(policy). What would have stopped a deployment is in RV(reasons).
+  - The playbooks ask the gate by themselves where C(slipway_change_policy) is set.
   - Runs on the controller and connects to no host.
 options:
   app:
@@ -30,14 +31,14 @@ options:
     type: str
     required: true
   operation:
-    description: What is to be done. A V(failover) may lead into C(failover_regions).
+    description: What is to be done. A V(failover) may lead into C(failover_regions). A V(migrate) changes the database
+      alone.
     type: str
-    choices: [deploy, failover, rollback, kill_switch]
+    choices: [deploy, failover, migrate, rollback, abort, kill_switch]
     default: deploy
   policy:
-    description: The policy; what an operator writes into C(slipway_change_policy).
+    description: The policy; that of C(slipway_change_policy) when omitted.
     type: dict
-    required: true
     suboptions:
       timezone:
         description: Name of the time zone of all windows, such as V(Europe/Berlin).
@@ -221,13 +222,11 @@ options:
             elements: str
             default: []
   environment:
-    description: Name of the environment.
+    description: Name of the environment; that of C(slipway_environment) when omitted.
     type: str
-    default: ""
   region:
-    description: Region into which is deployed.
+    description: Region into which is deployed; that of C(slipway_inventory_region) when omitted.
     type: str
-    default: ""
   artifact_sha256:
     description: SHA-256 of the artifact.
     type: str
@@ -241,13 +240,12 @@ options:
     type: str
     default: ""
   ledger_host:
-    description: Host that keeps the ledger, which is part of the inventory's digest.
+    description: Host that keeps the ledger, which is part of the inventory's digest; that of C(slipway_ledger_host)
+      when omitted.
     type: str
-    default: ""
   change:
-    description: The change request.
+    description: The change request; that of C(slipway_change) when omitted.
     type: dict
-    default: {}
     suboptions:
       id:
         description: Its number.
@@ -267,23 +265,27 @@ options:
         default: ""
   evidence:
     description: Directory on the controller with approvals and overrides, C(<name>.json) with C(<name>.json.sig)
-      beside it, at most 200.
+      beside it, at most 200; that of C(slipway_change_evidence) when omitted.
     type: str
-    default: ""
   compliance:
-    description: Compliance profiles that make the policy stricter, by name or by the path of a file.
+    description: Compliance profiles that make the policy stricter, by name or by the path of a file; those of
+      C(slipway_compliance) when omitted.
     type: list
     elements: str
-    default: []
   gates:
-    description: Name of what was checked before to its verdict; what a profile demands must be V(pass).
+    description: Name of what was checked before to its verdict; what a profile demands must be V(pass). That of
+      C(slipway_change_gates) when omitted.
     type: dict
-    default: {}
   at:
     description: Judge for this time instead, such as V(2026-12-01T08:00) in the zone of the policy, or with an offset.
       The result is a preview, which says so, and permits nothing.
     type: str
     default: ""
+  begun:
+    description: Whether the change was judged before and is under way, without having moved any traffic yet. Then the
+      C(runway) is not asked for again.
+    type: bool
+    default: false
   fail:
     description: Whether the task fails when the verdict is V(block).
     type: bool
@@ -335,7 +337,6 @@ EXAMPLES = r"""
 - name: See whether it would pass on the first of December
   slipway.release.change_gate:
     app: shop
-    policy: "{{ slipway_change_policy }}"
     at: "2026-12-01T08:00"
     fail: false
   run_once: true
@@ -348,6 +349,11 @@ verdict:
   type: str
   returned: always
   sample: block
+allowed:
+  description: Whether the change may be made, that is, the verdict is not V(block).
+  type: bool
+  returned: always
+  sample: false
 exempt:
   description: Why the operation passes whatever the policy says; empty for a deployment.
   type: str

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from .people import People
+from .signature import Signed
 from .subject import Subject
 
 APPROVAL, OVERRIDE = "approval", "override"
@@ -25,7 +26,7 @@ MOST_BYTES = 65536
 _SIGNER = re.compile(r"[A-Za-z0-9_][\w.@+-]{0,127}", re.ASCII)
 _TEXTS = ("digest", "signer", "group", "given", "expires")
 _FIELDS = {APPROVAL: _TEXTS, OVERRIDE: (*_TEXTS, "justification", "ticket")}
-Verify = Callable[[bytes, bytes, str, str, datetime], str]
+Verify = Callable[[bytes, bytes, str, str, datetime], Signed]
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Document:
 class Judged:
     """A document that was judged.
 
+    :param key: fingerprint of the key that has signed it; empty where a server vouches for it.
     :param refusal: why it does not count; empty where it does.
     :param illicit: whether it is refused as a forgery or as self-approval, which nobody does by mistake.
     """
@@ -62,6 +64,7 @@ class Judged:
     expires: str = ""
     justification: str = ""
     ticket: str = ""
+    key: str = ""
     refusal: str = ""
     illicit: bool = False
 
@@ -79,7 +82,7 @@ class Court:
     :param max_age: kind of document to how long it counts at most.
     :param barred: kind of document to persons, each with why that person's do not count for this change.
     :param withheld: kind of document to why none counts for this change.
-    :param verify: why bytes and a signature do not belong to a signer and a namespace at an instant.
+    :param verify: whether bytes and a signature belong to a signer and a namespace at an instant, and by which key.
     """
 
     subject: Subject
@@ -107,18 +110,18 @@ class Court:
             return replace(judged, refusal="its digest is not that of what it says it is for", illicit=True)
         if not document.trusted and document.signature is None:
             return replace(judged, refusal="it is not signed")
-        forged = self._forged(document, judged)
-        if forged:
-            return replace(judged, refusal=forged, illicit=True)
-        judged = replace(judged, person=self.people.person(judged.signer))
+        signed = self._signed(document, judged)
+        if signed.refusal:
+            return replace(judged, refusal=signed.refusal, illicit=True)
+        judged = replace(judged, person=self.people.person(judged.signer), key=signed.key)
         refusal = self._too_early_or_late(judged) or self._not_entitled(judged)
         barred = self.barred[judged.kind].get(judged.person, "")
         withheld = self.withheld.get(judged.kind, "")
         return replace(judged, refusal=refusal or barred or withheld, illicit=bool(barred and not refusal))
 
-    def _forged(self, document: Document, judged: Judged) -> str:
+    def _signed(self, document: Document, judged: Judged) -> Signed:
         if document.trusted:
-            return ""
+            return Signed()
         return self.verify(document.content, document.signature or b"", judged.signer, namespace(judged.kind), self.at)
 
     def _too_early_or_late(self, judged: Judged) -> str:

@@ -20,9 +20,9 @@ from .openings import Calendar, Matched
 from .policy import POLICY_NAME, REQUEST_NAME, Policy
 from .subject import Subject
 
-DEPLOY, FAILOVER = "deploy", "failover"
-ALWAYS = ("rollback", "kill_switch")
-OPERATIONS = (DEPLOY, FAILOVER, *ALWAYS)
+DEPLOY, FAILOVER, MIGRATE = "deploy", "failover", "migrate"
+ALWAYS = ("rollback", "abort", "kill_switch")
+OPERATIONS = (DEPLOY, FAILOVER, MIGRATE, *ALWAYS)
 PASS, WARN, BLOCK = "pass", "warn", "block"
 AUTHOR_APPROVER, APPROVER_DEPLOYER = "author_approver", "approver_deployer"
 OF_AN_APPROVER = (AUTHOR_APPROVER, APPROVER_DEPLOYER)
@@ -36,12 +36,14 @@ class Change:
 
     :param deployer: a name that ``people`` of the policy may know.
     :param gates: name of what was checked before to its verdict.
+    :param exempt: why it passes whatever is found; empty where nothing but its operation could be a reason.
     """
 
     subject: Subject
     at: datetime
     deployer: str
     gates: Mapping[str, str] = field(default_factory=dict)
+    exempt: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,9 +84,8 @@ def judge(policy: Policy, change: Change, evidence: Callable[[], Sequence[Docume
 
     :param evidence: reads approvals and overrides; it is called where they are needed.
     :param verify: as a court's.
-    :raises SlipwayError: the evidence cannot be read, or not be verified; not for what always passes.
     """
-    if change.subject.operation in ALWAYS:
+    if change.exempt or change.subject.operation in ALWAYS:
         return _exempt(policy, change)
     verdict = Verdict()
     needed = _needed(policy, change)
@@ -96,7 +97,10 @@ def judge(policy: Policy, change: Change, evidence: Callable[[], Sequence[Docume
         *_gates(policy, change),
     ]
     if needed or (policy.overriding and findings):
-        verdict.approvals = _judged(policy, change, evidence(), verify)
+        try:
+            verdict.approvals = _judged(policy, change, evidence(), verify)
+        except SlipwayError as exc:
+            findings.append(Finding("evidence", exc.message().rstrip(".")))
         verdict.missing, lacking = _approvals(policy, change, needed, verdict.approvals)
         findings += lacking
     verdict.findings, verdict.override = _overridden(policy, findings, verdict.approvals)
@@ -106,11 +110,11 @@ def judge(policy: Policy, change: Change, evidence: Callable[[], Sequence[Docume
 
 def exempt(operation: str) -> str:
     """Why an operation passes whatever the policy says."""
-    return f"a {operation.replace('_', ' ')} always passes"
+    return f"{'an' if operation[0] in 'aeiou' else 'a'} {operation.replace('_', ' ')} always passes"
 
 
 def _exempt(policy: Policy, change: Change) -> Verdict:
-    verdict = Verdict(exempt=exempt(change.subject.operation))
+    verdict = Verdict(exempt=change.exempt or exempt(change.subject.operation))
     verdict.findings = [*_windows(policy, change, verdict), *_residency(policy, change)]
     return verdict
 
@@ -221,13 +225,34 @@ def _judged(policy: Policy, change: Change, documents: Sequence[Document], verif
         withheld={OVERRIDE: withheld[0]} if withheld else {},
         verify=verify,
     )
-    return [court.judge(document) for document in documents]
+    return _of_one_person_each([court.judge(document) for document in documents])
+
+
+def _of_one_person_each(judged: Sequence[Judged]) -> list[Judged]:
+    """The documents, without those of a key that has signed as several persons: nobody knows which of them it was."""
+    holders: dict[str, set[str]] = {}
+    for item in judged:
+        if item.accepted and item.key:
+            holders.setdefault(item.key, set()).add(item.person)
+    return [
+        replace(
+            item,
+            refusal=f"key {item.key} signs for {' and '.join(sorted(holders[item.key]))}, and is nobody's own",
+            illicit=True,
+        )
+        if item.accepted and len(holders.get(item.key, ())) > 1
+        else item
+        for item in judged
+    ]
 
 
 def _unbound(change: Change) -> list[str]:
     """What a document would have to be about, and cannot be because it is not said."""
     found = []
-    if not _SHA256.fullmatch(change.subject.artifact):
+    if change.subject.operation == MIGRATE:
+        if not change.subject.migrations:
+            found.append("an approval needs migrations that are due")
+    elif not _SHA256.fullmatch(change.subject.artifact):
         found.append("an approval needs artifact_sha256 in 64 hexadecimal digits")
     if not change.subject.environment.strip():
         found.append("an approval needs the environment: set slipway_environment")
@@ -317,6 +342,7 @@ def shown(verdict: Verdict) -> dict[str, Any]:
     """The verdict as a module returns it."""
     return {
         "verdict": verdict.verdict,
+        "allowed": verdict.verdict != BLOCK,
         "exempt": verdict.exempt,
         "findings": [asdict(finding) for finding in verdict.findings],
         "reasons": verdict.reasons(),

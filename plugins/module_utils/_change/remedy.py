@@ -10,11 +10,14 @@ from .gate import Change, Verdict
 from .policy import Policy
 
 
-def summary(change: Change, verdict: Verdict) -> str:
-    """One sentence with every reason."""
+def summary(change: Change, verdict: Verdict, at: str = "") -> str:
+    """One sentence with every reason.
+
+    :param at: the time that was asked for; empty for now.
+    """
     subject = change.subject
     where = f"{subject.app} in {subject.environment}" if subject.environment else subject.app
-    told = f"change gate: {subject.operation} of {where}: {verdict.verdict}"
+    told = f"change gate: {subject.operation} of {where}{f' at {at}' if at else ''}: {verdict.verdict}"
     if verdict.exempt:
         told += f", {verdict.exempt}"
     return f"{told}: {'; '.join(verdict.reasons())}" if verdict.findings else told

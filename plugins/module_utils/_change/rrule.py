@@ -13,7 +13,7 @@ import re
 from calendar import monthrange
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from functools import lru_cache
 
 from .._common.errors import InputError
@@ -23,6 +23,9 @@ PARTS = ("FREQ", "INTERVAL", "UNTIL", "WKST", "BYMONTH", "BYMONTHDAY", "BYDAY", 
 FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
 _BYDAY = re.compile(r"([+-]?[1-9]\d?)?(MO|TU|WE|TH|FR|SA|SU)")
 _INTEGER = re.compile(r"[+-]?\d{1,3}")
+_EIGHT_DIGITS = re.compile(r"\d{8}", re.ASCII)
+# In so many years every date has been on every weekday.
+_ALL_CALENDARS = (date(2000, 1, 1), 28 * 366)
 _Ordinal = tuple[int, int]
 
 
@@ -131,7 +134,17 @@ def read_rule(text: str, first: date | None, where: str) -> Rule:
     )
     if rule.by_month_day and frequency == "WEEKLY":
         raise _error("BYMONTHDAY says nothing about a week", where, "use FREQ=MONTHLY, or BYDAY")
-    return _completed(rule, where)
+    rule = _completed(rule, where)
+    _refuse_empty(rule, where)
+    return rule
+
+
+def _refuse_empty(rule: Rule, where: str) -> None:
+    """A window that is never on is a mistake: a freeze that never holds."""
+    always = _with(rule, interval=1, first=None, until=None)
+    start, days = _ALL_CALENDARS
+    if not any(always.selects(start + timedelta(days=count)) for count in range(days)):
+        raise _error("it selects no day of any year", where, "correct the days, such as BYDAY=-1FR for the last Friday")
 
 
 def _completed(rule: Rule, where: str) -> Rule:
@@ -180,10 +193,13 @@ def _interval(parts: Mapping[str, str], where: str) -> int:
 def _until(parts: Mapping[str, str], where: str) -> date | None:
     if "UNTIL" not in parts:
         return None
+    text = parts["UNTIL"]
     try:
-        return datetime.strptime(parts["UNTIL"], "%Y%m%d").date()
-    except ValueError as exc:
-        raise _error(f"UNTIL={parts['UNTIL']} is no day", where, "write the last day, such as UNTIL=20271231") from exc
+        if _EIGHT_DIGITS.fullmatch(text):
+            return date(int(text[:4]), int(text[4:6]), int(text[6:]))
+    except ValueError:
+        pass
+    raise _error(f"UNTIL={text} is no day", where, "write the last day, such as UNTIL=20271231")
 
 
 def _week_start(parts: Mapping[str, str], where: str) -> int:

@@ -9,6 +9,7 @@ Runs ssh-keygen on the controller, and writes the signature below its temporary 
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,19 @@ from .._common.errors import SystemFailure
 from .._common.process import Finished, TimeoutExpired, run
 
 TIMEOUT = 20
+_KEY = re.compile(r"key (SHA256:[A-Za-z0-9+/=]+)\s*$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Signed:
+    """What a signature is worth.
+
+    :param refusal: why it does not count; empty where it does.
+    :param key: fingerprint of the key that has made it.
+    """
+
+    refusal: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -31,8 +45,8 @@ class Signers:
     allowed: Path
     revoked: str = ""
 
-    def refusal(self, content: bytes, signature: bytes, *, signer: str, namespace: str, at: datetime) -> str:
-        """Why the signature is not one of the signer over these bytes; empty where it is.
+    def verified(self, content: bytes, signature: bytes, *, signer: str, namespace: str, at: datetime) -> Signed:
+        """Whether the signature is one of the signer over these bytes, and by which key.
 
         :param namespace: the purpose that the signature was made for.
         :param at: the instant at which the signer's key must be valid.
@@ -51,12 +65,12 @@ class Signers:
             words = ["-n", namespace, "-I", signer, "-O", f"verify-time={at.astimezone():%Y%m%d%H%M%S}"]
             revoked = ["-r", revoking] if revoking else []
             done = _run(["-Y", "verify", "-f", allowed, *words, *revoked, "-s", str(made)], given.fileno())
-        if done.returncode == 0:
-            return ""
+        key = _KEY.search(done.stdout)
+        if done.returncode == 0 and key:
+            return Signed(key=key[1])
         said = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
-        return (
-            f"the signature is not one of {signer} for {namespace} ({said[0].strip() if said else 'no reason given'})"
-        )
+        reason = said[0].strip() if said else "no reason given"
+        return Signed(refusal=f"the signature is not one of {signer} for {namespace} ({reason})")
 
 
 def _refuse_missing(path: Path) -> None:

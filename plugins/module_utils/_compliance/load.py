@@ -9,6 +9,7 @@ Reads files of the controller.
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ def load(names: Sequence[str]) -> Profile | None:
 
 def _loaded(name: str, where: str) -> Profile:
     own = "/" in name or name.endswith((".yml", ".yaml"))
-    path = Path(name) if own else DIRECTORY / f"{name}.yml"
+    path = Path(os.path.expanduser(name)) if own else DIRECTORY / f"{name}.yml"
     if not own and name not in known():
         raise InputError(
             f"there is no profile {name!r}",

@@ -84,9 +84,21 @@ def _kept(result: Mapping[str, Any], detail: Detail) -> tuple[str, dict[str, Any
         return "move", {"changed": False, "loss": _loss(result["loss"])}
     if "slot" in result and "revision" in result:
         return "place", _place(result)
+    if "to_sign" in result and "findings" in result:
+        return "change", _change(result)
     if "output" in result and "verdict" in result:
         return "hook", {name: result.get(name) for name in ("verdict", "status", "elapsed_ms")}
     return "other", {}
+
+
+def _change(result: Mapping[str, Any]) -> dict[str, Any]:
+    """A verdict of the change gate: who has approved and overridden what, and what stood against it."""
+    told = ("verdict", "exempt", "reasons", "enforcement", "deployer", "at", "digest", "override")
+    return {
+        **{name: result.get(name) for name in told},
+        "approvals": result.get("approvals", []),
+        "compliance": (result.get("compliance") or {}).get("name", ""),
+    }
 
 
 def _gate(result: Mapping[str, Any], detail: Detail) -> dict[str, Any]:

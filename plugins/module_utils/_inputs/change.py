@@ -33,6 +33,31 @@ VARIABLES: dict[str, dict[str, Any]] = {
         "description": "Directory on the controller with signed approvals and overrides, C(<name>.json) and "
         "C(<name>.json.sig).",
     },
+    "slipway_change_gates": {
+        "type": "dict",
+        "default": {},
+        "description": "Name of what was checked before, such as C(unit_tests), to its verdict. What a compliance "
+        "profile demands must be C(pass). Whoever sets it vouches for it.",
+    },
+    "slipway_change_at": {
+        "type": "str",
+        "default": "",
+        "description": "Time for which C(--check) judges instead of now, such as C(2026-12-01T08:00) in the time zone "
+        "of O(slipway_change_policy), or with an offset. Refused without C(--check).",
+    },
+    "slipway_change_to_sign": {
+        "type": "str",
+        "default": "",
+        "units": "path",
+        "description": "Directory on the controller into which a deployment that is judged, also with C(--check), "
+        "writes what its approvers sign, C(<app>.approval.json) and C(<app>.override.json).",
+    },
+    "slipway_inventory_region": {
+        "type": "str",
+        "default": "",
+        "description": "Region that the hosts of the inventory are in, for the C(residency) of "
+        "O(slipway_change_policy). Not for an inventory with O(slipway_regions), of which each is one.",
+    },
     "slipway_compliance": {
         "type": "list",
         "elements": "str",

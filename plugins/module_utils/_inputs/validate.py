@@ -112,6 +112,10 @@ class Inputs:
     change_policy: dict[str, Any]
     change: dict[str, Any]
     change_evidence: str
+    change_gates: dict[str, Any]
+    change_at: str
+    change_to_sign: str
+    inventory_region: str
     compliance: list[str]
     smoke_checks: list[dict[str, Any]]
     hooks: list[dict[str, Any]]

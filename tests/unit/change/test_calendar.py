@@ -257,6 +257,10 @@ def test_what_never_opens_says_so() -> None:
         ({"days": None, "rrule": "FREQ=WEEKLY;BYDAY=2MO"}, "w.rrule", "'2MO' in BYDAY"),
         ({"days": None, "rrule": "FREQ=MONTHLY;BYMONTHDAY=32"}, "w.rrule", "'32' in BYMONTHDAY"),
         ({"days": None, "rrule": "FREQ=DAILY;UNTIL=20260230"}, "w.rrule", "is no day"),
+        ({"days": None, "rrule": "FREQ=DAILY;UNTIL=202711"}, "w.rrule", "is no day"),
+        ({"days": None, "rrule": "FREQ=MONTHLY;BYDAY=9FR"}, "w.rrule", "selects no day"),
+        ({"days": None, "rrule": "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30"}, "w.rrule", "selects no day"),
+        ({"days": None, "rrule": "FREQ=MONTHLY;BYDAY=MO;BYSETPOS=-6"}, "w.rrule", "selects no day"),
     ],
 )
 def test_a_wrong_window_is_refused_with_its_option(changes: dict[str, Any], where: str, says: str) -> None:
@@ -265,3 +269,8 @@ def test_a_wrong_window_is_refused_with_its_option(changes: dict[str, Any], wher
         read_window(given, frozenset(), "w")
     assert raised.value.where == where
     assert says in raised.value.message()
+
+
+@pytest.mark.parametrize("rule", [*RULES, "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29", "FREQ=DAILY;UNTIL=20000101"])
+def test_a_rule_that_is_over_or_rare_is_one(rule: str) -> None:
+    read_window({"name": "w", "kind": "deny", "rrule": rule, "environments": [], "applications": []}, frozenset(), "w")

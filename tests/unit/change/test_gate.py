@@ -30,7 +30,7 @@ from ansible_collections.slipway.release.plugins.module_utils._change.gate impor
     judge,
 )
 from ansible_collections.slipway.release.plugins.module_utils._change.policy import read_policy, stricter
-from ansible_collections.slipway.release.plugins.module_utils._change.signature import Signers
+from ansible_collections.slipway.release.plugins.module_utils._change.signature import Signed, Signers
 from ansible_collections.slipway.release.plugins.module_utils._change.subject import inventory_digest
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SystemFailure
 from ansible_collections.slipway.release.plugins.module_utils._compliance.load import load
@@ -59,8 +59,8 @@ def verdict(
     change = Change(**{"subject": SUBJECT, "at": NOW, "deployer": "ops", **changes})
     signers = Signers(Path(read.allowed_signers), read.revoked_keys)
 
-    def verify(content: bytes, signature: bytes, signer: str, purpose: str, at: datetime) -> str:
-        return signers.refusal(content, signature, signer=signer, namespace=purpose, at=at)
+    def verify(content: bytes, signature: bytes, signer: str, purpose: str, at: datetime) -> Signed:
+        return signers.verified(content, signature, signer=signer, namespace=purpose, at=at)
 
     return judge(read, change, lambda: documents, verify)
 
@@ -160,7 +160,7 @@ def test_a_file_of_signers_that_cannot_be_looked_at_is_one_message(keys: Keys, m
 
     monkeypatch.setattr(Path, "is_file", closed)
     with pytest.raises(SystemFailure) as raised:
-        Signers(keys.allowed).refusal(b"", b"", signer="eva", namespace="x", at=NOW)
+        Signers(keys.allowed).verified(b"", b"", signer="eva", namespace="x", at=NOW)
     assert "Permission denied" in raised.value.message()
 
 
@@ -455,11 +455,51 @@ def test_no_way_back_waits_for_evidence(keys: Keys) -> None:
 
     for operation in OPERATIONS:
         change = Change(replace(SUBJECT, operation=operation), NOW, "ops")
-        if operation in ("rollback", "kill_switch"):
-            assert judge(read, change, broken, lambda *_given: "").verdict == "pass"
-        else:
-            with pytest.raises(SystemFailure):
-                judge(read, change, broken, lambda *_given: "")
+        found = judge(read, change, broken, lambda *_given: Signed())
+        always = operation in ("rollback", "abort", "kill_switch")
+        assert found.verdict == ("pass" if always else "block"), operation
+        assert ("server: it is down. Remedy: wait" in found.reasons()) != always
+
+
+@pytest.mark.parametrize(("enforcement", "expected"), [("none", "pass"), ("warn", "warn"), ("block", "block")])
+def test_a_server_that_is_down_stands_against_a_change_like_everything_else(
+    keys: Keys, enforcement: str, expected: str
+) -> None:
+    def broken() -> list[Document]:
+        raise SystemFailure("it is down", where="server", remedy="wait")
+
+    read = read_policy(keys.policy(enforcement=enforcement))
+    assert judge(read, Change(SUBJECT, NOW, "ops"), broken, lambda *_given: Signed()).verdict == expected
+
+
+def test_a_change_that_is_exempt_passes_with_what_stands_against_it(keys: Keys) -> None:
+    found = verdict(keys, at=FROZEN, exempt="its traffic moves already")
+    assert (found.verdict, found.exempt) == ("pass", "its traffic moves already")
+    assert found.reasons() == ["freeze period close holds until 2026-12-01 00:00+01:00"]
+
+
+def test_one_key_is_not_two_persons(keys: Keys, tmp_path: Path) -> None:
+    shared = tmp_path / "allowed_signers"
+    lines = keys.allowed.read_text(encoding="ascii").splitlines()
+    lines = [line.replace("eva@", "eva@example.com,otto@", 1) if line.startswith("eva@") else line for line in lines]
+    shared.write_text("\n".join(lines) + "\n", encoding="ascii")
+    policy = keys.policy()
+    policy["approvals"]["allowed_signers"] = str(shared)
+    documents = [keys.signed("eva", "engineering_manager"), keys.signed("otto", "operations_lead", key="eva")]
+    found = verdict(keys, documents, policy)
+    assert found.verdict == "block" and found.missing == ["engineering_manager", "operations_lead"]
+    assert all("signs for eva and otto" in item.refusal and item.illicit for item in found.approvals)
+    assert verdict(keys, both(keys), policy).verdict == "pass", "each with a key of their own"
+
+
+def test_a_migration_alone_needs_no_artifact_but_what_is_due(keys: Keys) -> None:
+    migrating = replace(SUBJECT, operation="migrate", artifact="", migrations="c" * 64)
+    documents = [*both(keys, subject=migrating), keys.signed("dora", "dba", subject=migrating)]
+    assert verdict(keys, documents, subject=migrating).verdict == "pass"
+    assert verdict(keys, documents[:2], subject=migrating).missing == ["dba"]
+    nothing = replace(migrating, migrations="")
+    found = verdict(keys, both(keys, subject=nothing), subject=nothing)
+    assert found.reasons() == ["an approval needs migrations that are due"]
 
 
 def test_data_stays_where_it_may_be(keys: Keys) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.slipway.release.plugins.action import change_gate as action
-from ansible_collections.slipway.release.plugins.module_utils._change import spec
+from ansible_collections.slipway.release.plugins.module_utils._change import controller, spec
 from ansible_collections.slipway.release.plugins.module_utils._change.document import namespace
 from ansible_collections.slipway.release.plugins.modules import change_gate
 
@@ -199,13 +199,14 @@ def test_no_mistake_of_the_gate_stops_a_way_back(monkeypatch: pytest.MonkeyPatch
     def broken(_names: list[str]) -> None:
         raise ValueError(HEADER_SECRET)
 
-    monkeypatch.setattr(action, "load", broken)
+    monkeypatch.setattr(controller, "load", broken)
     task = SimpleNamespace(
         args={"app": "shop", "policy": {"timezone": "UTC"}, "operation": operation}, async_val=0, check_mode=False
     )
     connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir="unused"))
     judging: Any = action.ActionModule
-    result = judging(task, connection, None, None, None, None).run(task_vars={})
+    templar = SimpleNamespace(template=lambda value: value)
+    result = judging(task, connection, None, None, templar, None).run(task_vars={})
     assert not result["failed"] and result["exempt"]
     assert "ValueError" in result["msg"] and HEADER_SECRET not in json.dumps(result)
 

@@ -47,6 +47,7 @@ def test_a_policy_is_accepted_with_its_profiles(tmp_path: Path) -> None:
             "engineering_manager, operations_lead",
         ),
         ({"slipway_change": {"number": "CR-17"}}, "slipway_change.number", "no such variable"),
+        ({"slipway_change_at": "2026-12-01T08:00"}, "slipway_change_at", "run with --check"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, changes: dict[str, Any], where: str, says: str) -> None:
@@ -68,3 +69,19 @@ def test_the_evidence_of_a_deployment_shows_no_secret_of_the_policy(tmp_path: Pa
     kept = shown(judged(tmp_path, slipway_change_policy=POLICY))
     assert kept["change_policy"] == sorted(POLICY)
     assert "secret-4711" not in str(kept)
+
+
+def test_a_preview_has_a_time_and_a_run_has_none(tmp_path: Path) -> None:
+    given = {**good(tmp_path), "slipway_change_policy": POLICY}
+    kept = validate({**given, "slipway_change_at": "2026-12-01T08:00"}, GROUPS, base=tmp_path, check_mode=True)
+    assert kept.change_at == "2026-12-01T08:00"
+    with pytest.raises(InputProblems) as raised:
+        validate({**given, "slipway_change_at": "tomorrow"}, GROUPS, base=tmp_path, check_mode=True)
+    assert raised.value.where == "slipway_change_at" and "'tomorrow' is no time" in raised.value.message()
+
+
+def test_where_there_are_regions_the_inventory_is_in_none(tmp_path: Path) -> None:
+    assert judged(tmp_path, slipway_inventory_region="eu").inventory_region == "eu"
+    with pytest.raises(InputProblems) as raised:
+        judged(tmp_path, slipway_inventory_region="eu", slipway_regions=["eu", "us"])
+    assert any("slipway_inventory_region" in other.message() for other in raised.value.others)

@@ -11,7 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ..._change.moment import read_moment
 from ..._change.policy import POLICY_NAME, read_policy, read_request, stricter
+from ..._change.zone import read_zone
 from ..._common.errors import InputError
 from ..._compliance.load import load
 from .base import Context, problem
@@ -42,3 +44,29 @@ def request(values: dict[str, Any], context: Context) -> Iterator[InputError]:
         read_request(values["slipway_change"])
     except InputError as exc:
         yield exc
+
+
+def at(values: dict[str, Any], context: Context) -> Iterator[InputError]:
+    """The time of a preview is one, and nothing but a preview has one."""
+    given, where = values["slipway_change_at"], "slipway_change_at"
+    if not given:
+        return
+    if not context.check_mode:
+        yield problem("a run judges the time at which it runs", where, "remove it, or run with --check")
+        return
+    try:
+        zone = str(values["slipway_change_policy"].get("timezone") or "UTC")
+        read_moment(given, read_zone(zone, f"{POLICY_NAME}.timezone"), where)
+    except InputError as exc:
+        if exc.where == where:
+            yield exc
+
+
+def inventory_region(values: dict[str, Any], context: Context) -> Iterator[InputError]:
+    """Where there are regions, each says by itself which it is."""
+    if values["slipway_inventory_region"] and values["slipway_regions"]:
+        yield problem(
+            "slipway_regions says in which region each host is",
+            "slipway_inventory_region",
+            "remove it",
+        )

@@ -98,6 +98,8 @@ RULES = (
     Rule(("slipway_skip", "slipway_reason", "slipway_force", "slipway_adopt_ledger"), run.reasons),
     Rule(("slipway_change_policy", "slipway_compliance"), change.policy),
     Rule(("slipway_change_policy", "slipway_change"), change.request),
+    Rule(("slipway_change_policy", "slipway_change_at"), change.at),
+    Rule(("slipway_inventory_region", "slipway_regions"), change.inventory_region),
     Rule(("slipway_smoke_checks", "slipway_rollout"), checks.smoke_checks),
     Rule(("slipway_hooks",), hooks.hooks),
     Rule(("slipway_hooks",), watch.hooks_on_return),

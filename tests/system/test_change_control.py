@@ -1,0 +1,127 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Change control of whole deployments: what is refused touches nothing, and no way back is stopped."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import subprocess
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+from tests.system.fleet import Fleet, differences
+
+FROZEN = {
+    "timezone": "UTC",
+    "windows": [{"name": "year end", "kind": "deny", "starts": "2020-01-01", "ends": "2150-01-01"}],
+}
+APPROVERS = {"eva": "engineering_manager", "otto": "operations_lead"}
+
+
+def given(policy: Any, **more: Any) -> list[str]:
+    """Flags with the variables of change control."""
+    return ["-e", json.dumps({"slipway_environment": "production", "slipway_change_policy": policy, **more})]
+
+
+def keys(directory: Path) -> Path:
+    """A key for each approver, and the file of allowed signers."""
+    lines = []
+    for name in APPROVERS:
+        words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(directory / name)]
+        subprocess.run(words, check=True)
+        lines.append(f"{name}@example.com {(directory / f'{name}.pub').read_text(encoding='ascii')}")
+    allowed = directory / "allowed_signers"
+    allowed.write_text("".join(lines), encoding="ascii")
+    return allowed
+
+
+def approve(directory: Path, template: Path) -> None:
+    """Each approver fills in what is to be signed, and signs it."""
+    now = datetime.now(timezone.utc)
+    for name, group in APPROVERS.items():
+        said = {
+            **json.loads(template.read_text(encoding="utf-8")),
+            "signer": f"{name}@example.com",
+            "group": group,
+            "given": now.isoformat(),
+            "expires": (now + timedelta(hours=1)).isoformat(),
+        }
+        document = directory / f"{name}.json"
+        document.write_text(json.dumps(said), encoding="utf-8")
+        words = ["ssh-keygen", "-q", "-Y", "sign", "-n", "slipway-approval", "-f", str(directory.parent / name)]
+        subprocess.run([*words, str(document)], check=True, capture_output=True)
+
+
+def require_untouched(fleet: Fleet, before: dict[str, Any]) -> None:
+    """Files, processes and percents are what they were, and no deployment was begun."""
+    assert differences(before, fleet.snapshot()) == []
+
+
+def test_approvals_let_a_deployment_pass_and_a_freeze_stops_none_but_deployments(nginx: Fleet, tmp_path: Path) -> None:
+    first, version = nginx.active()["version"], nginx.versions.fresh()
+    evidence = tmp_path / "evidence"
+    evidence.mkdir()
+    policy = {
+        "timezone": "UTC",
+        "people": {**{name: [f"{name}@example.com"] for name in APPROVERS}, "dev": [], "me": [getpass.getuser()]},
+        "groups": {group: [name] for name, group in APPROVERS.items()},
+        "approvals": {"groups": list(APPROVERS.values()), "allowed_signers": str(keys(tmp_path))},
+    }
+    request = {
+        "slipway_change": {"id": "CR-17", "author": "dev"},
+        "slipway_change_evidence": str(evidence),
+        "slipway_change_to_sign": str(tmp_path),
+    }
+    before = nginx.snapshot()
+    refused = nginx.run("deploy", *given(policy, **request), version=version)
+    assert refused.code != 0
+    assert "no approval by engineering_manager; no approval by operations_lead. Remedy: let" in refused.reason()
+    require_untouched(nginx, before)
+    approve(evidence, tmp_path / "shop.approval.json")
+    with nginx.traffic() as measured:
+        nginx.deploy(version, *given(policy, **request), evidence_directory=str(tmp_path))
+    measured.require_none_lost()
+    (kept,) = (tmp_path / nginx.app).glob("*.json")
+    verdicts = [one for one in json.loads(kept.read_text(encoding="utf-8"))["verdicts"] if "change" in one["stage"]]
+    assert [one["stage"] for one in verdicts] == ["change control", "change control before the traffic moves"]
+    for (judged,) in (one["hosts"].values() for one in verdicts):
+        assert sorted(approval["person"] for approval in judged["approvals"]) == sorted(APPROVERS)
+
+    before, other = nginx.snapshot(), nginx.versions.fresh()
+    frozen = nginx.run("deploy", *given(FROZEN), version=other)
+    assert frozen.code != 0
+    assert frozen.reason().startswith("change gate: deploy of shop in production: block: freeze year end holds")
+    checked = nginx.run("deploy", "--check", *given(FROZEN, slipway_change_at="2151-01-01T00:00"), version=other)
+    assert checked.code == 0, checked.reason()
+    assert "at 2151-01-01T00:00:00+00:00: pass" in " ".join(checked.output().split())
+    require_untouched(nginx, before)
+    back = nginx.run("rollback", *given("{{ lookup('file', '/nowhere') }}"))
+    assert back.code == 0, back.reason()
+    assert "a rollback always passes" in " ".join(back.output().split())
+    nginx.require_active(first)
+
+
+def test_a_freeze_that_begins_meanwhile_stops_it_before_the_traffic_moves(nginx: Fleet) -> None:
+    before, version = nginx.active(), nginx.versions.fresh()
+    begins = (datetime.now(timezone.utc) + timedelta(seconds=105)).replace(second=0, microsecond=0)
+    window = {"name": "month end", "kind": "deny", "starts": f"{begins:%Y-%m-%d %H:%M}", "ends": "2150-01-01"}
+    waiting = f"while [ $(date +%s) -lt {int(begins.timestamp())} ]; do sleep 1; done"
+    hook = {
+        "name": "wait",
+        "at": "before_traffic",
+        "command": f"sh -c '{waiting}'",
+        "hosts": "controller",
+        "timeout": 120,
+    }
+    policy = {"timezone": "UTC", "windows": [window]}
+    with nginx.traffic() as measured:
+        done = nginx.run("deploy", *given(policy, slipway_hooks=[hook]), version=version)
+    assert done.code != 0
+    assert "freeze month end holds for more than 732 days" in done.reason(), done.reason()
+    assert "change control before the traffic moves" in done.reason()
+    measured.require_none_lost()
+    assert measured.versions() == {before["version"]}
+    nginx.require_active(before["version"])
