@@ -113,6 +113,8 @@ class ActionModule(ActionBase):
             "way_back": planned.way_back,
             "committed": [],
             "profile_before": None,
+            "flags_before": [],
+            "flags_left": [],
             "abandoned": planned.abandon,
             "artifact": shown(found.location) if found else "",
             "warnings": inputs.warnings + planned.warnings + _active_already(inputs, planned),
@@ -231,7 +233,17 @@ class ActionModule(ActionBase):
         if answer.get("failed"):
             return {"failed": True, "changed": False, "msg": answer.get("msg"), "error": answer.get("error")}
         begun = {
-            key: answer.get(key) for key in ("deployment", "token", "uuid", "resumed", "committed", "profile_before")
+            key: answer.get(key)
+            for key in (
+                "deployment",
+                "token",
+                "uuid",
+                "resumed",
+                "committed",
+                "profile_before",
+                "flags_before",
+                "flags_left",
+            )
         }
         token: Any = answer["token"]
         nothing_yet = collect.opened(token, int(time.time() * 1000))

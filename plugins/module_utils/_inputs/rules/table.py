@@ -110,6 +110,7 @@ RULES = (
     Rule(("slipway_contract_after", "slipway_contract_checks", "slipway_dual_writes"), migrations.contract),
     Rule(("slipway_flags_store", "slipway_flags_evaluator"), flags.places),
     Rule(("slipway_flags", "slipway_flags_schema"), flags.flags),
+    Rule(("slipway_flags_rollout", "slipway_flags_schema", "slipway_flags_store"), flags.rollout),
     Rule(("slipway_flags_hosts", "slipway_flags_user", "slipway_flags_verify"), flags.where),
     Rule(("slipway_virtual_address",), fleet.virtual_address),
 )
