@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """``python -m benchmarks``: what a deployment, a rollback, a switch, migrations and a backfill cost, as ratios to
-floors measured in the same run, what the audit log costs, and how often the judge is wrong.
+floors measured in the same run, what the audit log and the kill switch of a feature flag cost, and how often the
+judge is wrong.
 
 Touches labs of its own, which it removes, and ``.cache/benchmarks``.
 """
@@ -18,7 +19,7 @@ from lab import fleet
 from lab.operator import Operator
 from lab.plan import DEFAULT_HOSTS, REPOSITORY, Plan
 
-from . import audit, judge, kit, switching
+from . import audit, judge, kill_switch, kit, switching
 from .deployment import DeploymentBenchmark
 
 LAB = "bench"
@@ -28,6 +29,7 @@ MOUNT = "/mnt/slipway"
 SEARCHED = (".cache/collections", "", ".cache/venv-oldest/lib/python3.11/site-packages")
 ON_SLOTS = ("deployment", "rollback", "switch")
 ON_DATABASE = ("migrations", "backfill")
+CHOICES = (*ON_SLOTS, *ON_DATABASE, "audit", "judge", "kill_switch")
 APPLICATIONS = {"nginx": ("shop", 8000), "haproxy": ("cart", 8001)}
 
 
@@ -35,12 +37,14 @@ def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="deployments and rollbacks of each kind (%(default)s)")
-    parser.add_argument("--only", choices=(*ON_SLOTS, *ON_DATABASE, "audit", "judge"), help="one benchmark alone")
+    parser.add_argument("--only", choices=CHOICES, help="one benchmark alone")
     options = parser.parse_args()
     if options.only in (None, "judge"):
         show(list(judge.figures(judge.ROLLOUTS, judge.SEED)))
     if options.only in (None, "audit"):
         show(list(audit.figures(CACHE / "audit", options.rounds)))
+    if options.only in (None, "kill_switch"):
+        show(list(kill_switch.figures(CACHE / "kill_switch", options.rounds)))
     if options.only in (None, *ON_DATABASE):
         on_database(options)
     if options.only in (None, *ON_SLOTS):

@@ -16,13 +16,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from tools.environments import TOP
+from tools import unleash
+from tools.environments import CACHE, TOP
 from tools.side_by_side import failures
 
 MACHINE = "lb1"
 MOUNT = Path("/mnt/slipway")
 TESTS = TOP / "tests" / "integration"
 NOTHING_COLLECTED = 5
+# Debian's own Python in a lab machine is of this version.
+PYTHON = CACHE / "venv-oldest" / "bin" / "python"
+WITH_UNLEASH = "flags"
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ class Area:
 
     def run(self, arguments: list[str], output: IO[bytes]) -> int:
         """Run its tests on a fresh machine."""
+        if self.name == WITH_UNLEASH and not unleash.make(PYTHON, output):
+            return 1
         variables = [f"PYTHONPATH={MOUNT}/.cache/collections:{MOUNT}", "PYTHONDONTWRITEBYTECODE=1"]
         pytest = ["python3", "-m", "pytest", str(MOUNT / TESTS.relative_to(TOP) / self.name), *arguments]
         try:

@@ -128,6 +128,8 @@ class ActionModule(Audits):
             "way_back": planned.way_back,
             "committed": [],
             "profile_before": None,
+            "flags_before": [],
+            "flags_left": [],
             "abandoned": planned.abandon,
             "artifact": shown(found.location) if found else "",
             "warnings": inputs.warnings + planned.warnings + _active_already(inputs, planned),
@@ -258,7 +260,17 @@ class ActionModule(Audits):
         if answer.get("failed"):
             return {"failed": True, "changed": False, "msg": answer.get("msg"), "error": answer.get("error")}
         begun = {
-            key: answer.get(key) for key in ("deployment", "token", "uuid", "resumed", "committed", "profile_before")
+            key: answer.get(key)
+            for key in (
+                "deployment",
+                "token",
+                "uuid",
+                "resumed",
+                "committed",
+                "profile_before",
+                "flags_before",
+                "flags_left",
+            )
         }
         token: Any = answer["token"]
         now_ms = int(time.time() * 1000)

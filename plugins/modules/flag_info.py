@@ -139,7 +139,8 @@ report:
   description:
     - How the store and the schema differ. C(new) are in the schema and not in the store, C(deprecated) are in both,
       C(unknown) are in the store and not in the schema, C(differs) are not what their default says.
-    - C(unknown) is empty for a store that cannot list its flags, which is one of kind V(rest).
+    - C(unknown) is empty for a store that cannot list its flags, which is one of kind V(rest), or one whose list cannot
+      be read, which a warning says.
   type: dict
   returned: success
   sample:
@@ -157,9 +158,9 @@ store:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
+from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError, SystemFailure
 from ansible_collections.slipway.release.plugins.module_utils._flags.arguments import ROLLOUT, STORE, plain
-from ansible_collections.slipway.release.plugins.module_utils._flags.base import Unmanaged
+from ansible_collections.slipway.release.plugins.module_utils._flags.base import Provider, Unmanaged
 from ansible_collections.slipway.release.plugins.module_utils._flags.factory import store
 from ansible_collections.slipway.release.plugins.module_utils._flags.model import Flag
 from ansible_collections.slipway.release.plugins.module_utils._flags.schema import (
@@ -186,8 +187,9 @@ def run(given: dict[str, Any]) -> dict[str, Any]:
     provider = store(given["store"])
     entries, asked = read(given["schema"], "schema"), asked_for(given["flags"], "flags")
     refuse_unknown(asked, entries, "flags")
-    listed = provider.names()
-    named = [*given["names"], *(entry["name"] for entry in entries), *(flag.name for flag in asked)] or listed
+    named = [*given["names"], *(entry["name"] for entry in entries), *(flag.name for flag in asked)]
+    listed, warnings = _listed(provider, needed=not named)
+    named = named or listed
     found: dict[str, Flag | None] = {}
     for name in dict.fromkeys(named):
         try:
@@ -202,7 +204,18 @@ def run(given: dict[str, Any]) -> dict[str, Any]:
         "due": [flag.to_dict() for flag in due(entries, given["environment"], asked, found)],
         "report": report(entries, given["environment"], listed, found),
         "store": provider.place(),
+        "warnings": warnings,
     }
+
+
+def _listed(provider: Provider, *, needed: bool) -> tuple[list[str], list[str]]:
+    """The names of all flags in the store; a warning in their place where they cannot be listed and need not be."""
+    try:
+        return provider.names(), []
+    except SystemFailure as exc:
+        if needed:
+            raise
+        return [], [f"{exc.where}: the flags cannot be listed ({exc.what}); which of them are unknown is not reported"]
 
 
 def main() -> None:
@@ -212,6 +225,8 @@ def main() -> None:
         result = run(module.params)
     except SlipwayError as exc:
         module.fail_json(**exc.as_result())
+    for warning in result.pop("warnings"):
+        module.warn(warning)
     module.exit_json(changed=False, **result)
 
 

@@ -16,8 +16,11 @@ description:
   - Nothing else in the store changes. Files are edited in place under a lock and replaced as a whole, with their mode
     and owner, other flags, comments and unknown keys. Two edits at once are both kept.
   - A growing O(percentage) keeps the users who have the feature, a smaller one takes it from some and gives it to none.
-  - V(kill_switch) turns it off for everybody, without exception. It is never refused for what the flag was before, and
-    stays until the flag is set with O(revive).
+  - V(kill_switch) turns it off for everybody, without exception. It is not refused for who had the flag before, and
+    stays until the flag is set with O(revive). Stores of on and off do not remember that a flag was killed, and neither
+    does a JSON file in which the flag is only C(true) or C(false); there it can be turned on again without O(revive).
+  - A file that is not sound is never edited, not by V(kill_switch) either; neither is a flag that has no boolean value,
+    nor a value of a ConfigMap that others share by an anchor.
   - What somebody else has written in a form that is not understood, such as targeting by hand, is never replaced
     silently. It is refused, but for a kill switch.
 extends_documentation_fragment:
@@ -138,12 +141,16 @@ flag:
     tenants: {}
     sticky: targetingKey
 before:
-  description: The flag as it was; null where there was none, or none that is understood.
+  description:
+    - The flag as it was; null where there was none, or none that is understood. A flag in a JSON file that is only
+      C(true) or C(false) is never V(kill_switch) here, since it does not remember that it was killed.
   type: dict
   returned: success
   sample: *flag
 users:
-  description: V(keep) when all who had the feature have it on, V(lose) when some may not.
+  description:
+    - V(keep) when all who had the feature have it on, V(lose) when some may not, or when what the flag was is not
+      understood.
   type: str
   returned: success
   sample: keep

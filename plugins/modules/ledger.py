@@ -269,6 +269,20 @@ profile_before:
   type: dict
   returned: success
   sample: {version: 1.4.1, answered_milli: 49980, latency_us: {p50: 1210, p95: 2480, p99: 4100}}
+flags_before:
+  description: Feature flags as they were before the deployment set them, each with its host, as V(begin) finds them
+    recorded.
+  type: list
+  elements: dict
+  returned: success
+  sample:
+    - {host: app1, name: new_checkout, strategy: "off", percentage: 0, segments: [], tenants: {}, sticky: targetingKey}
+flags_left:
+  description: The same of the deployment whose revision is active as V(begin) finds it.
+  type: list
+  elements: dict
+  returned: success
+  sample: []
 document:
   description:
     - Evidence of a deployment that V(finish) has ended. The action leaves it out of its result.

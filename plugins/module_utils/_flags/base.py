@@ -23,25 +23,29 @@ class Capabilities:
     :param marks: that a flag was killed, and not merely turned off.
     :param lists: the names of all its flags.
     :param at_once: who evaluates it sees a change by itself, without a restart of the application.
+    :param to_do: what an operator must still do before applications see a change, where they do not by themselves.
     """
 
     shares: bool
     marks: bool
     lists: bool
     at_once: bool
+    to_do: str = ""
 
 
 @dataclass(frozen=True)
 class Change:
     """What became of a flag.
 
-    :param before: ``None`` where there was none.
+    :param before: ``None`` where there was none, or none that is understood.
+    :param foreign: there was something that is not understood, or could not be read.
     :param marked: a store that keeps such marks keeps for this flag, too, that it was killed.
     """
 
     before: Flag | None
     after: Flag
     written: bool
+    foreign: bool = False
     marked: bool = True
 
 
@@ -96,16 +100,16 @@ class Provider(ABC):
         )
 
 
-def present(find: Callable[[str], Flag | None], flag: Flag) -> Flag | None:
-    """A flag as it is kept, for who is about to change it.
+def present(find: Callable[[str], Flag | None], flag: Flag) -> tuple[Flag | None, bool]:
+    """A flag as it is kept, for who is about to change it, and whether there is something that is not understood.
 
-    What is not understood is no reason not to turn it off.
+    That is no reason not to turn it off.
 
     :raises Unmanaged: it is not understood, and something else than its end is wanted.
     """
     try:
-        return find(flag.name)
+        return find(flag.name), False
     except Unmanaged:
         if flag.killed:
-            return None
+            return None, True
         raise

@@ -9,6 +9,7 @@ import re
 
 from .._common.errors import InputError
 
+RESTART = "running applications read this store when they start; restart them"
 ON_OFF = {True: "1", False: "0"}
 
 

@@ -51,6 +51,9 @@ def read_document(name: str, found: Any) -> Flag:
     """
     if not isinstance(found, Mapping):
         raise ValueError("it is no object")
+    for key in ("enabled", "kill_switch"):
+        if not isinstance(found.get(key, False), bool):
+            raise ValueError(f"its {key} is neither true nor false")
     rollout = found.get("rollout") or {}
     if not isinstance(rollout, Mapping):
         raise ValueError("its rollout is no object")

@@ -13,10 +13,12 @@ import re
 from pathlib import Path
 
 from .base import Capabilities
-from .boolean import ON_OFF, flag_of, variable
-from .file import FileStore
+from .boolean import ON_OFF, RESTART, flag_of, variable
+from .file import FileStore, lines_of
 from .model import FULL, OFF, Flag
 
+ASSIGNMENT = re.compile(r"[ \t]*(?P<export>export[ \t]+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)[ \t]*=")
+QUOTED = re.compile(ASSIGNMENT.pattern + r"""[ \t]*(?P<quote>["'])""")
 LINE = re.compile(
     r"""(?P<head>[ \t]*(?:export[ \t]+)?)(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<equals>[ \t]*=[ \t]*)
         (?P<quote>["']?)(?P<value>[^"'#\s]*)(?P=quote)(?P<tail>[ \t]*(?:[ \t]\#[^\r\n]*)?)(?P<end>\r?\n?)""",
@@ -34,7 +36,8 @@ class EnvFile(FileStore):
     :param prefix: of their variables.
     """
 
-    capabilities = Capabilities(shares=False, marks=False, lists=True, at_once=False)
+    capabilities = Capabilities(shares=False, marks=False, lists=True, at_once=False, to_do=RESTART)
+    undecodable = "surrogateescape"
 
     def __init__(self, path: Path, prefix: str, *, create: bool = False) -> None:
         super().__init__(path, create=create)
@@ -44,8 +47,7 @@ class EnvFile(FileStore):
         return ""
 
     def parse(self, text: str) -> list[str]:
-        found = [re.match(r"[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)[ \t]*=", line) for line in _lines(text)]
-        names = [flag_of(self.prefix, match[1]) for match in found if match]
+        names = [flag_of(self.prefix, match["name"]) for match in _assignments(text)]
         return list(dict.fromkeys(name for name in names if name))
 
     def flag(self, text: str, name: str) -> Flag | None:
@@ -69,8 +71,14 @@ class EnvFile(FileStore):
             end = "\r\n" if text.endswith("\r\n") else "\n"
             if lines and not lines[-1].endswith("\n"):
                 lines[-1] += end
-            lines.append(f"{name}={value}{end}")
+            lines.append(f"{self._export(text)}{name}={value}{end}")
         return "".join(lines)
+
+    def _export(self, text: str) -> str:
+        """What stands before a new variable: as before all other flags, or all variables where there are none."""
+        found = _assignments(text)
+        alike = [match for match in found if flag_of(self.prefix, match["name"])] or found
+        return "export " if alike and all(match["export"] for match in alike) else ""
 
     def _matches(self, text: str, name: str) -> list[re.Match[str]]:
         wanted = variable(self.prefix, name)
@@ -89,8 +97,29 @@ class EnvFile(FileStore):
         return re.match(rf"[ \t]*(?:export[ \t]+)?{re.escape(name)}[ \t]*=", line) is not None
 
 
+def _assignments(text: str) -> list[re.Match[str]]:
+    return [match for line in _lines(text) if (match := ASSIGNMENT.match(line))]
+
+
 def _lines(text: str) -> list[str]:
-    return re.findall(r"[^\n]*\n|[^\n]+", text)
+    """The lines of a text, where one whose value is a quoted text goes on to the end of that."""
+    found: list[str] = []
+    quote = ""
+    for number, line in enumerate(lines := lines_of(text)):
+        if quote:
+            found[-1] += line
+            quote = "" if _closes(line, quote) else quote
+            continue
+        found.append(line)
+        match = QUOTED.match(line)
+        if match and not _closes(line[match.end() :], match["quote"]):
+            later = lines[number + 1 :]
+            quote = match["quote"] if any(_closes(one, match["quote"]) for one in later) else ""
+    return found
+
+
+def _closes(text: str, quote: str) -> bool:
+    return quote in (re.sub(r"\\.", "", text) if quote == '"' else text)
 
 
 def _with_value(line: str, name: str, value: str) -> str:

@@ -31,7 +31,7 @@ class Evaluator:
         """What is wrong with what it gives; empty when that is right, or is up to the draw of users."""
         for context, expected in _expected(flag):
             status, answer = self.service.ask(
-                "POST", f"/ofrep/v1/evaluate/flags/{quote(flag.name)}", {"context": context}
+                "POST", f"/ofrep/v1/evaluate/flags/{quote(flag.name, safe='')}", {"context": context}
             )
             value = answer.get("value") if isinstance(answer, dict) else None
             if status != 200:
@@ -44,14 +44,14 @@ class Evaluator:
 def _expected(flag: Flag) -> list[tuple[dict[str, Any], bool]]:
     """Users for whom no draw decides, and what they must get."""
     cases: list[tuple[dict[str, Any], bool]] = [
-        ({"tenant": tenant, **_user(flag, 0)}, value) for tenant, value in sorted(flag.tenants.items())
+        ({**_user(flag, 0), "tenant": tenant}, value) for tenant, value in sorted(flag.tenants.items())
     ]
     if flag.segments:
         cases.append((_user(flag, 0), False))
     if not flag.drawn:
         among = [{"segment": segment} for segment in flag.segments] or [{}]
         on = flag.percentage == 100
-        cases += [({**segment, **_user(flag, number)}, on) for segment in among for number in range(USERS)]
+        cases += [({**_user(flag, number), **segment}, on) for segment in among for number in range(USERS)]
     return cases
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import time
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -32,7 +33,10 @@ class FileStore(Provider):
 
     :param path: absolute; what a link names is edited, and the link stays.
     :param create: make a file that is missing.
+    :cvar undecodable: what becomes of bytes that are no UTF-8, as ``bytes.decode`` names it.
     """
+
+    undecodable = "strict"
 
     def __init__(self, path: Path, *, create: bool = False) -> None:
         self.path = path
@@ -76,13 +80,14 @@ class FileStore(Provider):
         try:
             with self._locked():
                 text = self._text()
-                before = present(lambda name: self.flag(text, name), flag)
+                before, foreign = present(lambda name: self.flag(text, name), flag)
                 allow(before)
                 fresh = self.edited(text, flag)
                 self.require_only(flag, text, fresh)
                 if fresh != text and not dry:
                     self._write(fresh)
-                return Change(before, flag, written=fresh != text, marked=self.marks(fresh, flag.name))
+                marked = self.marks(fresh, flag.name)
+                return Change(before, flag, written=fresh != text, foreign=foreign, marked=marked)
         except OSError as exc:
             raise self._failed(exc) from exc
 
@@ -130,7 +135,7 @@ class FileStore(Provider):
 
     def _text(self) -> str:
         try:
-            return self._real().read_bytes().decode("utf-8")
+            return self._real().read_bytes().decode("utf-8", self.undecodable)
         except FileNotFoundError:
             if self.create:
                 return self.empty()
@@ -142,14 +147,14 @@ class FileStore(Provider):
             raise self._failed(exc) from exc
 
     def _write(self, text: str) -> None:
-        real = self._real()
+        real, content = self._real(), text.encode("utf-8", self.undecodable)
         try:
             found = real.stat()
         except FileNotFoundError:
-            write_atomic(real, text.encode("utf-8"), mode=NEW_MODE)
+            write_atomic(real, content, mode=NEW_MODE)
             return
         mode = found.st_mode & 0o7777
-        write_atomic(real, text.encode("utf-8"), mode=mode, uid=found.st_uid, gid=found.st_gid)
+        write_atomic(real, content, mode=mode, uid=found.st_uid, gid=found.st_gid)
 
     def _failed(self, exc: OSError) -> SystemFailure:
         what = f"the file cannot be read or written: {exc.strerror or exc}"
@@ -171,6 +176,11 @@ def reader(name: str) -> Any:
         return import_module(name)
     except ImportError:
         return None
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines of a text, with their ends; together they are the text."""
+    return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 
 def _taken(descriptor: int) -> bool:

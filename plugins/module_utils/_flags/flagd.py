@@ -53,6 +53,8 @@ class Flagd(JsonFile):
         found = dict(before) if isinstance(before, dict) else {}
         found.setdefault("state", ENABLED)
         found.setdefault("variants", {ON: True, NOT_ON: False})
+        if flag.killed:
+            found["variants"] = _with_off(found["variants"])
         on, off = self._variants(found, flag.name, needs_on=not flag.killed)
         metadata = found.get("metadata")
         made = {
@@ -76,10 +78,17 @@ class Flagd(JsonFile):
         values = variants if isinstance(variants, dict) else {}
         on = [one for one, value in values.items() if value is True]
         off = [one for one, value in values.items() if value is False] or [one for one in values if one == NOT_ON]
-        if len(off) != 1 or (needs_on and (len(on) != 1 or len(values) != 2)):
+        off.sort(key=lambda one: one != NOT_ON)
+        if not off or (needs_on and (len(off) != 1 or len(on) != 1 or len(values) != 2)):
             remedy = "give it one variant that is true and one that is false, or use another flag"
             raise self.unmanaged(f"flag {name} is no boolean flag", remedy)
         return on[0] if len(on) == 1 else "", off[0]
+
+
+def _with_off(variants: Any) -> Any:
+    """Variants that are all true, or none, with one that is false."""
+    known = variants if isinstance(variants, dict) else {}
+    return variants if any(value is not True for value in known.values()) else {**known, NOT_ON: False}
 
 
 def default(flag: Flag, on: str, off: str) -> str:

@@ -6,8 +6,12 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any
+
+# An escape of half a character, which no file of UTF-8 can have in any other form.
+_LONE_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class Ambiguous(ValueError):
@@ -19,7 +23,7 @@ def loads(text: str) -> Any:
 
     :raises ValueError: it is no JSON, or ambiguous.
     """
-    return json.loads(text, object_pairs_hook=_unique)
+    return json.loads(text, object_pairs_hook=_unique, parse_float=_finite, parse_constant=_finite)
 
 
 def dumps_like(value: Any, text: str) -> str:
@@ -27,8 +31,17 @@ def dumps_like(value: Any, text: str) -> str:
     found = re.search(r"[\[{]\r?\n([ \t]+)\S", text)
     indent = found[1] if found else (None if text.strip() and "\n" not in text.strip() else "  ")
     separators = (",", ":") if indent is None and ": " not in text else (", " if indent is None else ",", ": ")
-    end = "\n" if text.endswith("\n") else ""
-    return json.dumps(value, indent=indent, separators=separators, ensure_ascii=text.isascii()) + end
+    ascii_only = text.isascii() or _LONE_SURROGATE.search(text) is not None
+    made = json.dumps(value, indent=indent, separators=separators, ensure_ascii=ascii_only)
+    made += "\n" if text.endswith("\n") else ""
+    return made.replace("\n", "\r\n") if "\r\n" in text else made
+
+
+def _finite(number: str) -> float:
+    found = float(number)
+    if not math.isfinite(found):
+        raise ValueError(f"{number} is no number that can be written again")
+    return found
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ OFF, CANARY, GRADUAL, FULL, KILL_SWITCH = STRATEGIES = ["off", "canary", "gradua
 EVERYBODY = "all"
 STICKY = "targetingKey"
 NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9_])?")
+NAME_OF_OTHERS = re.compile(r"[^\s\x00-\x1f\x7f\"'\\]{1,200}")
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def wanted(
     :param where: how messages name this place, with a dot at its end; empty for a module's own options.
     :raises InputError: what is asked for contradicts itself.
     """
-    if not NAME.fullmatch(name):
+    if not (NAME_OF_OTHERS if strategy == KILL_SWITCH else NAME).fullmatch(name):
         what = f"{name!r} is no name of a flag"
         remedy = "use at most 100 letters, digits, '.', '-' and '_', with a letter or digit at the start"
         raise InputError(what, where=f"{where}name", remedy=remedy)

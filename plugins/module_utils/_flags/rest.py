@@ -9,9 +9,11 @@ a kill switch, which waits for nobody.
 
 from __future__ import annotations
 
+from email.message import Message
+from functools import partial
 from urllib.parse import quote
 
-from .._common.errors import StateError
+from .._common.errors import StateError, SystemFailure
 from .base import Allow, Capabilities, Change, Provider, Unmanaged, present
 from .document import document, read_document
 from .http import Answered, Service
@@ -19,7 +21,8 @@ from .model import Flag
 
 PATH = "/feature-flags"
 TRIES = 10
-PRECONDITION_FAILED = 412
+PRECONDITION_FAILED, PRECONDITION_REQUIRED = 412, 428
+UNREAD = Answered(0, Message(), None)
 
 
 class Rest(Provider):
@@ -44,42 +47,49 @@ class Rest(Provider):
         answered = self.service.call("GET", self._path(name))
         if answered.status not in (200, 404):
             raise self.service.refused(answered.status, answered.content)
-        return self._read(name, answered)
+        return self._read(answered, name)
 
     def change(self, flag: Flag, allow: Allow, *, dry: bool = False) -> Change:
+        waits = not flag.killed
         for _again in range(TRIES):
-            found = self.service.call("GET", self._path(flag.name))
-            if found.status not in (200, 404) and not flag.killed:
-                raise self.service.refused(found.status, found.content)
-            before = self._before(flag, found)
+            found = self._found(flag)
+            before, foreign = present(partial(self._read, found), flag)
+            foreign = foreign or found.status not in (200, 404)
             allow(before)
             existing = found.content if isinstance(found.content, dict) and found.status == 200 else {}
             made = document(flag, existing)
             if made == existing or dry:
-                return Change(before, flag, written=made != existing)
+                return Change(before, flag, written=made != existing, foreign=foreign)
             tag = found.headers.get("ETag")
-            headers = {"If-Match": tag} if tag and found.status == 200 and not flag.killed else {}
+            headers = {"If-Match": tag} if tag and found.status == 200 and waits else {}
             answered = self.service.call("PUT", self._path(flag.name), made, headers)
-            if answered.status != PRECONDITION_FAILED:
-                return self._written(before, flag, answered)
+            if answered.status != PRECONDITION_FAILED and (waits or answered.status != PRECONDITION_REQUIRED):
+                if not 200 <= answered.status <= 299:
+                    raise self.service.refused(answered.status, answered.content)
+                return Change(before, flag, written=True, foreign=foreign)
+            waits = True
         raise StateError(
             f"flag {flag.name} was changed by somebody else {TRIES} times in between",
             where=self.place(),
             remedy="see who writes it, then run again",
         )
 
-    def _before(self, flag: Flag, found: Answered) -> Flag | None:
-        return present(lambda name: self._read(name, found), flag)
-
-    def _written(self, before: Flag | None, flag: Flag, answered: Answered) -> Change:
-        if not 200 <= answered.status <= 299:
-            raise self.service.refused(answered.status, answered.content)
-        return Change(before, flag, written=True)
+    def _found(self, flag: Flag) -> Answered:
+        """The document as it is; a kill switch does without."""
+        try:
+            found = self.service.call("GET", self._path(flag.name))
+        except SystemFailure:
+            if flag.killed:
+                return UNREAD
+            raise
+        if found.status not in (200, 404) and not flag.killed:
+            raise self.service.refused(found.status, found.content)
+        return found
 
     def _path(self, name: str) -> str:
         return f"{self.path}/{quote(name, safe='')}"
 
-    def _read(self, name: str, answered: Answered) -> Flag | None:
+    def _read(self, answered: Answered, name: str) -> Flag | None:
         if answered.status != 200:
             return None
         try:

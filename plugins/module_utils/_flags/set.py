@@ -12,10 +12,10 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from .._common.errors import StateError, SystemFailure
+from .._common.errors import InputError, StateError, SystemFailure
 from .base import Change, Provider, Unmanaged
 from .evaluator import Evaluator
-from .model import KILL_SWITCH, Flag
+from .model import NAME, Flag
 
 PAUSE = 0.2
 LONGEST_VERIFY = 300
@@ -43,18 +43,35 @@ def set_flag(
     """
     flag = request.flag
     provider.refuse(flag)
+    _refuse_new(provider, flag)
     began = time.monotonic()
     change = provider.change(flag, lambda before: _allow(before, request, provider), dry=check_mode)
     return {
         "changed": change.written,
         "flag": change.after.to_dict(),
         "before": change.before.to_dict() if change.before else None,
-        "users": users(change.before, change.after),
+        "users": "lose" if change.foreign else users(change.before, change.after),
         "store": provider.place(),
         "takes_effect": "at_once" if provider.capabilities.at_once else "on_restart",
         "verified": None if check_mode else verify(provider, request, change, evaluator, began),
         "warnings": warnings(provider, change),
     }
+
+
+def _refuse_new(provider: Provider, flag: Flag) -> None:
+    """Refuse to make a flag whose name is only good enough for one that is there.
+
+    :raises InputError: it is not there.
+    """
+    if NAME.fullmatch(flag.name):
+        return
+    try:
+        found = provider.find(flag.name)
+    except (Unmanaged, SystemFailure):
+        return
+    if found is None:
+        what = f"there is no flag {flag.name!r} in {provider.place()}, and none can have that name"
+        raise InputError(what, where="name", remedy="correct the name")
 
 
 def _allow(before: Flag | None, request: Request, provider: Provider) -> None:
@@ -97,7 +114,7 @@ def verify(
     after = change.after
     deadline = time.monotonic() + request.verify
     while True:
-        complaint = _complaint(provider, change) or (evaluator.complaint(after) if evaluator else "")
+        complaint = _complaint(provider, change) or _evaluated(evaluator, after)
         if not complaint:
             by = evaluator.place() if evaluator else provider.place()
             return {"by": by, "elapsed_ms": int((time.monotonic() - began) * 1000)}
@@ -114,7 +131,7 @@ def _complaint(provider: Provider, change: Change) -> str:
     after = change.after
     try:
         found = provider.seen(after.name)
-    except Unmanaged as exc:
+    except (Unmanaged, SystemFailure) as exc:
         return exc.what
     if found is None:
         return "the store does not have it"
@@ -125,16 +142,25 @@ def _complaint(provider: Provider, change: Change) -> str:
     return ""
 
 
+def _evaluated(evaluator: Evaluator | None, flag: Flag) -> str:
+    try:
+        return evaluator.complaint(flag) if evaluator else ""
+    except SystemFailure as exc:
+        return f"the evaluator fails: {exc.what}"
+
+
 def warnings(provider: Provider, change: Change) -> list[str]:
     """What an operator must know beside the result."""
+    place, after = provider.place(), change.after
+    if not after.killed:
+        return []
     said = []
-    if change.after.strategy == KILL_SWITCH and not provider.capabilities.at_once and change.written:
-        said.append(f"{provider.place()}: running applications read this store when they start; restart them")
-    if change.after.strategy == KILL_SWITCH and not change.marked and provider.capabilities.marks:
-        said.append(
-            f"{provider.place()}: the flag is only true or false there, so that it was killed is not remembered"
-        )
-    if change.after.strategy == KILL_SWITCH and change.before is None:
-        what = f"there was no flag {change.after.name} that is understood; see that its name is right"
-        said.append(f"{provider.place()}: {what}")
+    if provider.capabilities.to_do and change.written:
+        said.append(f"{place}: {provider.capabilities.to_do}")
+    if not change.marked and provider.capabilities.marks:
+        said.append(f"{place}: the flag is only true or false there, so that it was killed is not remembered")
+    if change.foreign:
+        said.append(f"{place}: what flag {after.name} was is not understood, so who had the feature is not known")
+    elif change.before is None:
+        said.append(f"{place}: there was no flag {after.name}; see that its name is right")
     return said

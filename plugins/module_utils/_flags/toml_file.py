@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from .base import Capabilities
+from .boolean import RESTART
 from .file import FileStore, reader
 from .model import FULL, OFF, Flag
-from .toml_text import NotUnderstood, Table, table, with_value, without
+from .toml_text import NotUnderstood, Table, line_end_of, table, with_value, without
 
 TABLE = "feature_flags"
 ARRAYS = {True: "enabled", False: "disabled"}
@@ -23,7 +24,7 @@ ARRAYS = {True: "enabled", False: "disabled"}
 class TomlFile(FileStore):
     """Names of flags that are on, and of those that are off."""
 
-    capabilities = Capabilities(shares=False, marks=False, lists=True, at_once=False)
+    capabilities = Capabilities(shares=False, marks=False, lists=True, at_once=False, to_do=RESTART)
 
     def __init__(self, path: Path, *, create: bool = False) -> None:
         super().__init__(path, create=create)
@@ -69,12 +70,13 @@ class TomlFile(FileStore):
         found = self._table(text)
         if key in found.arrays:
             return with_value(text, found.arrays[key], name)
-        line = f'{key} = ["{name}"]\n'
+        end = line_end_of(text)
+        line = f'{key} = ["{name}"]{end}'
         if found.end < 0:
-            gap = "" if not text else "\n" if text.endswith("\n") else "\n\n"
-            return f"{text}{gap}[{TABLE}]\n{line}"
+            gap = "" if not text else end if text.endswith("\n") else end * 2
+            return f"{text}{gap}[{TABLE}]{end}{line}"
         line_end = text.find("\n", found.end)
-        return f"{text}\n{line}" if line_end < 0 else text[: line_end + 1] + line + text[line_end + 1 :]
+        return f"{text}{end}{line}" if line_end < 0 else text[: line_end + 1] + line + text[line_end + 1 :]
 
     def _lists(self, text: str) -> dict[bool, list[str]]:
         found = self._table(text)
@@ -82,9 +84,13 @@ class TomlFile(FileStore):
 
     def _table(self, text: str) -> Table:
         try:
-            return table(text, TABLE)
+            found = table(text, TABLE)
         except NotUnderstood as exc:
             raise self.malformed(f"the file is not understood: {exc}") from exc
+        for key in ARRAYS.values():
+            if key in found.others:
+                raise self.malformed(f"{key} of [{TABLE}] is no array of strings")
+        return found
 
 
 def _others(content: dict[str, Any], name: str) -> dict[str, Any]:

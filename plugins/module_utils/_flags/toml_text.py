@@ -60,10 +60,12 @@ class Table:
     """A table.
 
     :param end: position behind its last key; -1 where there is no such table.
+    :param others: keys whose values are no arrays of strings.
     """
 
     arrays: dict[str, Array]
     end: int
+    others: frozenset[str] = frozenset()
 
 
 def tokens(text: str) -> list[Token]:
@@ -105,10 +107,11 @@ def _unescaped(match: re.Match[str]) -> str:
 def table(text: str, name: str) -> Table:
     """One table of the text, as ``[name]``.
 
-    :raises NotUnderstood: the text is no TOML, the table is written in another way or twice, or what it has under a
-        name stands there twice or is no array of strings.
+    :raises NotUnderstood: the text is no TOML, the table is written in another way or twice, or a key of it stands
+        there twice.
     """
     arrays: dict[str, Array] = {}
+    others: set[str] = set()
     end = -1
     current: list[str] = []
     pieces = tokens(text)
@@ -130,12 +133,19 @@ def table(text: str, name: str) -> Table:
             raise NotUnderstood(f"{name} is not written as [{name}]")
         if ".".join(current) == name:
             end = statement[-1].end
-            if key in arrays:
+            if key in arrays or key in others:
                 raise NotUnderstood(f"{key} of [{name}] stands there twice")
             array = _array(statement)
             if array:
                 arrays[key] = array
-    return Table(arrays, end)
+            else:
+                others.add(key)
+    return Table(arrays, end, frozenset(others))
+
+
+def line_end_of(text: str) -> str:
+    """How the lines of a text end."""
+    return "\r\n" if "\r\n" in text else "\n"
 
 
 def _statement(pieces: list[Token], index: int) -> tuple[list[Token], int]:
@@ -221,7 +231,7 @@ def with_value(text: str, array: Array, value: str) -> str:
         if "\n" not in body:
             return text[: array.opened] + body.rstrip() + literal + text[array.closed :]
         head = text.rfind("\n", 0, array.closed) + 1
-        return f"{text[:head]}  {literal},\n{text[head:]}"
+        return f"{text[:head]}  {literal},{line_end_of(text)}{text[head:]}"
     last = array.items[-1]
     comma = _comma(text, last.end, array.closed)
     head = text.rfind("\n", 0, last.start) + 1
@@ -236,4 +246,6 @@ def with_value(text: str, array: Array, value: str) -> str:
         text = text[: last.end] + "," + text[last.end :]
         behind = last.end + 1
     line_end = text.find("\n", behind)
-    return f"{text[: line_end + 1]}{text[head : last.start]}{literal}{trailing}\n{text[line_end + 1 :]}"
+    return (
+        f"{text[: line_end + 1]}{text[head : last.start]}{literal}{trailing}{line_end_of(text)}{text[line_end + 1 :]}"
+    )

@@ -10,6 +10,7 @@ for the tenants for whom it is on. The group that users are drawn in stays what 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -55,8 +56,7 @@ class Unleash(Provider):
         return [str(one["name"]) for one in answer["features"]]
 
     def find(self, name: str) -> Flag | None:
-        found = self._environment(name)
-        return None if found is None else self._read(name, found)
+        return self._read(self._environment(name), name)
 
     def seen(self, name: str) -> Flag | None:
         kept = self.find(name)
@@ -67,7 +67,7 @@ class Unleash(Provider):
 
     def change(self, flag: Flag, allow: Allow, *, dry: bool = False) -> Change:
         found = self._environment(flag.name)
-        before = None if found is None else present(lambda name: self._read(name, found), flag)
+        before, foreign = present(partial(self._read, _kept(found)), flag)
         allow(before)
         if not flag.off_for_all:
             self._refuse_others(flag.name, found or {})
@@ -75,7 +75,7 @@ class Unleash(Provider):
         if not dry:
             for method, path, content in calls:
                 self._asked(method, path, content)
-        return Change(before, flag, written=bool(calls))
+        return Change(before, flag, written=bool(calls), foreign=foreign)
 
     def _calls(self, flag: Flag, found: Found | None) -> list[tuple[str, str, Any]]:
         """What must be asked for: what turns off comes first, what turns on comes last."""
@@ -87,15 +87,16 @@ class Unleash(Provider):
         enabled = bool(found and found["enabled"])
         if enabled and flag.off_for_all:
             calls.append(("POST", f"{here}/off", None))
-        ours = {one["title"]: one for one in (found or {}).get("strategies", []) if _is_ours(one)}
-        main = next((one for title, one in ours.items() if title != TENANTS), None)
-        for one, wanted in ((main, _main(flag, main)), (ours.get(TENANTS), _tenants(flag))):
+        mains, tenants = _ours(found)
+        main = mains[0] if mains else None
+        for one, wanted in ((main, _main(flag, main)), (tenants[0] if tenants else None, _tenants(flag))):
             if one is None and wanted is not None:
                 calls.append(("POST", f"{here}/strategies", wanted))
             elif one is not None and wanted is None:
                 calls.append(("DELETE", f"{here}/strategies/{one['id']}", None))
             elif one is not None and wanted is not None and (one.get("disabled") or _plain(one) != _plain(wanted)):
                 calls.append(("PUT", f"{here}/strategies/{one['id']}", wanted))
+        calls += [("DELETE", f"{here}/strategies/{one['id']}", None) for one in [*mains[1:], *tenants[1:]]]
         if not enabled and not flag.off_for_all:
             calls.append(("POST", f"{here}/on", None))
         return calls
@@ -119,7 +120,9 @@ class Unleash(Provider):
             raise self.admin.refused(status, answer)
         return answer
 
-    def _read(self, name: str, found: Found) -> Flag:
+    def _read(self, found: Found | None, name: str) -> Flag | None:
+        if found is None:
+            return None
         titles = [one["title"] for one in found["strategies"] if _is_ours(one)]
         mark = next((title.partition(" ")[2] for title in titles if title != TENANTS), "")
         if not found["enabled"]:
@@ -135,7 +138,12 @@ class Unleash(Provider):
             raise StateError(what, where=client.shown(), remedy="give the token of that environment")
         for one in answer["features"]:
             if one["name"] == name:
-                return self._understood(name, one["strategies"], "") if one["enabled"] else Flag(name, OFF)
+                if not one["enabled"]:
+                    return Flag(name, OFF)
+                if one.get("dependencies"):
+                    remedy = "see that feature, or leave client_token out"
+                    raise Unmanaged(f"feature {name} depends on another one too", where=client.shown(), remedy=remedy)
+                return self._understood(name, one["strategies"], "")
         return None
 
     def _client_features(self, client: Service, name: str) -> Found:
@@ -161,18 +169,26 @@ class Unleash(Provider):
 
         :raises Unmanaged: they are not of the form that is written here.
         """
+        if not strategies:
+            return Flag(name, FULL, 100)
         percentage, segments, sticky = 0, (), STICKY
         tenants: dict[str, bool] = {}
+        seen: set[bool] = set()
         for one in strategies:
             if one.get("disabled"):
                 continue
             limits = {(limit["contextName"], limit["operator"]): limit for limit in one.get("constraints", [])}
+            of_tenants = ("tenant", "IN") in limits
+            if of_tenants in seen:
+                what = f"feature {name} has two strategies of slipway, of which either gives it to users"
+                raise Unmanaged(what, where=self.place(), remedy="set it once more, which removes one of them")
+            seen.add(of_tenants)
             if not _is_known(one, limits):
                 what = f"feature {name} has a strategy that is not of the form that is written here"
                 raise Unmanaged(
                     what, where=self.place(), remedy="remove it in Unleash, or end the flag with kill_switch"
                 )
-            if ("tenant", "IN") in limits:
+            if of_tenants:
                 tenants.update(dict.fromkeys(limits["tenant", "IN"]["values"], True))
                 continue
             parameters = one["parameters"]
@@ -192,13 +208,34 @@ def _is_ours(strategy: Found) -> bool:
     return title == TENANTS or title in [f"{TITLE} {one}" for one in STRATEGIES]
 
 
+def _ours(found: Found | None) -> tuple[list[Found], list[Found]]:
+    """The strategies written here: those for a share of the users, and those for tenants.
+
+    Of each there are several where two runs have made one at once, or somebody has copied one.
+    """
+    ours = [one for one in (found or {}).get("strategies", []) if _is_ours(one)]
+    return [one for one in ours if one["title"] != TENANTS], [one for one in ours if one["title"] == TENANTS]
+
+
+def _kept(found: Found | None) -> Found | None:
+    """The feature with those of its strategies that stay when it is set."""
+    if found is None:
+        return None
+    gone = [one for ours in _ours(found) for one in ours[1:]]
+    return {**found, "strategies": [one for one in found.get("strategies", []) if one not in gone]}
+
+
 def _is_known(strategy: Found, limits: dict[tuple[str, str], Found]) -> bool:
     if strategy["name"] != ROLLOUT or strategy.get("segments") or strategy.get("variants"):
         return False
-    if any(limit.get("inverted") or limit.get("caseInsensitive") for limit in limits.values()):
+    for limit in limits.values():
+        if limit.get("inverted") or limit.get("caseInsensitive") or not isinstance(limit.get("values"), list):
+            return False
+    parameters = strategy.get("parameters", {})
+    if not str(parameters.get("rollout")).isdecimal() or "stickiness" not in parameters:
         return False
     if ("tenant", "IN") in limits:
-        return len(limits) == 1 and strategy["parameters"].get("rollout") == "100"
+        return len(limits) == 1 and parameters["rollout"] == "100"
     return set(limits) <= {("tenant", "NOT_IN"), ("segment", "IN")}
 
 
@@ -240,10 +277,13 @@ def _strategy(title: str, percentage: int, sticky: str, group: str, limits: list
 
 def _plain(strategy: Found) -> Found:
     """What counts of a strategy."""
-    limits = [(limit["contextName"], limit["operator"], tuple(limit["values"])) for limit in strategy["constraints"]]
+    limits = [
+        (limit["contextName"], limit["operator"], tuple(limit.get("values", ())))
+        for limit in strategy.get("constraints", [])
+    ]
     return {
         "title": strategy["title"],
-        "parameters": strategy["parameters"],
+        "parameters": strategy.get("parameters", {}),
         "constraints": sorted(limits),
         "more": bool(strategy.get("segments") or strategy.get("variants")),
     }

@@ -56,6 +56,23 @@ VARIABLES: dict[str, dict[str, Any]] = {
         "description": "Hosts and groups on which the flags are set: those that have the file, or one that reaches the "
         "service. C(localhost) is the controller.",
     },
+    "slipway_flags_rollout": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "at": {
+                "type": "int",
+                "default": 100,
+                "units": "percent",
+                "description": "Share of the traffic, or in C(rolling) and C(simple) of the hosts, with which the new "
+                "release must have passed before the flag is set, C(1) to C(100).",
+            },
+            **ROLLOUT,
+        },
+        "description": "Feature flags that a deployment sets as its traffic moves, and that every way back turns back "
+        "to what they were before: that of a failure, of abort.yml, and of rollback.yml from that deployment.",
+    },
     "slipway_flags_user": {
         "type": "str",
         "default": "",

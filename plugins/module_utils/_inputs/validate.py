@@ -136,6 +136,7 @@ class Inputs:
     flags_schema: list[dict[str, Any]]
     flags_environment: str
     flags_hosts: list[str]
+    flags_rollout: list[dict[str, Any]]
     flags_user: str
     flags_verify: int
     flags_revive: bool
@@ -223,6 +224,7 @@ def _inputs(values: dict[str, Any], context: Context, region: str, migrations_un
             "profile": {**PROFILE_DEFAULTS, **plain["profile"]},
             "user": plain["user"] or f"slipway-{plain['app']}",
             "skip": sorted(set(plain["skip"])),
+            "flags_hosts": _flags_hosts(plain["flags_hosts"], context, region),
             "application_hosts": _hosts(context, "application", region),
             "balancer_hosts": _hosts(context, "balancers", region),
             "warnings": _warnings(plain, context),
@@ -233,6 +235,13 @@ def _inputs(values: dict[str, Any], context: Context, region: str, migrations_un
 def _hosts(context: Context, group: str, region: str) -> list[str]:
     hosts = set(context.groups[group])
     return sorted(hosts.intersection(context.groups[region]) if region else hosts)
+
+
+def _flags_hosts(named: list[str], context: Context, region: str) -> list[str]:
+    """The hosts on which flags are kept; of those in regions, the ones of this region."""
+    hosts = dict.fromkeys(host for name in named for host in context.groups.get(name, [name]))
+    members = {*context.groups["application"], *context.groups["balancers"]}
+    return [host for host in hosts if not region or host not in members or host in context.groups[region]]
 
 
 def _component(component: dict[str, Any]) -> dict[str, Any]:

@@ -33,6 +33,7 @@ from .storage import Storage
 from .whose import Whose
 
 ROOT = Path("/var/lib/slipway/ledger")
+FLAGS = "flags_before"
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class Answer:
     :param purpose: what the lease is, or was, held for that is no deployment.
     :param document: evidence of a deployment that has ended.
     :param profile_before: performance profile of the revision that is active as a deployment begins.
+    :param flags_before: feature flags as they were before this deployment set them, each with its host.
+    :param flags_left: the same of the deployment whose revision is active.
     """
 
     changed: bool
@@ -56,6 +59,8 @@ class Answer:
     purpose: str = ""
     document: dict[str, Any] = field(default_factory=dict)
     profile_before: dict[str, Any] | None = None
+    flags_before: list[dict[str, Any]] = field(default_factory=list)
+    flags_left: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -368,6 +373,8 @@ class Ledger:
             resumed=True,
             committed=list(opened["committed"]),
             profile_before=self._profile_before(records),
+            flags_before=self._flags(lease.deployment),
+            flags_left=self._flags_left(records),
         )
 
     def _start(
@@ -392,7 +399,14 @@ class Ledger:
         with self.storage.new_deployment(lease.deployment, plan):
             self._event(lease, "intent", "begin", reason=plan["options"]["reason"], evidence=evidence)
             self._write_lease(token, opened, lease)
-        return Answer(True, lease.deployment, token, uuid, profile_before=self._profile_before(records))
+        return Answer(
+            True,
+            lease.deployment,
+            token,
+            uuid,
+            profile_before=self._profile_before(records),
+            flags_left=self._flags_left(records),
+        )
 
     def _identifier(self) -> str:
         return f"{self.time.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
@@ -480,6 +494,15 @@ class Ledger:
             if entry["result"] == "active" and entry["to"]["revision"] == active
         )
         return next((found for found in measured if found), None)
+
+    def _flags(self, deployment: str) -> list[dict[str, Any]]:
+        """Feature flags as they were before a deployment set them; none where it set none."""
+        found = (event.get("evidence", {}).get(FLAGS) for event in self.storage.events(deployment))
+        return next((list(flags) for flags in found if flags), [])
+
+    def _flags_left(self, records: _Records) -> list[dict[str, Any]]:
+        active = history.last_active(records.state["deployments"])
+        return self._flags(active["id"]) if active else []
 
     def _finished_before(self, records: _Records, deployment: str, token: int, known: str, result: str) -> Answer:
         if known != result:

@@ -17,7 +17,7 @@ from .._common.address import shown
 from .._common.canonical import digest
 from .._inputs.validate import Inputs
 from .._release.revision import revision_id
-from . import consumers, hooks, left_out, parking, refuse, rollback, schema, warm, watch
+from . import consumers, flags, hooks, left_out, parking, refuse, rollback, schema, warm, watch
 from .factory import rollout
 from .fleet import OTHER, Fleet, read_fleet
 from .rollout import Batch, Course, Step
@@ -192,6 +192,8 @@ def _new_plan(
         refuse.unable_to_keep_warm(fleet)
     to = {"revision": identifier, "version": revision["version"]}
     following = _following(inputs.verb, fleet, to, active, course)
+    recorded_steps = flags.steps(inputs, _recorded_after("gate", steps), course.slot)
+    recorded_batches = flags.batches(inputs, _recorded_after("place", batches))
     return {
         "schema": SCHEMA,
         "app": inputs.app,
@@ -212,14 +214,15 @@ def _new_plan(
         "stops_on_failure": _stops_on_failure(course),
         "balancers": inputs.balancer_hosts,
         "percents": {"before": course.percents_before, "after": course.percents_after},
-        "steps": _recorded_after("gate", steps),
+        "steps": recorded_steps,
         **({"override": True} if override else {}),
-        "batches": _recorded_after("place", batches),
+        "batches": recorded_batches,
         "leaving": _leaving(fleet, course, revision) if batches else {},
         "loss_budget": _loss_budget(inputs, revision),
         **_profile(inputs, revision),
         "stages": [*schema.stages(migrating), *chosen.stages(course, inputs, handover)],
         **hooks.planned(inputs, course.place),
+        **flags.planned(inputs, recorded_batches or recorded_steps),
         **watched,
         **kept,
         **parks,
@@ -316,6 +319,7 @@ def _request(inputs: Inputs, revision: dict[str, Any] | None) -> str:
             "force": inputs.force,
             "skip": inputs.skip,
             **hooks.asked(inputs),
+            **flags.asked(inputs),
             **parking.asked(inputs),
             **schema.asked(inputs),
         }

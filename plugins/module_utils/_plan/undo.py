@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from .flags import turned_back
+
 RESTART, RETURN, HAND_BACK, STOP = "restart", "return", "hand_back", "stop"
 # What roles/rollout/tasks/undo.yml does, in this order.
 ORDER = (RESTART, RETURN, HAND_BACK, STOP)
@@ -34,11 +36,12 @@ def way_back(plan: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, lis
     """What was undone, and what is left to do by hand, a sentence each.
 
     :param found: ``result``; hosts that are ``unreturned`` (balancers), ``not_back``, ``stopped``, ``unstopped`` and
-        ``not_handed_back``; whether anything was to be stopped (``stops``); whether it is only ``half`` undone; and
-        what ``hooks`` have failed.
+        ``not_handed_back``; whether anything was to be stopped (``stops``); whether it is only ``half`` undone;
+        what ``hooks`` have failed; and the results of the ``flags`` that were turned back.
     """
     failed = found["result"] == "failed"
-    return {"done": list(_done(plan, found, failed)), "by_hand": list(_by_hand(plan, found, failed))}
+    done, by_hand = turned_back(found.get("flags", []))
+    return {"done": [*_done(plan, found, failed), *done], "by_hand": [*_by_hand(plan, found, failed), *by_hand]}
 
 
 def _done(plan: Mapping[str, Any], found: Mapping[str, Any], failed: bool) -> Iterable[str]:

@@ -3,17 +3,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An Unleash server of the tests' own, on a PostgreSQL of their own.
 
-SLIPWAY_UNLEASH names the directory in which the npm package unleash-server 7.5.1 is installed (npm install
---ignore-scripts), SLIPWAY_POSTGRESQL that of PostgreSQL's programs; the distribution yggdrasil-engine 2.0.0 must be
-importable, and the tests need root. Without these they are skipped. Touches temporary directories, and the servers.
+In a lab machine both are there: the server and the engine of its SDKs as tools.unleash has made them, and Debian's
+PostgreSQL. Elsewhere SLIPWAY_UNLEASH names such a directory, SLIPWAY_POSTGRESQL that of PostgreSQL's programs, and the
+tests need root; without these nothing is collected. Touches temporary directories, and the servers.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.request
@@ -23,17 +23,15 @@ from pathlib import Path
 
 import pytest
 
-UNLEASH = os.environ.get("SLIPWAY_UNLEASH", "")
-PROGRAMS = os.environ.get("SLIPWAY_POSTGRESQL", "")
-MISSING = [
-    name
-    for name, there in (
-        ("SLIPWAY_UNLEASH", UNLEASH),
-        ("SLIPWAY_POSTGRESQL", PROGRAMS),
-        ("yggdrasil-engine", importlib.util.find_spec("yggdrasil_engine")),
-    )
-    if not there
-]
+REPOSITORY = Path(__file__).resolve().parents[3]
+SITE_PACKAGES = REPOSITORY / ".cache/venv-oldest/lib/python3.11/site-packages"
+IN_LAB = Path("/run/host/container-manager").exists()
+UNLEASH = os.environ.get("SLIPWAY_UNLEASH") or (str(REPOSITORY / ".cache/unleash") if IN_LAB else "")
+PROGRAMS = os.environ.get("SLIPWAY_POSTGRESQL") or ("/usr/lib/postgresql/15/bin" if IN_LAB else "")
+collect_ignore_glob = [] if UNLEASH and PROGRAMS else ["test_*.py"]
+sys.path.append(str(Path(UNLEASH) / "python"))
+if IN_LAB:
+    sys.path.append(str(SITE_PACKAGES))
 ADMIN = "*:*.an-admin-token-of-tests"
 ENVIRONMENT = "development"
 CLIENT = f"*:{ENVIRONMENT}.a-client-token-of-tests"
@@ -55,8 +53,6 @@ class Running:
 @pytest.fixture(scope="session")
 def unleash() -> Iterator[Running]:
     """A server that runs until the end of the tests."""
-    if MISSING:
-        pytest.skip(f"an Unleash server cannot be had without {', '.join(MISSING)}")
     from tests.integration.migrate.server import Server
 
     database = Server(Path(PROGRAMS), 31)
@@ -78,7 +74,7 @@ def unleash() -> Iterator[Running]:
     }
     program = Path(UNLEASH) / "node_modules" / "unleash-server" / "dist" / "server.js"
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(["node", str(program)], cwd=UNLEASH, env=environment, stdout=log, stderr=log)
+        process = subprocess.Popen([_node(), str(program)], cwd=UNLEASH, env=environment, stdout=log, stderr=log)
         try:
             _wait(f"http://127.0.0.1:{port}/health")
             yield Running(f"http://127.0.0.1:{port}")
@@ -86,6 +82,12 @@ def unleash() -> Iterator[Running]:
             process.terminate()
             process.wait(30)
             database.remove()
+
+
+def _node() -> str:
+    """The Node.js that was installed with it."""
+    (found,) = Path(UNLEASH).glob("node_modules/node-linux-*/bin/node")
+    return str(found)
 
 
 def _wait(url: str) -> None:

@@ -58,6 +58,12 @@ class Feature:
         context = {"properties": properties}
         return {user for user in USERS if engine.is_enabled(self.name, {**context, "userId": user}).is_enabled}
 
+    def strategies(self) -> list[dict[str, Any]]:
+        """Its strategies in the environment."""
+        found = self.provider._environment(self.name)
+        assert found is not None
+        return list(found["strategies"])
+
     def by_hand(self, method: str, path: str, content: Any = None) -> None:
         """What somebody does in the user interface, seen by SDKs when this returns."""
         path = f"/api/admin/projects/default/features/{self.name}/environments/{ENVIRONMENT}{path}"
@@ -128,6 +134,28 @@ def test_beside_a_strategy_of_somebody_else_only_the_end_is_set(feature: Feature
     assert feature.users() == set()
 
 
+def test_a_copy_of_a_strategy_is_found_out_and_removed(feature: Feature) -> None:
+    feature.set("gradual", percentage=5)
+    (strategy,) = feature.strategies()
+    copy = {"name": strategy["name"], "title": strategy["title"], "constraints": []}
+    feature.by_hand("POST", "/strategies", {**copy, "parameters": {**strategy["parameters"], "rollout": "50"}})
+    assert len(feature.users()) > 4_500
+    with pytest.raises(Unmanaged, match="two strategies"):
+        feature.provider.find(feature.name)
+    feature.set("gradual", percentage=10)
+    assert len(feature.strategies()) == 1
+    assert len(feature.users()) < 1_500
+
+
+def test_a_feature_that_is_on_without_a_strategy_is_on_for_everybody(feature: Feature) -> None:
+    feature.set("gradual", percentage=5)
+    (strategy,) = feature.strategies()
+    feature.by_hand("DELETE", f"/strategies/{strategy['id']}")
+    found = feature.provider.find(feature.name)
+    assert found is not None
+    assert found.on_for_all is (feature.users() == set(USERS))
+
+
 def test_the_group_that_users_are_drawn_in_stays(feature: Feature) -> None:
     feature.set("gradual", percentage=25)
     found = feature.provider._environment(feature.name)
@@ -152,9 +180,10 @@ def test_the_playbook_kills_in_seconds_and_is_read_back(
     feature.set("full")
     variables = {"slipway_flags_store": feature.server.store(), "ansible_python_interpreter": sys.executable}
     (tmp_path / "hosts.yml").write_text(yaml.safe_dump({"all": {"vars": variables}}), encoding="utf-8")
-    command = [str(Path(sys.executable).parent / "ansible-playbook"), "-v", "-i", "hosts.yml"]
+    command = [sys.executable, "-m", "ansible", "playbook", "-v", "-i", "hosts.yml"]
     command += [str(REPOSITORY / "playbooks/kill_switch.yml"), "-e", f"slipway_flag={feature.name}"]
-    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(REPOSITORY / ".cache/collections")}
+    search = {"ANSIBLE_COLLECTIONS_PATH": str(REPOSITORY / ".cache/collections"), "PYTHONPATH": ":".join(sys.path)}
+    environment = {**os.environ, **search}
     began = time.monotonic()
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     took = time.monotonic() - began

@@ -8,6 +8,7 @@ from __future__ import annotations
 import http.server
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,10 @@ class Service:
     """A running service, its documents by name, and every request that it got.
 
     :ivar before_put: is called before each PUT, to change something in between.
+    :ivar garbled: is answered to each GET before the first PUT.
+    :ivar deaf: whether GETs before the first PUT get no answer.
+    :ivar demands_tag: whether a PUT without a tag is refused.
+    :ivar fails_after_put: how many GETs after a PUT fail.
     """
 
     url: str = ""
@@ -32,6 +37,10 @@ class Service:
     before_put: Callable[[str], None] = lambda _name: None
     status: int = 0
     ignores: bool = False
+    garbled: bytes | None = None
+    deaf: bool = False
+    demands_tag: bool = False
+    fails_after_put: int = 0
 
 
 def _serve(handler: type[http.server.BaseHTTPRequestHandler]) -> http.server.ThreadingHTTPServer:
@@ -43,7 +52,9 @@ def _serve(handler: type[http.server.BaseHTTPRequestHandler]) -> http.server.Thr
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     def answer(self, status: int, content: Any, **headers: str) -> None:
-        body = json.dumps(content).encode("utf-8")
+        self.send(status, json.dumps(content).encode("utf-8"), **headers)
+
+    def send(self, status: int, body: bytes, **headers: str) -> None:
         self.send_response(status)
         for name, value in {"Content-Length": str(len(body)), **headers}.items():
             self.send_header(name, value)
@@ -69,7 +80,15 @@ def service() -> Iterator[Service]:
 
         def do_GET(self) -> None:
             name = self._begun()
-            if kept.status:
+            put = any(method == "PUT" for method, _path, _headers in kept.requests)
+            if kept.deaf and not put:
+                time.sleep(2)
+            elif kept.garbled is not None and not put:
+                self.send(200, kept.garbled)
+            elif put and kept.fails_after_put:
+                kept.fails_after_put -= 1
+                self.answer(502, {"error": "for a moment"})
+            elif kept.status:
                 self.answer(kept.status, {"error": f"no, {self.headers.get('Authorization')}"})
             elif name in kept.flags:
                 self.answer(200, kept.flags[name], ETag=f'"{kept.versions.get(name, 0)}"')
@@ -80,6 +99,9 @@ def service() -> Iterator[Service]:
             name, content = self._begun(), self.content()
             kept.before_put(name)
             wanted = self.headers.get("If-Match")
+            if kept.demands_tag and wanted is None:
+                self.answer(428, {"error": "required"})
+                return
             if wanted not in (None, f'"{kept.versions.get(name, 0)}"'):
                 self.answer(412, {"error": "changed"})
                 return

@@ -16,8 +16,10 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, StateError
+from ansible_collections.slipway.release.plugins.module_utils._flags import configmap, toml_file
 from ansible_collections.slipway.release.plugins.module_utils._flags.base import Unmanaged
 from ansible_collections.slipway.release.plugins.module_utils._flags.model import wanted
+from ansible_collections.slipway.release.plugins.module_utils._flags.set import Request, set_flag
 
 from .stores import CONFIGMAP_KIND, ENV_KIND, FLAGD_KIND, JSON_KIND, KINDS, TOML_KIND, Kind, changed, full
 
@@ -256,6 +258,142 @@ def test_a_kill_switch_keeps_the_export_and_other_variables_of_a_line(text: str,
     found = provider.find("a")
     assert found is not None
     assert found.off_for_all
+
+
+EXPORTED = "export SHOP_FF_B=1"
+MULTI = 'SHOP_NOTE="a\nSHOP_FF_A=1\n"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "after"),
+    [
+        (f"{EXPORTED}\n", f"{EXPORTED}\nexport SHOP_FF_A=0\n"),
+        ("export DB=x\n", "export DB=x\nexport SHOP_FF_A=0\n"),
+        (f"DB=x\n{EXPORTED}\n", f"DB=x\n{EXPORTED}\nexport SHOP_FF_A=0\n"),
+        ("export DB=x\nSHOP_FF_B=1\n", "export DB=x\nSHOP_FF_B=1\nSHOP_FF_A=0\n"),
+        (MULTI, f"{MULTI}SHOP_FF_A=0\n"),
+        ("MOTD='it\nSHOP_FF_A=1\n", "MOTD='it\nSHOP_FF_A=0\n"),
+    ],
+)
+def test_a_new_variable_is_exported_like_the_others_and_set_where_it_counts(
+    text: str, after: str, tmp_path: Path
+) -> None:
+    (tmp_path / ENV_KIND.file).write_text(text, encoding="utf-8")
+    provider = ENV_KIND.store(tmp_path)
+    changed(provider, "a", "kill_switch")
+    assert (tmp_path / ENV_KIND.file).read_text(encoding="utf-8") == after
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "after"),
+    [
+        (ENV_KIND, b"# caf\xe9\nSHOP_FF_A=1\n", b"# caf\xe9\nSHOP_FF_A=0\n"),
+        (
+            CONFIGMAP_KIND,
+            b'kind: ConfigMap\ndata:\n  SHOP_FF_A: "1"\n  x: "2"\n  SHOP_FF_A: "1"\n',
+            b'kind: ConfigMap\ndata:\n  SHOP_FF_A: "0"\n  x: "2"\n  SHOP_FF_A: "0"\n',
+        ),
+        (
+            CONFIGMAP_KIND,
+            b"kind: ConfigMap\nmetadata: {}\n",
+            b'kind: ConfigMap\ndata:\n  SHOP_FF_A: "0"\nmetadata: {}\n',
+        ),
+        (CONFIGMAP_KIND, b"kind: ConfigMap", b'kind: ConfigMap\ndata:\n  SHOP_FF_A: "0"\n'),
+        (
+            CONFIGMAP_KIND,
+            b"kind: ConfigMap\ndata:\n  motd: |\n    Hello",
+            b'kind: ConfigMap\ndata:\n  SHOP_FF_A: "0"\n  motd: |\n    Hello',
+        ),
+        (
+            CONFIGMAP_KIND,
+            'kind: ConfigMap\r\ndata:\n  SHOP_FF_A: "1"\n  x: "a\u2028b\u0085c"\n'.encode(),
+            'kind: ConfigMap\r\ndata:\n  SHOP_FF_A: "0"\n  x: "a\u2028b\u0085c"\n'.encode(),
+        ),
+        (
+            CONFIGMAP_KIND,
+            b'kind: ConfigMap\nbase: &x {a: "1"}\ndata:\n  SHOP_FF_A: "1"\n  <<: *x\n',
+            b'kind: ConfigMap\nbase: &x {a: "1"}\ndata:\n  SHOP_FF_A: "0"\n  <<: *x\n',
+        ),
+        (
+            JSON_KIND,
+            b'{\r\n  "flags": {\r\n    "a": true\r\n  }\r\n}\r\n',
+            b'{\r\n  "flags": {\r\n    "a": false\r\n  }\r\n}\r\n',
+        ),
+        (
+            JSON_KIND,
+            '{"x": "\\ud800 \u00e9", "flags": {"a": true}}'.encode(),
+            b'{"x": "\\ud800 \\u00e9", "flags": {"a": false}}',
+        ),
+        (
+            TOML_KIND,
+            b'[feature_flags]\r\nenabled = [\r\n  "a",\r\n]\r\n',
+            b'[feature_flags]\r\nenabled = [\r\n]\r\ndisabled = ["a"]\r\n',
+        ),
+    ],
+)
+@pytest.mark.parametrize("readers", [True, False])
+def test_a_kill_switch_changes_the_flag_and_no_byte_beside_it(
+    kind: Kind, text: bytes, after: bytes, readers: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not readers:
+        for module in (configmap, toml_file):
+            monkeypatch.setattr(module, "reader", lambda _name: None)
+    (tmp_path / kind.file).write_bytes(text)
+    provider = kind.store(tmp_path)
+    changed(provider, "a", "kill_switch")
+    assert (tmp_path / kind.file).read_bytes() == after
+    found = provider.find("a")
+    assert found is not None
+    assert found.off_for_all
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "said"),
+    [
+        (CONFIGMAP_KIND, 'kind: ConfigMap\ndata:\n  SHOP_FF_A: &on "1"\n  x: *on\n', "anchor"),
+        (TOML_KIND, "[feature_flags]\nenabled = [1]\n", "no array of strings"),
+        (TOML_KIND, '[feature_flags]\ndisabled = "all"\n', "no array of strings"),
+        (JSON_KIND, '{"x": 1e400, "flags": {"a": true}}', "no number"),
+        (JSON_KIND, '{"x": NaN, "flags": {"a": true}}', "no number"),
+    ],
+)
+def test_what_cannot_be_edited_safely_is_left_alone(
+    kind: Kind, text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (configmap, toml_file):
+        monkeypatch.setattr(module, "reader", lambda _name: None)
+    (tmp_path / kind.file).write_text(text, encoding="utf-8")
+    with pytest.raises(StateError, match=said):
+        changed(kind.store(tmp_path), "a", "kill_switch")
+    assert (tmp_path / kind.file).read_text(encoding="utf-8") == text
+
+
+@pytest.mark.parametrize(
+    "variants",
+    [{"on": True, "no": False, "off": False}, {"on": True}, {"on": "a", "off": "b"}],
+)
+def test_a_kill_switch_serves_what_is_off_among_variants_of_others(variants: dict[str, Any], tmp_path: Path) -> None:
+    flag = {"state": "ENABLED", "variants": variants, "defaultVariant": "on"}
+    (tmp_path / FLAGD_KIND.file).write_text(json.dumps({"flags": {"a": flag}}), encoding="utf-8")
+    provider = FLAGD_KIND.store(tmp_path)
+    changed(provider, "a", "kill_switch")
+    made = json.loads((tmp_path / FLAGD_KIND.file).read_text(encoding="utf-8"))["flags"]["a"]
+    assert made["defaultVariant"] == "off"
+    assert made["variants"].items() >= variants.items()
+    found = provider.find("a")
+    assert found is not None
+    assert found.killed
+
+
+@pytest.mark.parametrize("name", ["team:checkout", "_beta", "checkout-", "x~y"])
+def test_a_kill_switch_takes_any_name_that_the_store_has(name: str, tmp_path: Path) -> None:
+    (tmp_path / JSON_KIND.file).write_text(json.dumps({"flags": {name: {"enabled": True}}}), encoding="utf-8")
+    provider = JSON_KIND.store(tmp_path)
+    assert set_flag(provider, Request(wanted(name, "kill_switch")))["changed"]
+    with pytest.raises(InputError, match="there is no flag"):
+        set_flag(provider, Request(wanted(f"{name}~", "kill_switch")))
+    with pytest.raises(InputError, match="no name of a flag"):
+        wanted(name, "off")
 
 
 EDITS = r"""

@@ -12,12 +12,15 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.common.parameters import PASS_VARS
+from ansible_collections.slipway.release.plugins.module_utils._common.errors import SystemFailure
+from ansible_collections.slipway.release.plugins.module_utils._flags.model import wanted
+from ansible_collections.slipway.release.plugins.module_utils._flags.unleash import Unleash
 from ansible_collections.slipway.release.plugins.modules import flag_info, flag_set
 
 from tests.unit.running import module_output, module_result
 
 from .conftest import Service
-from .stores import ENV_KIND, FLAGD_KIND, JSON_KIND, TOML_KIND, Kind
+from .stores import CONFIGMAP_KIND, ENV_KIND, FLAGD_KIND, JSON_KIND, TOML_KIND, Kind
 
 # Older versions of Ansible always return it.
 ASKS_FOR_INVOCATION = "inject_invocation" in PASS_VARS
@@ -98,6 +101,52 @@ def test_an_evaluator_is_asked_and_believed(tmp_path: Path, evaluator: Evaluate)
     old = evaluator(tmp_path / FLAGD_KIND.file, frozen=FLAGD_KIND.text)
     failed = module_result(flag_set, name="search", strategy="off", store=where, evaluator={"url": old}, verify=1)
     assert "after 1 s the evaluator gives True where it must give False" in failed["msg"]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"strategy": "gradual", "percentage": 10, "tenants": {"acme": True, "t2": False}, "sticky": "tenant"},
+        {"strategy": "canary", "segments": ["beta"], "sticky": "segment"},
+    ],
+)
+def test_an_evaluator_is_asked_about_tenants_and_segments_that_users_are_drawn_by(
+    more: dict[str, Any], tmp_path: Path, evaluator: Evaluate
+) -> None:
+    where = of(FLAGD_KIND, tmp_path)
+    asked = {"url": evaluator(tmp_path / FLAGD_KIND.file)}
+    assert module_result(flag_set, name="fresh", store=where, evaluator=asked, verify=0, **more)["verified"]
+
+
+def test_what_a_killed_flag_was_is_not_guessed(tmp_path: Path) -> None:
+    result = module_result(flag_set, name="banner", strategy="kill_switch", store=of(FLAGD_KIND, tmp_path))
+    assert "no boolean flag" in result["msg"]
+    where = {"kind": "env", "path": str(tmp_path / "flags.env"), "prefix": "SHOP"}
+    (tmp_path / "flags.env").write_text("SHOP_FF_A=yes\n", encoding="utf-8")
+    result = module_result(flag_set, name="a", strategy="kill_switch", store=where)
+    assert (result["before"], result["users"]) == (None, "lose")
+    assert not any("its name is right" in str(text) for text in result["warnings"])
+    assert any("is not understood" in str(text) for text in result["warnings"])
+
+
+def test_of_a_manifest_it_is_said_that_it_must_be_applied(tmp_path: Path) -> None:
+    result = module_result(flag_set, name="search", strategy="kill_switch", store=of(CONFIGMAP_KIND, tmp_path))
+    assert any("apply the manifest" in str(text) for text in result["warnings"])
+
+
+def test_flags_that_cannot_be_listed_are_reported_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def too_much(_self: Unleash) -> list[str]:
+        raise SystemFailure("the body is longer than 1048576 bytes", where="http://x", remedy="")
+
+    monkeypatch.setattr(Unleash, "names", too_much)
+    monkeypatch.setattr(Unleash, "find", lambda _self, name: wanted(name, "full"))
+    where = {"kind": "unleash", "url": "http://x", "environment": "e", "token": "an admin token"}
+    given = {"store": where, "schema": SCHEMA, "flags": [], "names": [], "environment": "production"}
+    result = flag_info.run(given)
+    assert (sorted(result["flags"]), result["report"]["unknown"]) == (["banner", "headline", "hipaa", "search"], [])
+    assert "cannot be listed" in result["warnings"][0]
+    with pytest.raises(SystemFailure):
+        flag_info.run({**given, "schema": []})
 
 
 def test_a_service_that_does_not_do_as_told_is_found_out(service: Service) -> None:

@@ -167,11 +167,33 @@ def test_a_flag_that_is_refused_keeps_no_other_from_being_set(tmp_path: Path) ->
 
 def test_the_kill_switch_judges_and_leases_nothing() -> None:
     (play,) = yaml.safe_load((TOP / "playbooks" / "kill_switch.yml").read_text(encoding="utf-8"))
-    (task,) = yaml.safe_load((ROLE / "kill.yml").read_text(encoding="utf-8"))
+    (block,) = yaml.safe_load((ROLE / "kill.yml").read_text(encoding="utf-8"))
     assert "import_playbook" not in str(play)
     assert play["tasks"][0]["ansible.builtin.include_role"]["tasks_from"] == "kill"
-    assert "when" not in task
-    assert task["slipway.release.flag_set"]["strategy"] == "kill_switch"
+    assert "when" not in str(block)
+    assert block["block"][0]["slipway.release.flag_set"]["strategy"] == "kill_switch"
+    assert "evaluator" not in block["rescue"][0]["slipway.release.flag_set"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"slipway_flags_verify": 301}, "301 is too much"),
+        ({"slipway_flags_evaluator": {"url": "127.0.0.1:8016"}}, "evaluator.url"),
+        ({"slipway_flags_evaluator": {"url": "http://127.0.0.1:9", "timout": 1}}, "timout"),
+        ({"slipway_flags_evaluator": {"url": "http://127.0.0.1:9"}, "slipway_flags_verify": 1}, "the evaluator fails"),
+    ],
+)
+def test_a_flag_is_killed_first_and_what_is_wrong_is_said_then(
+    variables: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    done = book(
+        tmp_path, "kill_switch.yml", "-e", "slipway_flag=search", slipway_flags_hosts=["application"], **variables
+    )
+    for host in ("app1", "app2"):
+        assert kept(tmp_path, host, "search")["defaultVariant"] == "off"
+    assert done.returncode != 0
+    assert said in done.stdout.partition("Say what is wrong")[2]
 
 
 GROUPS = {"all": ["app1", "lb1", "db1"], "application": ["app1"], "balancers": ["lb1"], "nobody": []}

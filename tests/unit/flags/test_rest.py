@@ -11,10 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
+from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError, SystemFailure
 from ansible_collections.slipway.release.plugins.module_utils._flags.base import Provider, Unmanaged
 from ansible_collections.slipway.release.plugins.module_utils._flags.factory import store
 from ansible_collections.slipway.release.plugins.module_utils._flags.http import Service as Http
+from ansible_collections.slipway.release.plugins.module_utils._flags.model import wanted
+from ansible_collections.slipway.release.plugins.module_utils._flags.set import Request, set_flag
 
 from .conftest import Service
 from .stores import changed
@@ -127,3 +129,40 @@ def test_a_kill_switch_neither_waits_for_others_nor_for_an_answer_that_reads(ser
     service.status = 503
     changed(rest(service), "fresh", "kill_switch")
     assert service.flags["fresh"]["kill_switch"] is True
+
+
+@pytest.mark.parametrize("body", [b"<html>log in</html>", None])
+def test_a_kill_switch_does_without_a_document_that_can_be_read(body: bytes | None, service: Service) -> None:
+    service.flags["fresh"] = {"enabled": True}
+    service.garbled = body
+    service.deaf = body is None
+    result = set_flag(
+        store({"kind": "rest", "url": service.url, "timeout": 1}), Request(wanted("fresh", "kill_switch"), verify=3)
+    )
+    assert service.flags["fresh"]["kill_switch"] is True
+    assert (result["before"], result["users"]) == (None, "lose")
+    assert any("not understood" in said for said in result["warnings"])
+
+
+def test_a_kill_switch_gives_the_tag_to_a_service_that_demands_one(service: Service) -> None:
+    service.flags["fresh"] = {"enabled": True}
+    service.demands_tag = True
+    changed(rest(service), "fresh", "kill_switch")
+    assert service.flags["fresh"]["kill_switch"] is True
+
+
+def test_a_service_that_fails_for_a_moment_is_read_once_more(service: Service) -> None:
+    service.flags["fresh"] = {"enabled": True}
+    service.fails_after_put = 1
+    assert set_flag(rest(service), Request(wanted("fresh", "off"), verify=10))["verified"]
+    service.requests.clear()
+    service.fails_after_put = 1000
+    with pytest.raises(SystemFailure, match="flag fresh was set, and after 0 s answered with status 502"):
+        set_flag(rest(service), Request(wanted("fresh", "full"), verify=0))
+
+
+@pytest.mark.parametrize("document", [{"enabled": True, "kill_switch": 1}, {"enabled": 0}])
+def test_a_number_is_neither_true_nor_false(document: dict[str, Any], service: Service) -> None:
+    service.flags["fresh"] = document
+    with pytest.raises(Unmanaged, match="neither true nor false"):
+        rest(service).find("fresh")

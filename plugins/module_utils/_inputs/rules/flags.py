@@ -10,6 +10,7 @@ from typing import Any
 
 from ..._common.errors import InputError
 from ..._flags.factory import evaluator, store
+from ..._flags.model import KILL_SWITCH, Flag
 from ..._flags.schema import asked_for, read, refuse_unknown
 from ..._flags.set import LONGEST_VERIFY
 from ..flags import CONTROLLER
@@ -42,6 +43,34 @@ def flags(values: dict[str, Any], context: Context) -> Iterator[InputError]:
         refuse_unknown(asked_for(values["slipway_flags"], "slipway_flags"), entries, "slipway_flags")
     except InputError as exc:
         yield exc
+
+
+def rollout(values: dict[str, Any], context: Context) -> Iterator[InputError]:
+    """Each flag of a deployment makes sense, the release knows it, and it is said where flags are kept."""
+    name = "slipway_flags_rollout"
+    given = values[name]
+    if given and not values[STORE] and context.verb != PURPOSE:
+        yield problem("it is not set, and a deployment sets flags", STORE, f"say where they are kept, or empty {name}")
+    seen: set[tuple[str, int]] = set()
+    for index, entry in enumerate(given):
+        here = f"{name}[{index}]"
+        if not 1 <= entry["at"] <= 100:
+            yield problem(f"{entry['at']} is no share of the traffic", f"{here}.at", "use 1 to 100")
+        if (entry["name"], entry["at"]) in seen:
+            yield problem(f"{entry['name']!r} is set twice at {entry['at']} %", f"{here}.name", "remove one")
+        seen.add((entry["name"], entry["at"]))
+        if entry["strategy"] == KILL_SWITCH:
+            yield problem("a deployment kills no flag", f"{here}.strategy", "use off, or kill_switch.yml")
+        try:
+            asked_for([entry], name)
+        except InputError as exc:
+            yield problem(exc.what, f"{here}.{exc.where.rpartition('.')[2]}", exc.remedy)
+    try:
+        entries = read(values["slipway_flags_schema"], "slipway_flags_schema")
+        refuse_unknown([Flag(str(entry["name"]), str(entry["strategy"])) for entry in given], entries, name)
+    except InputError as exc:
+        if exc.where.startswith(name):
+            yield exc
 
 
 def where(values: dict[str, Any], context: Context) -> Iterator[InputError]:

@@ -114,6 +114,7 @@ RULES = (
     Rule(("slipway_audit",), audit.audit),
     Rule(("slipway_flags_store", "slipway_flags_evaluator"), flags.places),
     Rule(("slipway_flags", "slipway_flags_schema"), flags.flags),
+    Rule(("slipway_flags_rollout", "slipway_flags_schema", "slipway_flags_store"), flags.rollout),
     Rule(("slipway_flags_hosts", "slipway_flags_user", "slipway_flags_verify"), flags.where),
     Rule(("slipway_virtual_address",), fleet.virtual_address),
 )
