@@ -100,7 +100,9 @@ def _notices(made: Figures) -> Markup:
         found.append(notice("warn", "The period begins before the log", listed(texts), paragraph(what)))
     overdue = [one["deployment"] for one in made["incidents"] if one["note"] and one["note"]["state"] == OVERDUE]
     if overdue:
-        found.append(notice("bad", f"{counted(len(overdue), 'root-cause note')} overdue", listed(overdue)))
+        found.append(
+            notice("bad", f"{counted(len(overdue), 'root-cause note')} overdue", paragraph(enumerated(overdue, 40)))
+        )
     if made["without_environment"]:
         text = (
             f"Not counted, because they name none: {counted(made['without_environment'], 'deployment')} of the period."
@@ -146,7 +148,7 @@ def _dora(made: Figures) -> Markup:
             [
                 (
                     "Deployment frequency",
-                    f"{frequency['per_week'] or 0} a week",
+                    f"{number(float(frequency['per_week'] or 0))} a week",
                     f"{frequency['deployments']} on {frequency['days_with_deployments']} of {frequency['days']} days",
                 ),
                 ("Lead time for changes", _median(lead), _of_known(lead, "deployment")),
@@ -316,7 +318,7 @@ def _deployments(made: Figures) -> Markup:
                 [
                     badge(RESULTS.get(one["result"], "warn"), one["result"] or "not ended"),
                     " rolled back" if one["undone_by"] else None,
-                    " (unproven)" if one["deployment"] in unproven else None,
+                    [" ", badge("warn", "unproven")] if one["deployment"] in unproven else None,
                 ]
             ),
             code(one["deployment"]),

@@ -17,7 +17,21 @@ from .style import STYLE
 
 NOTHING = "–"
 # Columns with words of this program alone, which need not be broken.
-SHORT = ("Time", "Slot", "Verdict", "Took", "Result", "Action", "Ended", "Phase", "Due", "State", "Kind")
+SHORT = (
+    "Time",
+    "Slot",
+    "Verdict",
+    "Took",
+    "Result",
+    "Action",
+    "Ended",
+    "Phase",
+    "Due",
+    "State",
+    "Kind",
+    "Verb",
+    "Lead time",
+)
 
 
 def page(title: str, kind: str, lead: Child, parts: Iterable[Child], foot: Child) -> str:

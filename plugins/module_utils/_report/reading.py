@@ -41,8 +41,8 @@ class Reader:
         """Look at one record."""
         event = found.event
         at = moment(str(event["time"]))
-        self.first_at = at if self.first_at is None else self.first_at
-        self.last_at = at
+        self.first_at = at if self.first_at is None else min(at, self.first_at)
+        self.last_at = at if self.last_at is None else max(at, self.last_at)
         if is_of_log(event):
             return
         self.in_period += self.period.has(at)

@@ -59,6 +59,7 @@ th, td { padding: .4rem .75rem .4rem 0; border-bottom: 1px solid var(--line); te
 th { color: var(--quiet); font-weight: 600; overflow-wrap: normal; }
 th:last-child, td:last-child { padding-right: 0; }
 .short, .number { white-space: nowrap; }
+td:not(.short):not(.number) > span { display: inline-block; min-width: 5.5em; }
 .number { text-align: right; }
 .number + td:not(.number), .number + th:not(.number) { padding-left: .75rem; }
 figure { margin: 1rem 0; }
@@ -94,7 +95,7 @@ svg text.name { fill: var(--ink); }
   thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   tr { margin: .5rem 0; padding: .4rem .75rem; border: 1px solid var(--line); border-radius: 8px; }
   td { display: grid; grid-template-columns: 7.5rem 1fr; gap: .75rem; padding: .2rem 0; border: 0; text-align: left; }
-  td > span { min-width: 0; }
+  td:not(.short):not(.number) > span { display: inline; min-width: 0; }
   td::before { content: attr(data-name); color: var(--quiet); }
   .short, .number { white-space: normal; }
   .number { text-align: left; }
@@ -108,7 +109,8 @@ svg text.name { fill: var(--ink); }
   h1 { font-size: 18pt; } h2 { margin-top: 1.4rem; font-size: 13pt; }
   h2, h3, caption, figcaption { break-after: avoid; }
   figure, .tiles > div, .notice, .facts > div, tr { break-inside: avoid; }
-  thead { display: table-header-group; }
+  thead { display: table-header-group; break-after: avoid; }
+  tbody tr:first-child, tbody tr:nth-child(2) { break-before: avoid; }
   .tiles { grid-template-columns: repeat(4, 1fr); }
   .tiles .figure { font-size: 12.5pt; }
   table { font-size: 8.5pt; }

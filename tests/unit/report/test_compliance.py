@@ -172,7 +172,7 @@ def test_the_page_shows_them(fleet: Fleet) -> None:
     told, dora = made["deployments"], made["dora"]
     for figure in (
         f"{told['successful']} of {told['successful'] + told['unsuccessful']} that ended",
-        f"{dora['deployment_frequency']['per_week']} a week",
+        f"{float(dora['deployment_frequency']['per_week']):g} a week",
         f"{dora['change_failure_rate']['failures']} of {dora['change_failure_rate']['changes']} changes",
         f"unknown of {dora['lead_time']['unknown']}",
     ):
