@@ -14,7 +14,7 @@ DEPLOYMENT = "20261121T100000Z-4be1c2"
 BEGAN = moment("2026-11-21T10:00:00Z")
 HOSTILE = "<script>alert('x')</script>\"'&\u202e"
 STEPS = (10, 25, 50, 100)
-AUDIT = {
+AUDIT: dict[str, Any] = {
     "origin": "db1/deployments",
     "verdict": "unproven",
     "records": 1204,

@@ -118,7 +118,8 @@ class Fleet:
 def quarter(fleet: Fleet, seed: int, deployments: int = 120) -> None:
     """A random quarter, with what came before and after it."""
     chance = random.Random(seed)
-    at, last = START - 20 * DAY, {}
+    at = START - 20 * DAY
+    last: dict[tuple[str, str], str] = {}
     for number in range(deployments):
         at += chance.randrange(HOUR, 34 * HOUR)
         app, environment = chance.choice(["shop", "mail@west"]), chance.choice(["production"] * 4 + ["staging"])
@@ -126,7 +127,7 @@ def quarter(fleet: Fleet, seed: int, deployments: int = 120) -> None:
         result = chance.choices(["active", "failed", "aborted", ""], [10, 3, 1, 1])[0]
         moves = result == "active" or chance.random() < 0.5
         by = chance.choice(["ann@pc", "eva@pc"])
-        more = {"skip": ["smoke"], "reason": "CHG"} if chance.random() < 0.1 else {}
+        more: dict[str, Any] = {"skip": ["smoke"], "reason": "CHG"} if chance.random() < 0.1 else {}
         common: dict[str, Any] = {"app": app, "environment": environment}
         version = f"1.{number}"
         name = fleet.deploys(at, version, result=result, moves=moves, by=by, built=built, **common, **more)

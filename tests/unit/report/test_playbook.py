@@ -17,8 +17,9 @@ import yaml
 from ansible_collections.slipway.release.plugins.module_utils._audit.note import Checkpoint
 from ansible_collections.slipway.release.plugins.module_utils._audit.sign import Kept, Signer
 from ansible_collections.slipway.release.plugins.modules import compliance_report
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from tests.unit.audit.test_note import Ed25519PrivateKey, pem
+from tests.unit.audit.test_note import pem
 
 from ..running import module_result
 from .quarters import START, STREAM, Fleet, shown
