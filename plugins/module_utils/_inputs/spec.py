@@ -15,6 +15,7 @@ from .audit import VARIABLES as AUDIT_VARIABLES
 from .change import VARIABLES as CHANGE_VARIABLES
 from .flags import VARIABLES as FLAG_VARIABLES
 from .migrations import VARIABLES as MIGRATION_VARIABLES
+from .reports import VARIABLES as REPORT_VARIABLES
 
 KINDS = ("http", "worker", "singleton", "scheduled")
 SLOTS = ("blue", "green")
@@ -634,6 +635,7 @@ SPEC: dict[str, dict[str, Any]] = {
         "description": "Directory on the ledger host in which the metrics of the last deployment are written, for the "
         "textfile collector of Prometheus; none when empty. site.yml makes it.",
     },
+    **REPORT_VARIABLES,
     "slipway_status_file": {
         "type": "str",
         "default": "",

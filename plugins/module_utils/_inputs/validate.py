@@ -144,6 +144,8 @@ class Inputs:
     virtual_address: str
     evidence_directory: str
     metrics_directory: str
+    report_period: str
+    reports_directory: str
     status_file: str
     address: str
     application_hosts: list[str]
