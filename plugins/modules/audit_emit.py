@@ -398,7 +398,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.release.plugins.module_utils._audit.event import (
     LEVELS,
     OUTCOMES,
@@ -424,6 +423,7 @@ from ansible_collections.slipway.release.plugins.module_utils._audit.store impor
 from ansible_collections.slipway.release.plugins.module_utils._audit.verify import BROKEN, signed_tombstones, verify
 from ansible_collections.slipway.release.plugins.module_utils._common.address import secrets_of, without
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError, StateError
+from ansible_collections.slipway.release.plugins.module_utils._common.module import AnsibleModule
 
 EVENT: dict[str, Any] = {
     "type": {"type": "str", "required": True},

@@ -165,8 +165,8 @@ verified:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
+from ansible_collections.slipway.release.plugins.module_utils._common.module import AnsibleModule
 from ansible_collections.slipway.release.plugins.module_utils._flags.arguments import EVALUATOR, ROLLOUT, STORE, plain
 from ansible_collections.slipway.release.plugins.module_utils._flags.factory import evaluator, store
 from ansible_collections.slipway.release.plugins.module_utils._flags.model import wanted

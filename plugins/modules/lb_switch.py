@@ -370,7 +370,6 @@ loss:
 import json
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.release.plugins.module_utils._balancer.config import DIRECTORY, SLOTS, BalancerConfig
 from ansible_collections.slipway.release.plugins.module_utils._balancer.drain import (
     Drain,
@@ -386,6 +385,7 @@ from ansible_collections.slipway.release.plugins.module_utils._balancer.watch im
 from ansible_collections.slipway.release.plugins.module_utils._balancer.watch_service import REMEDY, out_of_service
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._common.fence import Fence
+from ansible_collections.slipway.release.plugins.module_utils._common.module import AnsibleModule
 from ansible_collections.slipway.release.plugins.module_utils._meter.verdict import PASS
 
 ARGUMENTS: dict[str, dict[str, Any]] = {

@@ -231,8 +231,8 @@ examples:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
+from ansible_collections.slipway.release.plugins.module_utils._common.module import AnsibleModule
 from ansible_collections.slipway.release.plugins.module_utils._migrate.backfill.definition import (
     identifier,
     parse_limits,

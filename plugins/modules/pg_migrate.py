@@ -424,8 +424,8 @@ waits:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
+from ansible_collections.slipway.release.plugins.module_utils._common.module import AnsibleModule
 from ansible_collections.slipway.release.plugins.module_utils._migrate.linting import Lint
 from ansible_collections.slipway.release.plugins.module_utils._migrate.options import MIGRATING, from_params
 from ansible_collections.slipway.release.plugins.module_utils._migrate.run import Run
