@@ -401,7 +401,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.release.plugins.module_utils._audit.event import (
     LEVELS,
     OUTCOMES,
@@ -432,6 +431,7 @@ from ansible_collections.slipway.release.plugins.module_utils._common.errors imp
     SlipwayError,
     SystemFailure,
 )
+from ansible_collections.slipway.release.plugins.module_utils._common.module import AnsibleModule
 
 EVENT: dict[str, Any] = {
     "type": {"type": "str", "required": True},

@@ -157,8 +157,8 @@ store:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError, SystemFailure
+from ansible_collections.slipway.release.plugins.module_utils._common.module import AnsibleModule
 from ansible_collections.slipway.release.plugins.module_utils._flags.arguments import ROLLOUT, STORE, plain
 from ansible_collections.slipway.release.plugins.module_utils._flags.base import Provider, Unmanaged
 from ansible_collections.slipway.release.plugins.module_utils._flags.factory import store

@@ -797,13 +797,13 @@ import threading
 import time
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.release.plugins.module_utils._analysis import earlier as continued
 from ansible_collections.slipway.release.plugins.module_utils._analysis import run as analysis
 from ansible_collections.slipway.release.plugins.module_utils._analysis import spec as metric_spec
 from ansible_collections.slipway.release.plugins.module_utils._analysis.arguments import METRIC
 from ansible_collections.slipway.release.plugins.module_utils._analysis.model import Metric, MetricFinding
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
+from ansible_collections.slipway.release.plugins.module_utils._common.module import AnsibleModule
 from ansible_collections.slipway.release.plugins.module_utils._gate import steady
 from ansible_collections.slipway.release.plugins.module_utils._gate.arguments import CHECK, STEADY
 from ansible_collections.slipway.release.plugins.module_utils._gate.model import INSUFFICIENT, PASS, Check, Finding

@@ -376,7 +376,6 @@ audit:
 import json
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.release.plugins.module_utils._audit.operation import (
     AUDIT,
     UNCHANGED,
@@ -398,6 +397,7 @@ from ansible_collections.slipway.release.plugins.module_utils._balancer.watch im
 from ansible_collections.slipway.release.plugins.module_utils._balancer.watch_service import REMEDY, out_of_service
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._common.fence import Fence
+from ansible_collections.slipway.release.plugins.module_utils._common.module import AnsibleModule
 from ansible_collections.slipway.release.plugins.module_utils._meter.verdict import PASS
 
 ARGUMENTS: dict[str, dict[str, Any]] = {

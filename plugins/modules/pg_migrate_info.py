@@ -120,8 +120,8 @@ metrics:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
+from ansible_collections.slipway.release.plugins.module_utils._common.module import AnsibleModule
 from ansible_collections.slipway.release.plugins.module_utils._migrate.options import SHARED, from_params
 from ansible_collections.slipway.release.plugins.module_utils._migrate.report import metrics, report, table
 

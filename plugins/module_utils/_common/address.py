@@ -8,9 +8,12 @@ Touches nothing. Every message, name and record that has a URL or a path of an o
 
 from __future__ import annotations
 
+import base64
+import html
+import json
 import re
-from collections.abc import Iterable
-from urllib.parse import parse_qsl, urlsplit
+from collections.abc import Iterable, Iterator
+from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
 
 HIDDEN = "********"
 SHORTEST_PART = 6
@@ -40,8 +43,9 @@ def secrets_of(url: str) -> list[str]:
 
 
 def without(text: str, secrets: Iterable[str]) -> str:
-    """A text of somebody else in which secrets are hidden."""
-    for secret in sorted(_parts(secrets), key=len, reverse=True):
+    """A text of somebody else in which secrets are hidden, as they are and as JSON, URLs and HTML write them."""
+    written = {form for part in _parts(secrets) for form in _forms(part)}
+    for secret in sorted(written, key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
     return text
 
@@ -50,3 +54,17 @@ def _parts(secrets: Iterable[str]) -> set[str]:
     """The secrets, and the words of one such as "Bearer ..." that are long enough to be one themselves."""
     whole = {secret for secret in secrets if secret}
     return whole | {word for secret in whole for word in secret.split() if len(word) >= SHORTEST_PART}
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """A secret as a service may repeat it. What is too short to be one is hidden as it is only."""
+    yield secret
+    if len(secret) < SHORTEST_PART:
+        return
+    yield json.dumps(secret)[1:-1]
+    yield json.dumps(secret, ensure_ascii=False)[1:-1]
+    yield quote(secret, safe="")
+    yield quote(secret)
+    yield quote_plus(secret)
+    yield html.escape(secret)
+    yield base64.b64encode(secret.encode()).decode().rstrip("=")

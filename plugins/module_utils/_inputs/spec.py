@@ -382,6 +382,7 @@ SPEC: dict[str, dict[str, Any]] = {
         "type": "list",
         "elements": "dict",
         "default": [],
+        "no_log": True,
         "description": "Metrics that every watched step must pass, as module C(health_gate) takes them, measured from "
         "each balancer. C(count) fits the step when omitted; C(haproxy), C(nginx_log) and C(judge) compare the slots "
         "by themselves, others where what they ask has C(<slot>) in it.",
@@ -390,6 +391,7 @@ SPEC: dict[str, dict[str, Any]] = {
         "type": "list",
         "elements": "dict",
         "default": [],
+        "no_log": True,
         "description": "Metrics that the new slot must pass before traffic moves with C(blue_green) or C(canary), as "
         "module C(health_gate) takes them, measured from each balancer: C(prometheus), C(http_json) or C(sql). A "
         "rollback leaves them out.",
@@ -599,6 +601,7 @@ SPEC: dict[str, dict[str, Any]] = {
         "type": "list",
         "elements": "dict",
         "default": [],
+        "no_log": True,
         "description": "Checks of the new slot from each balancer, through the preview address before traffic moves, "
         "and through the public one after it: a C(path) to ask for, or a C(command) to run; C(where) (C(preview), "
         "C(public), C(both)); and whatever else such a check of module C(health_gate) takes.",

@@ -34,3 +34,12 @@ def test_what_is_hidden_is_hidden_in_the_words_of_a_server_too() -> None:
     url = f"https://metrics.example/a?token={SECRET}%21&x=1"
     told = f"no such page: /a?token={SECRET}%21&x=1, token was {SECRET}!, x was 1"
     assert without(told, secrets_of(url)) == "no such page: /a?********, token was ********, x was 1"
+
+
+@pytest.mark.parametrize(
+    "written",
+    ['t0p"/s+t', 't0p\\"/s+t', "t0p%22%2Fs%2Bt", "t0p%22/s%2Bt", "t0p&quot;/s+t", "dDBwIi9zK3Q="],
+)
+def test_a_secret_is_hidden_as_services_repeat_it(written: str) -> None:
+    assert "t0p" not in without(f"answered: {written}", ['t0p"/s+t'])
+    assert "dDBw" not in without(f"answered: {written}", ['t0p"/s+t'])
