@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from .._audit.note import Key
 from .._audit.record import Record
 from .._audit.store import Files
-from .._audit.verify import BROKEN, Report, signed_tombstones, trusted, verify
+from .._audit.verify import BROKEN, Report, signed_tombstone, trusted, verify
 from .._common.errors import InputError, StateError
 
 DIRECTORY = "/var/lib/slipway/audit"
@@ -73,7 +74,7 @@ def proven(source: Source, consumer: Callable[[Record], None]) -> Report:
         source.files,
         {**source.heads, **signed},
         report=report,
-        tombstones=signed_tombstones(source.files, source.keys, source.origin),
+        tombstone=partial(signed_tombstone, source.files, source.keys, source.origin),
         consumer=consumer,
     )
     if report.verdict == BROKEN:
