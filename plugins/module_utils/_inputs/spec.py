@@ -14,6 +14,7 @@ from typing import Any
 from .change import VARIABLES as CHANGE_VARIABLES
 from .flags import VARIABLES as FLAG_VARIABLES
 from .migrations import VARIABLES as MIGRATION_VARIABLES
+from .notifications import VARIABLES as NOTIFICATION_VARIABLES
 
 KINDS = ("http", "worker", "singleton", "scheduled")
 SLOTS = ("blue", "green")
@@ -611,6 +612,7 @@ SPEC: dict[str, dict[str, Any]] = {
     },
     **MIGRATION_VARIABLES,
     **FLAG_VARIABLES,
+    **NOTIFICATION_VARIABLES,
     "slipway_virtual_address": {
         "type": "str",
         "default": "",

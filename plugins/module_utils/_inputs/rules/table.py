@@ -15,6 +15,7 @@ from . import (
     fleet,
     hooks,
     migrations,
+    notifications,
     regions,
     release,
     rollout,
@@ -111,5 +112,7 @@ RULES = (
     Rule(("slipway_flags_store", "slipway_flags_evaluator"), flags.places),
     Rule(("slipway_flags", "slipway_flags_schema"), flags.flags),
     Rule(("slipway_flags_hosts", "slipway_flags_user", "slipway_flags_verify"), flags.where),
+    Rule(("slipway_notifications",), notifications.channels),
+    Rule(("slipway_notification_templates",), notifications.templates),
     Rule(("slipway_virtual_address",), fleet.virtual_address),
 )
