@@ -33,6 +33,8 @@ class ActionModule(ActionBase):
         arguments = dict(self._task.args)
         if arguments.get("command") == HOLD:
             arguments["holder"] = operator(task_vars or {})
+        metrics = (task_vars or {}).get("slipway_metrics_directory") or ""
+        arguments.setdefault("metrics_directory", self._templar.template(metrics))
         state = None if arguments.get("command") in WITHOUT_EVIDENCE else collect.collected(task_vars or {})
         if state is not None:
             arguments["evidence"] = _with_judged(arguments.get("evidence") or {}, state)

@@ -631,8 +631,8 @@ SPEC: dict[str, dict[str, Any]] = {
         "type": "str",
         "default": "",
         "units": "path",
-        "description": "Directory on the ledger host in which the metrics of the last deployment are written, for the "
-        "textfile collector of Prometheus; none when empty. site.yml makes it.",
+        "description": "Directory on the ledger host in which metrics of deployments are written, for the textfile "
+        "collector of Prometheus; none when empty. site.yml makes it.",
     },
     "slipway_status_file": {
         "type": "str",
