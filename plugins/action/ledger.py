@@ -41,6 +41,8 @@ class ActionModule(Audits):
         arguments = self.completed(dict(self._task.args), variables)
         if arguments.get("command") == HOLD:
             arguments["holder"] = operator(variables)
+        metrics = variables.get("slipway_metrics_directory") or ""
+        arguments.setdefault("metrics_directory", self._templar.template(metrics))
         state = None if arguments.get("command") in WITHOUT_EVIDENCE else collect.collected(variables)
         if state is not None:
             arguments["evidence"] = _with_judged(arguments.get("evidence") or {}, state)

@@ -77,15 +77,19 @@ options:
     type: str
     choices: [fail, pass]
     default: fail
+  metrics_directory:
+    description: Directory on the host in which the outcome is written as a text file for Prometheus; none when empty.
+    type: str
+    default: ""
 attributes:
   check_mode:
-    description: Verifies; the export is not written.
+    description: Verifies; neither the export nor the metrics are written.
     support: full
   diff_mode:
     description: There is nothing to compare.
     support: none
   idempotent:
-    description: Nothing but the export is written, and that only from the log.
+    description: Nothing but the export and metrics is written, and these only from the log.
     support: full
 author:
   - The slipway.release developers (@slipway)
@@ -155,12 +159,14 @@ exported:
   sample: 1204
 """
 
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.release.plugins.module_utils._audit import metrics
 from ansible_collections.slipway.release.plugins.module_utils._audit.export import FORMATS, Export
 from ansible_collections.slipway.release.plugins.module_utils._audit.interrupted import Interrupted
 from ansible_collections.slipway.release.plugins.module_utils._audit.note import Key
@@ -193,6 +199,7 @@ ARGUMENTS: dict[str, Any] = {
     "export_format": {"type": "str", "choices": list(FORMATS), "default": "csv"},
     "interrupted": {"type": "bool", "default": False},
     "absent": {"type": "str", "choices": ["fail", "pass"], "default": "fail"},
+    "metrics_directory": {"type": "str", "default": ""},
 }
 
 
@@ -247,6 +254,17 @@ def _exports(module: AnsibleModule) -> bool:
     return bool(module.params["export"]) and not module.check_mode
 
 
+def tell(module: AnsibleModule, verdict: str) -> None:
+    """Write the metrics; what keeps that from being done is a warning."""
+    directory = module.params["metrics_directory"]
+    if not directory or module.check_mode:
+        return
+    try:
+        metrics.write(directory, module.params["stream"], success=verdict != BROKEN, at=int(time.time()))
+    except OSError as exc:
+        module.warn(f"the metrics are not written to {directory}: {exc.strerror or exc}")
+
+
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
@@ -261,6 +279,7 @@ def main() -> None:
             remedy="run it with become, and see that the export's directory is there",
         )
         module.fail_json(**failure.as_result())
+    tell(module, result["verdict"])
     if failed:
         first = result["findings"][0]
         place = f"{first['file']}, line {first['line']}, record {first['seq']}"

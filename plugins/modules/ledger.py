@@ -4,7 +4,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Keep the ledger of an application on the ledger host.
 
-Touches /var/lib/slipway/ledger/<app>[@<region>], and <metrics_directory>/slipway_<app>[@<region>].prom.
+Touches /var/lib/slipway/ledger/<app>[@<region>], and <metrics_directory>/slipway_<app>[@<region>][_ledger].prom.
 """
 
 from __future__ import annotations
@@ -140,8 +140,9 @@ options:
     default: ""
   metrics_directory:
     description:
-      - Directory on the ledger host in which V(finish) writes the metrics of the deployment, as a text file for
-        Prometheus; none when empty.
+      - Directory on the ledger host in which every command writes what the ledger knows, and V(finish) the metrics of
+        the deployment, as text files for Prometheus; none when empty. The action of the same name takes it from
+        C(slipway_metrics_directory).
       - V(begin) refuses one that is not there.
     type: str
     default: ""
@@ -526,12 +527,15 @@ def where_it_ends(audit: Auditor, options: dict[str, Any]) -> dict[str, Any]:
     return {"audit": {**result["audit"], **({"discontinued": why} if why else {})}}
 
 
-def export(directory: str, answer: Answer) -> list[str]:
-    """Write the metrics of a deployment that has ended; what keeps that from being done."""
-    if not directory or not answer.document:
+def export(ledger: Ledger, options: dict[str, Any], answer: Answer) -> list[str]:
+    """Write the metrics of the ledger, and of a deployment that has ended; what keeps that from being done."""
+    directory = options["metrics_directory"]
+    if not directory:
         return []
     try:
-        prometheus.write(directory, answer.document)
+        prometheus.write_ledger(directory, options["app"], options["region"], ledger.figures())
+        if answer.document:
+            prometheus.write(directory, answer.document)
     except OSError as exc:
         return [f"the metrics are not written to {directory}: {exc.strerror or exc}"]
     return []
@@ -551,7 +555,7 @@ def main() -> None:
     result = asdict(answer)
     warnings = result.pop("warnings")
     if not module.check_mode:
-        warnings += export(module.params["metrics_directory"], answer)
+        warnings += export(ledger, module.params, answer)
     for warning in warnings:
         module.warn(warning)
     module.exit_json(**result, **ends, diff=diff)

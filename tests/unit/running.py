@@ -41,18 +41,23 @@ def module_result(module: ModuleType, **arguments: Any) -> dict[str, Any]:
 
 
 def play(
-    directory: Path, book: list[dict[str, Any]], inventory: dict[str, Any], collections: Path | None = None
+    directory: Path,
+    book: list[dict[str, Any]],
+    inventory: dict[str, Any],
+    collections: Path | None = None,
+    *arguments: str,
 ) -> subprocess.CompletedProcess[str]:
     """Run a playbook.
 
     :param directory: for the playbook and its inventory.
     :param collections: the value of ``ANSIBLE_COLLECTIONS_PATH``, when it is not that of this process.
+    :param arguments: more arguments of ansible-playbook.
     """
     (directory / "play.yml").write_text(yaml.safe_dump(book, width=1000), encoding="utf-8")
     (directory / "hosts.yml").write_text(yaml.safe_dump(inventory, width=1000), encoding="utf-8")
     path = {"ANSIBLE_COLLECTIONS_PATH": str(collections)} if collections else {}
     return subprocess.run(
-        [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "hosts.yml", "play.yml"],
+        [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "hosts.yml", "play.yml", *arguments],
         cwd=directory,
         env={**os.environ, **path, "ANSIBLE_NOCOLOR": "1"},
         capture_output=True,

@@ -3,12 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The metrics of a deployment in the text format of Prometheus, for the textfile collector of its node exporter.
 
-Touches <directory>/slipway_<app>[@<region>].prom, replaced as a whole.
+Touches <directory>/slipway_<app>[@<region>].prom, the last deployment that has ended, and
+slipway_<app>[@<region>]_ledger.prom, what the ledger knows at any time; each is replaced as a whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +27,7 @@ class Family(NamedTuple):
     name: str
     help: str
     samples: list[tuple[Labels, str]]
+    type: str = "gauge"
 
 
 def require_directory(directory: str) -> None:
@@ -46,27 +48,61 @@ def write(directory: str, document: Mapping[str, Any]) -> None:
 
     :raises OSError: it cannot be written.
     """
-    region = f"@{document['region']}" if document.get("region") else ""
-    write_atomic(Path(directory) / f"slipway_{document['app']}{region}.prom", text(document).encode("utf-8"))
+    name = _name(document["app"], document.get("region", ""))
+    write_atomic(Path(directory) / f"{name}.prom", text(document).encode("utf-8"))
+
+
+def write_ledger(directory: str, app: str, region: str, figures: Mapping[str, Any]) -> None:
+    """Replace the file of what the ledger knows. A directory that is not there gets none.
+
+    :param figures: as ``Ledger.figures`` has them.
+    :raises OSError: it cannot be written.
+    """
+    if Path(directory).is_dir():
+        found = families_text(_ledger_families({"app": app, **({"region": region} if region else {})}, figures))
+        write_atomic(Path(directory) / f"{_name(app, region)}_ledger.prom", found.encode("utf-8"))
 
 
 def text(document: Mapping[str, Any]) -> str:
     """All metrics of the last deployment of an application."""
-    return "".join(_family_text(family) for family in _families(document) if family.samples)
+    return families_text(_families(document))
+
+
+def families_text(families: Iterable[Family]) -> str:
+    """Metrics, without those that have no sample."""
+    return "".join(_family_text(family) for family in families if family.samples)
+
+
+def _name(app: str, region: str) -> str:
+    return f"slipway_{app}@{region}" if region else f"slipway_{app}"
+
+
+def _ledger_families(app: Labels, figures: Mapping[str, Any]) -> Iterator[Family]:
+    runs = [({**app, "result": result}, str(count)) for result, count in figures["runs"].items()]
+    yield Family("deploy_runs_total", "Deployments that have ended, by result.", runs, "counter")
+    yield Family("deploy_under_way", "Whether a deployment is under way.", [(app, str(int(figures["under_way"])))])
+    yield Family("deploy_parked", "Whether it is parked.", [(app, str(int(figures["parked"])))])
+    times = {
+        "deploy_last_success_timestamp_seconds": ("succeeded", "When a deployment has last become active."),
+        "deploy_started_timestamp_seconds": ("began", "When the deployment has begun that is under way."),
+        "deploy_lease_expires_timestamp_seconds": ("lease_expires", "When its lease runs out without a sign of life."),
+    }
+    for name, (figure, meaning) in times.items():
+        known = figures[figure] is not None
+        yield Family(name, meaning, [(app, str(figures[figure]))] if known else [])
 
 
 def _families(document: Mapping[str, Any]) -> Iterator[Family]:
     made = summary(document)
     app = {key: document[key] for key in ("app", "region") if document.get(key)}
     told = {**app, "deployment": document["deployment"], "verb": document["verb"], "rollout": document["rollout"]}
-    yield _gauge(
-        "deployment_info", "The last deployment, always 1.", [({**told, "version": document["to"]["version"]}, "1")]
-    )
+    version = document["to"]["version"]
+    yield Family("deploy_info", "The last deployment, always 1.", [({**told, "version": version}, "1")])
+    yield Family("deploy_exceptions", "Rules that it went around.", [(app, str(_exceptions(document)))])
     results = [({**app, "result": result}, str(int(result == document["result"]))) for result in RESULTS]
     yield _gauge("deployment_result", "How the last deployment ended; 1 for that result, 0 for the others.", results)
-    yield _gauge(
-        "deployment_duration_seconds", "Length of the last deployment.", [(app, _thousandths(made["elapsed_ms"]))]
-    )
+    length = _thousandths(made["elapsed_ms"])
+    yield Family("deploy_duration_seconds", "Length of the last deployment.", [(app, length)])
     yield _gauge(
         "deployment_stage_duration_seconds",
         "Length of each stage of the last deployment.",
@@ -83,6 +119,12 @@ def _families(document: Mapping[str, Any]) -> Iterator[Family]:
         yield _gauge("requests_measured", "Requests that were measured during moves.", [(app, str(made["sent"]))])
         yield _gauge("requests_lost", "Requests that moves of the traffic have lost.", [(app, str(made["lost"]))])
     yield from _performance(app, made["profile"])
+
+
+def _exceptions(document: Mapping[str, Any]) -> int:
+    """What an operator has forced or skipped, which is recorded with a reason."""
+    options = document["plan"].get("options", {})
+    return int(bool(options.get("force"))) + len(options.get("skip", []))
 
 
 def _performance(app: Labels, profile: Mapping[str, Any] | None) -> Iterator[Family]:
@@ -104,7 +146,7 @@ def _gauge(name: str, meaning: str, samples: list[tuple[Labels, str]]) -> Family
 
 
 def _family_text(family: Family) -> str:
-    lines = [f"# HELP {family.name} {family.help}", f"# TYPE {family.name} gauge"]
+    lines = [f"# HELP {family.name} {family.help}", f"# TYPE {family.name} {family.type}"]
     lines += [f"{family.name}{{{_labels(labels)}}} {value}" for labels, value in family.samples]
     return "\n".join(lines) + "\n"
 

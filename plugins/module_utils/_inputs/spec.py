@@ -15,6 +15,7 @@ from .audit import VARIABLES as AUDIT_VARIABLES
 from .change import VARIABLES as CHANGE_VARIABLES
 from .flags import VARIABLES as FLAG_VARIABLES
 from .migrations import VARIABLES as MIGRATION_VARIABLES
+from .notifications import VARIABLES as NOTIFICATION_VARIABLES
 from .reports import VARIABLES as REPORT_VARIABLES
 
 KINDS = ("http", "worker", "singleton", "scheduled")
@@ -617,6 +618,7 @@ SPEC: dict[str, dict[str, Any]] = {
     },
     **MIGRATION_VARIABLES,
     **FLAG_VARIABLES,
+    **NOTIFICATION_VARIABLES,
     "slipway_virtual_address": {
         "type": "str",
         "default": "",
@@ -635,8 +637,8 @@ SPEC: dict[str, dict[str, Any]] = {
         "type": "str",
         "default": "",
         "units": "path",
-        "description": "Directory on the ledger host in which the metrics of the last deployment are written, for the "
-        "textfile collector of Prometheus; none when empty. site.yml makes it.",
+        "description": "Directory on the ledger host in which metrics of deployments are written, for the textfile "
+        "collector of Prometheus; none when empty. site.yml makes it.",
     },
     **REPORT_VARIABLES,
     "slipway_status_file": {

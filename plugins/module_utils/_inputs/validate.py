@@ -16,6 +16,7 @@ from typing import Any
 
 from .._common.errors import InputError
 from .change import VARIABLES as CHANGE_VARIABLES
+from .notifications import VARIABLES as NOTIFICATION_VARIABLES
 from .reading import Reading
 from .rules.base import BACKWARDS, Context
 from .rules.migrations import APPLYING, WHERE, unread
@@ -27,6 +28,8 @@ PARK_DEFAULTS = {name: CANARY_STEP[name]["default"] for name in ("approval", "pa
 LOSS_BUDGET_DEFAULTS = {name: declared["default"] for name, declared in LOSS_BUDGET.items()}
 WATCH_DEFAULTS = {name: declared["default"] for name, declared in WATCH.items()}
 PROFILE_DEFAULTS = {name: declared["default"] for name, declared in PROFILE.items()}
+# What keeps nobody from going back, whatever values it has.
+NOT_BACKWARDS = frozenset((*CHANGE_VARIABLES, *NOTIFICATION_VARIABLES))
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -141,6 +144,11 @@ class Inputs:
     flags_verify: int
     flags_revive: bool
     flag: str
+    notifications: list[dict[str, Any]]
+    notification_templates: str
+    incident: str
+    incident_event: str
+    severity: str
     virtual_address: str
     evidence_directory: str
     metrics_directory: str
@@ -179,7 +187,7 @@ def validate(
     without = set() if verb in APPLYING else {WHERE}
     if verb in BACKWARDS:
         without.update(CHANGE_VARIABLES)
-        variables = {name: value for name, value in variables.items() if name not in CHANGE_VARIABLES}
+        variables = {name: value for name, value in variables.items() if name not in NOT_BACKWARDS}
     reading = Reading(SPEC, variables, {name: why for name, why in undefined.items() if name not in without})
     context = Context(verb, groups, variables, base, check_mode)
     problems = list(reading.problems)

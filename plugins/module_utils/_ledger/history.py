@@ -8,6 +8,7 @@ Touches nothing: functions from one content of state.json to the next.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,7 +19,18 @@ KEPT_DEPLOYMENTS = 50
 
 def empty() -> dict[str, Any]:
     """The history before the first deployment."""
-    return {"token": 0, "active": None, "proven": [], "left_out": [], "deployments": []}
+    return {"token": 0, "active": None, "proven": [], "left_out": [], "deployments": [], "runs": None, "succeeded": ""}
+
+
+def runs(state: dict[str, Any]) -> dict[str, int]:
+    """How many deployments have ended with each result, also those that are forgotten by now.
+
+    A ledger that has not counted yet counts those that it remembers. One whose traffic was returned counts as both.
+    """
+    counted = state["runs"]
+    if counted is None:
+        counted = Counter(entry["result"] for entry in state["deployments"])
+    return {result: int(counted.get(result, 0)) for result in RESULTS}
 
 
 def result_of(state: dict[str, Any], deployment: str) -> str | None:
@@ -46,7 +58,20 @@ def closed(state: dict[str, Any], plan: dict[str, Any], entry: dict[str, Any]) -
         "proven": _proven(state, plan, entry)[-KEPT_PROVEN:],
         "left_out": _left_out(state, plan, entry["result"]),
         "deployments": [*state["deployments"], {**summary, **entry}][-KEPT_DEPLOYMENTS:],
+        "runs": _counted(state, entry["result"]),
+        "succeeded": entry.get("finished", "") if entry["result"] == "active" else succeeded(state),
     }
+
+
+def succeeded(state: dict[str, Any]) -> str:
+    """When a deployment has last become active; empty where none has."""
+    last = last_active(state["deployments"]) or {}
+    return str(state["succeeded"] or last.get("finished", ""))
+
+
+def _counted(state: dict[str, Any], result: str) -> dict[str, int]:
+    found = runs(state)
+    return {**found, result: found[result] + 1}
 
 
 def given_back(state: dict[str, Any], plan: dict[str, Any], deployment: str, reason: str) -> dict[str, Any]:
@@ -56,7 +81,13 @@ def given_back(state: dict[str, Any], plan: dict[str, Any], deployment: str, rea
         for entry in state["deployments"]
     ]
     proven = [{**item, "good": item["good"] and item["deployment"] != deployment} for item in state["proven"]]
-    return {**state, "active": _active(state, plan, "returned"), "proven": proven, "deployments": entries}
+    return {
+        **state,
+        "active": _active(state, plan, "returned"),
+        "proven": proven,
+        "deployments": entries,
+        "runs": _counted(state, "returned"),
+    }
 
 
 def taken_out(plan: dict[str, Any]) -> set[str]:

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -312,6 +312,22 @@ class Ledger:
             "unfinished": self._unfinished(records),
             "state": {key: records.state[key] for key in ("active", "proven", "left_out", "deployments")},
             "last": self._last(records.state),
+        }
+
+    def figures(self) -> dict[str, Any]:
+        """What metrics tell of the ledger, whether a deployment has ended or not; times as those of the wall clock.
+
+        An older or restored ledger that has not counted yet counts what it remembers.
+        """
+        records = self._records()
+        opened, lease, now = records.open or {}, records.lease, self.time.now()
+        return {
+            "under_way": bool(opened),
+            "parked": parking.parked_of(records.open) is not None,
+            "began": _seconds(opened.get("began", "")),
+            "lease_expires": int(now.timestamp()) + lease.remaining_ms(self.time) // 1000 if lease else None,
+            "runs": history.runs(records.state),
+            "succeeded": _seconds(history.succeeded(records.state)),
         }
 
     def summary(self) -> dict[str, Any]:
@@ -623,6 +639,13 @@ class Ledger:
 
 def _iso(moment: datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _seconds(moment: str) -> int | None:
+    """A time of ``_iso`` as seconds since the epoch; ``None`` where there is none."""
+    if not moment:
+        return None
+    return int(datetime.strptime(moment, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc).timestamp())
 
 
 def _require_json(value: dict[str, Any], option: str) -> None:

@@ -17,7 +17,7 @@ from tests.unit.evidence.made import gate
 
 VALUE = r'"((?:[^"\\\n]|\\["\\n])*)"'
 HELP = re.compile(r"# HELP ([a-z_]+) (\S.*\.)")
-TYPE = re.compile(r"# TYPE ([a-z_]+) gauge")
+TYPE = re.compile(r"# TYPE ([a-z_]+) (gauge|counter)")
 SAMPLE = re.compile(rf"([a-z_]+)\{{((?:[a-z]+={VALUE},?)+)\}} (-?[0-9]+(?:\.[0-9]+)?)")
 LABEL = re.compile(rf"([a-z]+)={VALUE}")
 NOT_BASE = ("_milliseconds", "_ms", "_minutes", "_kilobytes", "_percent")
@@ -35,9 +35,9 @@ def parsed(text: str) -> Samples:
     for line in lines:
         help_line = HELP.fullmatch(line)
         if help_line:
-            known.append(named(help_line[1], known))
             type_line = TYPE.fullmatch(next(lines))
             assert type_line is not None
+            known.append(named(help_line[1], known, type_line[2]))
             assert type_line[1] == known[-1]
             continue
         sample = SAMPLE.fullmatch(line)
@@ -50,11 +50,12 @@ def parsed(text: str) -> Samples:
     return found
 
 
-def named(name: str, known: list[str]) -> str:
+def named(name: str, known: list[str], kind: str) -> str:
     """The name of a family, as it must be."""
     assert name not in known
-    assert name.startswith("slipway_")
-    assert not name.endswith((*NOT_BASE, *OF_OTHER_TYPES))
+    assert name.startswith(("slipway_", "deploy_"))
+    assert not name.endswith(NOT_BASE)
+    assert name.endswith(OF_OTHER_TYPES) is (kind == "counter")
     return name
 
 
@@ -81,17 +82,22 @@ def made(**changes: Any) -> dict[str, Any]:
         "profile": {"answered_milli": 49_980, "latency_us": {"p50": 1210, "p95": 12_480, "p99": 2_000_004}},
         "compensation": {"by_hand": []},
         "missing": [],
+        "plan": {"options": {"force": True, "skip": ["smoke"]}},
         **changes,
     }
 
 
 def value_of(found: Samples, name: str, **labels: str) -> float:
-    return found["slipway_" + name, tuple(sorted({"app": "shop", **labels}.items()))]
+    prefix = "" if name.startswith("deploy_") else "slipway_"
+    return found[prefix + name, tuple(sorted({"app": "shop", **labels}.items()))]
 
 
 def test_all_of_it_is_read_back() -> None:
     found = parsed(prometheus.text(made()))
-    assert value_of(found, "deployment_duration_seconds") == 42.012
+    assert value_of(found, "deploy_duration_seconds") == 42.012
+    assert value_of(found, "deploy_exceptions") == 2
+    told = {"deployment": "20261121T073000Z-4be1c2", "verb": "deploy", "rollout": "canary", "version": "1.1"}
+    assert value_of(found, "deploy_info", **told) == 1
     results = [value_of(found, "deployment_result", result=result) for result in prometheus.RESULTS]
     assert dict(zip(prometheus.RESULTS, results)) == {**dict.fromkeys(prometheus.RESULTS, 0), "failed": 1}
     assert value_of(found, "deployment_stage_duration_seconds", stage="place") == 8.004
@@ -109,7 +115,7 @@ def test_all_of_it_is_read_back() -> None:
 
 def test_what_was_not_measured_is_not_there() -> None:
     names = {name for name, _labels in parsed(prometheus.text(made(moves=[], profile=None)))}
-    assert "slipway_deployment_duration_seconds" in names
+    assert "deploy_duration_seconds" in names
     assert not {name for name in names if "requests" in name or "performance" in name}
 
 
@@ -127,7 +133,7 @@ def test_regions_that_share_a_ledger_host_have_files_and_labels_of_their_own(tmp
         prometheus.write(str(tmp_path), made(region=region))
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["slipway_shop@eu.prom", "slipway_shop@us.prom"]
     found = parsed((tmp_path / "slipway_shop@us.prom").read_text(encoding="utf-8"))
-    assert value_of(found, "deployment_duration_seconds", region="us") == 42.012
+    assert value_of(found, "deploy_duration_seconds", region="us") == 42.012
 
 
 def test_a_directory_that_is_not_there_is_refused_with_its_remedy(tmp_path: Path) -> None:
@@ -136,3 +142,38 @@ def test_a_directory_that_is_not_there_is_refused_with_its_remedy(tmp_path: Path
     with pytest.raises(SystemFailure, match="no such directory") as caught:
         prometheus.require_directory(str(tmp_path / "none"))
     assert "site.yml" in caught.value.remedy
+
+
+FIGURES = {
+    "under_way": True,
+    "parked": False,
+    "began": 1_800_000_000,
+    "lease_expires": 1_800_000_300,
+    "runs": {"active": 3, "failed": 1, "aborted": 0, "abandoned": 0, "returned": 0},
+    "succeeded": 1_799_000_000,
+}
+
+
+def ledger_metrics(directory: Path, region: str = "", **changes: Any) -> Samples:
+    prometheus.write_ledger(str(directory), "shop", region, {**FIGURES, **changes})
+    place = f"@{region}" if region else ""
+    return parsed((directory / f"slipway_shop{place}_ledger.prom").read_text(encoding="utf-8"))
+
+
+def test_what_the_ledger_knows_is_there_whether_a_deployment_has_ended_or_not(tmp_path: Path) -> None:
+    found = ledger_metrics(tmp_path, "eu")
+    assert value_of(found, "deploy_runs_total", result="failed", region="eu") == 1
+    assert value_of(found, "deploy_under_way", region="eu") == 1 and value_of(found, "deploy_parked", region="eu") == 0
+    assert value_of(found, "deploy_started_timestamp_seconds", region="eu") == 1_800_000_000
+    assert value_of(found, "deploy_lease_expires_timestamp_seconds", region="eu") == 1_800_000_300
+    assert value_of(found, "deploy_last_success_timestamp_seconds", region="eu") == 1_799_000_000
+
+
+def test_a_time_that_is_not_known_is_not_there(tmp_path: Path) -> None:
+    found = ledger_metrics(tmp_path, under_way=False, began=None, lease_expires=None, succeeded=None)
+    assert {name for name, _labels in found} == {"deploy_runs_total", "deploy_under_way", "deploy_parked"}
+
+
+def test_what_the_ledger_knows_keeps_nothing_from_being_done(tmp_path: Path) -> None:
+    prometheus.write_ledger(str(tmp_path / "none"), "shop", "", FIGURES)
+    assert not list(tmp_path.iterdir())

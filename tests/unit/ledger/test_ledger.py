@@ -515,3 +515,20 @@ def test_every_region_has_a_lease_and_tokens_of_its_own(tmp_path: Path, clock: S
     assert whole.info()["token"] == 0
     us.finish(second.deployment, second.token, "active", "", {})
     assert eu.info()["unfinished"]["deployment"] == first.deployment
+
+
+def test_metrics_count_deployments_also_those_that_are_forgotten(ledger: Ledger, clock: SetClock) -> None:
+    for number in range(history.KEPT_DEPLOYMENTS + 3):
+        begun = ledger.begin(plan_of(f"1.{number}"), "a", 60)
+        assert ledger.figures()["under_way"] and ledger.figures()["began"] == int(clock.now().timestamp())
+        assert ledger.figures()["lease_expires"] == int(clock.now().timestamp()) + 60
+        ledger.finish(begun.deployment, begun.token, "active" if number == 0 else "failed")
+    found = ledger.figures()
+    assert found["runs"] == {**dict.fromkeys(history.RESULTS, 0), "active": 1, "failed": history.KEPT_DEPLOYMENTS + 2}
+    assert found["succeeded"] == int(clock.now().timestamp()), "long forgotten"
+    assert (found["under_way"], found["began"], found["lease_expires"]) == (False, None, None)
+
+
+def test_an_older_ledger_counts_what_it_remembers() -> None:
+    state = {**ended(ended(history.empty(), plan_of("1.0")), plan_of("1.1", origin="1.0"), "failed"), "runs": None}
+    assert history.runs(state) == {**dict.fromkeys(history.RESULTS, 0), "active": 1, "failed": 1}

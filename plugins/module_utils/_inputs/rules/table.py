@@ -16,6 +16,7 @@ from . import (
     fleet,
     hooks,
     migrations,
+    notifications,
     regions,
     release,
     reports,
@@ -118,5 +119,7 @@ RULES = (
     Rule(("slipway_flags", "slipway_flags_schema"), flags.flags),
     Rule(("slipway_flags_rollout", "slipway_flags_schema", "slipway_flags_store"), flags.rollout),
     Rule(("slipway_flags_hosts", "slipway_flags_user", "slipway_flags_verify"), flags.where),
+    Rule(("slipway_notifications",), notifications.channels),
+    Rule(("slipway_notification_templates",), notifications.templates),
     Rule(("slipway_virtual_address",), fleet.virtual_address),
 )
