@@ -139,7 +139,7 @@ class ActionModule(Audits):
         if self._task.check_mode or not result["changed"]:
             return result
         if not change.get("allowed", True):
-            return {**result, "failed": True, "changed": False, "msg": change["msg"]}
+            return {"failed": True, "changed": False, "msg": change["msg"], "change": change}
         begun = self._begin(inputs, planned, change, task_vars, options["audit"])
         warnings = result["warnings"] + begun.pop("warnings", [])
         migrates = not begun.get("failed") and _migrates(planned, begun["committed"])

@@ -42,6 +42,7 @@ def test_a_freeze_stops_it_before_the_lease(variables: dict[str, Any]) -> None:
     assert result["failed"] and not result["changed"] and stand.ran == []
     assert result["msg"].startswith("change gate: deploy of shop in production: block: freeze shut holds")
     assert "Remedy: " in result["msg"] and result["change"]["findings"][0]["kind"] == "windows"
+    assert set(result) == {"failed", "changed", "msg", "change"}, "no plan around the message"
 
 
 def test_a_check_says_what_would_be_and_shows_the_plan(variables: dict[str, Any]) -> None:
