@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from .change import VARIABLES as CHANGE_VARIABLES
+from .checklist import VARIABLES as CHECKLIST_VARIABLES
 from .flags import VARIABLES as FLAG_VARIABLES
 from .migrations import VARIABLES as MIGRATION_VARIABLES
 
@@ -594,6 +595,7 @@ SPEC: dict[str, dict[str, Any]] = {
         "description": "Why something is forced, skipped, aborted, approved or released; recorded in the ledger.",
     },
     **CHANGE_VARIABLES,
+    **CHECKLIST_VARIABLES,
     "slipway_smoke_checks": {
         "type": "list",
         "elements": "dict",

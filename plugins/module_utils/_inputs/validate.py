@@ -112,6 +112,7 @@ class Inputs:
     change: dict[str, Any]
     change_evidence: str
     compliance: list[str]
+    checklist: dict[str, Any]
     smoke_checks: list[dict[str, Any]]
     hooks: list[dict[str, Any]]
     migrations: dict[str, Any] | None

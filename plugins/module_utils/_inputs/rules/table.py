@@ -8,6 +8,7 @@ from __future__ import annotations
 from . import (
     analysis,
     change,
+    checklist,
     checks,
     components,
     evidence,
@@ -97,6 +98,7 @@ RULES = (
     Rule(("slipway_skip", "slipway_reason", "slipway_force", "slipway_adopt_ledger"), run.reasons),
     Rule(("slipway_change_policy", "slipway_compliance"), change.policy),
     Rule(("slipway_change_policy", "slipway_change"), change.request),
+    Rule(("slipway_checklist",), checklist.checklist),
     Rule(("slipway_smoke_checks", "slipway_rollout"), checks.smoke_checks),
     Rule(("slipway_hooks",), hooks.hooks),
     Rule(("slipway_hooks",), watch.hooks_on_return),
