@@ -13,6 +13,7 @@ from typing import Any
 
 from .audit import VARIABLES as AUDIT_VARIABLES
 from .change import VARIABLES as CHANGE_VARIABLES
+from .checklist import VARIABLES as CHECKLIST_VARIABLES
 from .flags import VARIABLES as FLAG_VARIABLES
 from .migrations import VARIABLES as MIGRATION_VARIABLES
 from .notifications import VARIABLES as NOTIFICATION_VARIABLES
@@ -598,6 +599,7 @@ SPEC: dict[str, dict[str, Any]] = {
     },
     **AUDIT_VARIABLES,
     **CHANGE_VARIABLES,
+    **CHECKLIST_VARIABLES,
     "slipway_smoke_checks": {
         "type": "list",
         "elements": "dict",

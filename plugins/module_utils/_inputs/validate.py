@@ -120,6 +120,7 @@ class Inputs:
     change_to_sign: str
     inventory_region: str
     compliance: list[str]
+    checklist: dict[str, Any]
     smoke_checks: list[dict[str, Any]]
     hooks: list[dict[str, Any]]
     migrations: dict[str, Any] | None

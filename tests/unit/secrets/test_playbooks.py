@@ -34,6 +34,7 @@ SOME_WAYS = ("as it is", "secrets under misspelt names")
 ASKED: dict[str, dict[str, Any]] = {
     "abort.yml": {},
     "approve.yml": {},
+    "checklist.yml": {"slipway_version": "1.4.2"},
     "deploy.yml": {"slipway_version": "1.4.2"},
     "flags.yml": {},
     "kill_switch.yml": {"slipway_flag": "search"},
@@ -120,6 +121,12 @@ def variables(port: int) -> dict[str, Any]:
                 "url": f"https://127.0.0.1:{port}/{in_url('slipway_change_policy.approvals.url')}",
                 "headers": _header("slipway_change_policy.approvals.headers"),
             },
+        },
+        "slipway_checklist": {
+            "enforcement": "warn",
+            "staging": _url("slipway_checklist.staging", port),
+            "health": [_url("slipway_checklist.health", port)],
+            "backup": {"url": _url("slipway_checklist.backup.url", port)},
         },
         "slipway_migrations": {
             "path": str(TOP / "tests" / "fixtures" / "migrate"),

@@ -1,0 +1,107 @@
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Goes through a checklist, and judges what its items have found. Reads what the items read."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from . import (
+    backup,
+    change_request,
+    config_lint,
+    debug_off,
+    flags_known,
+    health,
+    placeholder_audit,
+    secrets,
+    security_scan,
+    staging_smoke,
+    unit_tests,
+)
+from .model import FAIL, PASS, SKIPPED, WARN, Finding, Looked, Scene
+
+SCHEMA = 1
+BLOCK = "block"
+MOST_SHOWN = 20
+LOOKS: dict[str, Callable[[Scene], Looked]] = {
+    module.__name__.rpartition(".")[2]: module.look
+    for module in (
+        config_lint,
+        placeholder_audit,
+        debug_off,
+        secrets,
+        security_scan,
+        unit_tests,
+        staging_smoke,
+        flags_known,
+        backup,
+        health,
+        change_request,
+    )
+}
+
+
+def gone_through(scene: Scene, required: Sequence[str]) -> dict[str, Any]:
+    """The checklist with its verdict; ``gates`` is what the change gate reads.
+
+    :param required: items that must not be skipped.
+    """
+    items = [_item(name, look(scene), scene, name in required) for name, look in LOOKS.items()]
+    failed = [item["name"] for item in items if item["verdict"] == FAIL]
+    warned = [item["name"] for item in items if item["verdict"] == WARN]
+    enforcement = scene.options["enforcement"]
+    verdict = (
+        (BLOCK if enforcement == BLOCK else WARN) if failed and enforcement != "none" else WARN if warned else PASS
+    )
+    return {
+        "schema": SCHEMA,
+        "at": scene.now.isoformat(timespec="seconds"),
+        "artifact_sha256": scene.sha256,
+        "enforcement": enforcement,
+        "verdict": PASS if enforcement == "none" else verdict,
+        "items": items,
+        "gates": {item["name"]: item["verdict"] for item in items if item["verdict"] != SKIPPED},
+    }
+
+
+def _item(name: str, looked: Looked, scene: Scene, required: bool) -> dict[str, Any]:
+    allowed = [entry for entry in scene.options["allow"] if entry["item"] == name]
+    counted = [finding for finding in looked.findings if not _allowed(finding, allowed)]
+    reasons = {entry["reason"]: None for entry in allowed for it in looked.findings if _allowed(it, [entry])}
+    if looked.skipped and required:
+        what = f"it is required, and {looked.skipped}"
+        counted = [Finding(name, what, "give it what it looks at")]
+    verdict = SKIPPED if looked.skipped else PASS
+    if counted:
+        verdict = FAIL if any(finding.fails for finding in counted) else WARN
+    return {
+        "name": name,
+        "verdict": verdict,
+        "reason": looked.skipped if verdict == SKIPPED else "",
+        "findings": [asdict(finding) for finding in counted[:MOST_SHOWN]],
+        "left_off": max(len(counted) - MOST_SHOWN, 0),
+        "allowed": list(reasons),
+    }
+
+
+def _allowed(finding: Finding, entries: Sequence[Mapping[str, Any]]) -> bool:
+    place = re.sub(r":\d+$", "", finding.place)
+    return any(
+        fnmatch.fnmatchcase(place, entry["place"]) and fnmatch.fnmatchcase(finding.what, entry["what"])
+        for entry in entries
+    )
+
+
+def told(checklist: Mapping[str, Any]) -> list[str]:
+    """One sentence for each finding."""
+    return [
+        f"{item['name']}: {finding['place']}: {finding['what']}. Remedy: {finding['remedy']}."
+        for item in checklist["items"]
+        for finding in item["findings"]
+    ]

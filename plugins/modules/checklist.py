@@ -1,0 +1,154 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, The slipway.release developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of the action plugin of the same name, which does the work on the controller."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: checklist
+short_description: Go through the checklist before a deployment
+version_added: 0.1.0
+description:
+  - Looks at a release and at what others have said about it, and says of each item whether it passes, warns, fails or
+    was skipped, with place and remedy.
+  - The items are C(config_lint), C(placeholder_audit), C(debug_off), C(secrets), C(security_scan), C(unit_tests),
+    C(staging_smoke), C(flags_known), C(backup), C(health) and C(change_request).
+  - What it has found is kept on the controller, C(<evidence_directory>/<app>/checklist-<time>.json). RV(gates) is what
+    module M(slipway.release.change_gate) takes.
+  - A secret that lies in the release is told by its kind and its place alone.
+  - Runs on the controller and connects to no host.
+options:
+  app:
+    description: Name of the application.
+    type: str
+    required: true
+  checklist:
+    description: What is looked at; what an operator writes into C(slipway_checklist), whose documentation has every
+      option.
+    type: dict
+    required: true
+  artifact:
+    description: Path or URL of the release. A path is looked at where the checklist names no C(release).
+    type: str
+    default: ""
+  artifact_sha256:
+    description: Digest of the artifact, which the evidence of staging must name.
+    type: str
+    default: ""
+  config:
+    description: Environment of the components, in which debugging must be off.
+    type: dict
+    default: {}
+  flags:
+    description: Feature flags that are asked for.
+    type: list
+    elements: dict
+    default: []
+  flags_schema:
+    description: Feature flags that the release knows.
+    type: list
+    elements: dict
+    default: []
+  change:
+    description: The change request.
+    type: dict
+    default: {}
+  compliance:
+    description: Compliance profiles whose gates must not be skipped, by name or by the path of a file.
+    type: list
+    elements: str
+    default: []
+  evidence_directory:
+    description: Directory on the controller; that in the user's home when empty.
+    type: str
+    default: ""
+  fail:
+    description: Whether the task fails when the verdict is V(block).
+    type: bool
+    default: true
+attributes:
+  check_mode:
+    description: Looks at everything, and keeps nothing.
+    support: full
+  diff_mode:
+    description: Returns details on what has changed.
+    support: none
+    details: It changes nothing.
+  idempotent:
+    description: Running it again gives the same result, while what it looks at is the same.
+    support: full
+author:
+  - The slipway.release developers (@slipway)
+seealso:
+  - module: slipway.release.change_gate
+"""
+
+EXAMPLES = r"""
+- name: Go through the checklist
+  slipway.release.checklist:
+    app: shop
+    artifact: build/shop-1.4.2.tar.gz
+    artifact_sha256: 4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945
+    checklist:
+      security: [build/trivy.json]
+      tests: [build/junit.xml]
+      coverage: build/coverage.xml
+      staging: build/staging.json
+      required: [security_scan, unit_tests, staging_smoke]
+  register: checked
+"""
+
+RETURN = r"""
+verdict:
+  description: V(pass), V(warn) or V(block).
+  type: str
+  returned: success
+  sample: block
+items:
+  description: Each item with its C(verdict) (V(pass), V(warn), V(fail) or V(skipped)), the C(reason) why it was
+    skipped, its C(findings) with C(place), C(what) and C(remedy), how many were C(left_off), and the reasons for what
+    was C(allowed).
+  type: list
+  elements: dict
+  returned: success
+  sample:
+    - name: debug_off
+      verdict: fail
+      reason: ""
+      findings:
+        - {place: "settings.yml:3", what: debugging is on, remedy: turn it off where users are served, fails: true}
+      left_off: 0
+      allowed: []
+gates:
+  description: Item to its verdict, without those that were skipped.
+  type: dict
+  returned: success
+  sample: {config_lint: pass, debug_off: fail}
+enforcement:
+  description: Whether what fails blocks.
+  type: str
+  returned: success
+  sample: block
+artifact_sha256:
+  description: Digest of the artifact.
+  type: str
+  returned: success
+  sample: 4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945
+at:
+  description: When it was gone through.
+  type: str
+  returned: success
+  sample: "2026-11-21T07:30:00+00:00"
+schema:
+  description: Version of this form.
+  type: int
+  returned: success
+  sample: 1
+document_file:
+  description: Where it is kept; empty in check mode.
+  type: str
+  returned: success
+  sample: /home/ci/.slipway/evidence/shop/checklist-20261121T073000000000Z.json
+"""
