@@ -12,6 +12,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -39,6 +40,7 @@ ARGUMENTS = {
     "severity": {"type": "str", "choices": list(SEVERITIES)},
     "incident": {"type": "str", "default": ""},
     "templates": {"type": "str", "default": ""},
+    "document": {"type": "str", "default": ""},
     "seconds": {"type": "int", "default": 10},
 }
 
@@ -100,7 +102,17 @@ def _facts(options: Mapping[str, Any], who: str) -> Facts:
         operator=who,
         reason=" ".join(options["reason"].encode("utf-8", "replace").decode("utf-8").split()),
         incident=options["incident"],
+        document=_document(options["document"]),
     )
+
+
+def _document(path: str) -> dict[str, Any]:
+    """The evidence of a deployment; nothing where it cannot be read, which is no reason to tell nobody."""
+    try:
+        found = json.loads(Path(path).read_text(encoding="utf-8")) if path else {}
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _missed(found: Delivery, event: str) -> str:

@@ -65,6 +65,10 @@ options:
     description: Directory on the controller with templates that are used in the place of those of the collection.
     type: str
     default: ""
+  document:
+    description: File on the controller with the evidence of the deployment, which channels of OpenTelemetry draw from.
+    type: str
+    default: ""
   seconds:
     description: How long all of it may take, at most 60.
     type: int

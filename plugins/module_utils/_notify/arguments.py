@@ -9,7 +9,7 @@ from typing import Any
 
 from .model import EVENTS, SEVERITIES
 
-KINDS = ("slack", "email", "pagerduty", "webhook", "grafana")
+KINDS = ("slack", "email", "pagerduty", "webhook", "grafana", "otlp")
 SECURITY = ("starttls", "tls", "none")
 
 CHANNEL: dict[str, Any] = {
@@ -17,7 +17,7 @@ CHANNEL: dict[str, Any] = {
         "type": "str",
         "required": True,
         "choices": list(KINDS),
-        "description": "C(slack) is any chat with webhooks like those of Slack.",
+        "description": "C(slack) is any chat with webhooks like those of Slack, C(otlp) a collector of OpenTelemetry.",
     },
     "name": {"type": "str", "description": "How warnings name it; its kind when omitted."},
     "on": {
@@ -34,10 +34,15 @@ CHANNEL: dict[str, Any] = {
     "url": {
         "type": "str",
         "no_log": True,
-        "description": "Of C(slack) and C(webhook), where messages are posted; of C(grafana), where Grafana is; of "
-        "C(pagerduty), where its events are posted, if not at PagerDuty itself. Shown nowhere.",
+        "description": "Of C(slack) and C(webhook), where messages are posted; of C(grafana) and C(otlp), where "
+        "Grafana or the collector is; of C(pagerduty), where its events are posted, if not at PagerDuty itself. Shown "
+        "nowhere.",
     },
-    "headers": {"type": "dict", "no_log": True, "description": "Of C(webhook), more headers; shown nowhere."},
+    "headers": {
+        "type": "dict",
+        "no_log": True,
+        "description": "Of C(webhook) and C(otlp), more headers; shown nowhere.",
+    },
     "hmac_key": {
         "type": "str",
         "no_log": True,

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from .._gate.options import Options
-from . import grafana, mail, pagerduty, slack, webhook
+from . import grafana, mail, otlp, pagerduty, slack, webhook
 from .model import SEVERITIES, Channel, Wanted
 
 CHANNELS: dict[str, Callable[[Options], Channel]] = {
@@ -22,6 +22,7 @@ CHANNELS: dict[str, Callable[[Options], Channel]] = {
     "pagerduty": pagerduty.make,
     "webhook": webhook.make,
     "grafana": grafana.make,
+    "otlp": otlp.make,
 }
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ #-]{0,39}")
 

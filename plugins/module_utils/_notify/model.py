@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, NamedTuple
@@ -45,6 +46,7 @@ class Facts:
     :ivar at: seconds since the epoch.
     :ivar incident: name of an incident that was opened by hand; empty for that of deployments.
     :ivar reason: why, or what is known of it.
+    :ivar document: the evidence of the deployment; empty where there is none.
     """
 
     event: str
@@ -60,6 +62,7 @@ class Facts:
     operator: str = ""
     reason: str = ""
     incident: str = ""
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def key(self) -> str:

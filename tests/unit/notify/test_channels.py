@@ -194,6 +194,7 @@ LEAST = {
     "webhook": {"url": "https://in.example/x"},
     "pagerduty": {"routing_key": SECRET},
     "grafana": {"url": "https://grafana.example", "token": SECRET},
+    "otlp": {"url": "https://otel.example", "headers": {"X-Key": SECRET}},
     "email": {"host": "mail.example", "from": "a@example.com", "to": ["b@example.com"]},
 }
 
