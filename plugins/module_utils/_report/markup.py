@@ -14,7 +14,8 @@ from typing import Union
 _UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffe\uffff\ud800-\udfff]"
 )
-_VOID = frozenset(("br", "col", "meta"))
+_VOID = frozenset(("br", "col", "meta", "wbr"))
+_JOINT = re.compile(r"(?<=[/_@])(?=\w)")
 
 
 class Markup(str):
@@ -32,6 +33,11 @@ def seen(text: str) -> str:
 def escaped(text: str) -> Markup:
     """A text as markup, for content and for values of attributes."""
     return Markup(html.escape(seen(text), quote=True))
+
+
+def breakable(text: str) -> Markup:
+    """A text that a line may break at the joints of its names, before it breaks within a word."""
+    return Markup("<wbr>".join(map(escaped, _JOINT.split(text))))
 
 
 def joined(children: Iterable[Child]) -> Markup:

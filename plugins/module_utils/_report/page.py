@@ -12,7 +12,7 @@ import base64
 import hashlib
 from collections.abc import Iterable, Sequence
 
-from .markup import Child, Markup, element, joined
+from .markup import Child, Markup, breakable, element, joined
 from .style import STYLE
 
 NOTHING = "–"
@@ -143,7 +143,7 @@ def table(
             [
                 element(
                     "td",
-                    element("span", NOTHING if cell in (None, "") else cell),
+                    element("span", _cell(cell)),
                     data_name=name,
                     class_=kind,
                     role="cell",
@@ -161,3 +161,9 @@ def table(
         element("tbody", joined(body), role="rowgroup"),
         role="table",
     )
+
+
+def _cell(cell: Child) -> Child:
+    if cell in (None, ""):
+        return NOTHING
+    return breakable(cell) if isinstance(cell, str) and not isinstance(cell, Markup) else cell

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 
-VOID = {"meta", "br", "col"}
+VOID = {"meta", "br", "col", "wbr"}
 
 
 class Page(HTMLParser):
@@ -18,6 +18,7 @@ class Page(HTMLParser):
         self.open: list[str] = []
         self.elements: list[tuple[str, dict[str, str]]] = []
         self.texts: list[str] = []
+        self.joined = False
         self.tables: list[tuple[str, list[list[str]]]] = []
         self.feed(text)
         self.close()
@@ -27,6 +28,7 @@ class Page(HTMLParser):
         names = [name for name, _value in attrs]
         assert len(names) == len(set(names)), f"{tag} has an attribute twice: {names}"
         self.elements.append((tag, {name: value or "" for name, value in attrs}))
+        self.joined = tag == "wbr"
         if tag == "table":
             self.tables.append(("", []))
         elif tag == "tr":
@@ -42,6 +44,9 @@ class Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         if {"style", "title", "desc"}.isdisjoint(self.open):
             self.texts.append(data)
+            if self.joined:
+                self.texts[-2:] = ["".join(self.texts[-2:])]
+        self.joined = False
         if "caption" in self.open:
             caption, rows = self.tables[-1]
             self.tables[-1] = (caption + data, rows)
@@ -82,7 +87,7 @@ def refuse_what_asks_others(text: str) -> None:
         "h3",
     }
     allowed |= {"p", "ul", "li", "dl", "dt", "dd", "div", "span", "code", "table", "caption", "thead", "tbody", "tr"}
-    allowed |= {"th", "td", "figure", "figcaption", "svg", "desc", "path", "line", "rect", "circle", "text"}
+    allowed |= {"th", "td", "figure", "figcaption", "svg", "desc", "path", "line", "rect", "circle", "text", "wbr"}
     assert {tag for tag, _attributes in page.elements} <= allowed
     for tag, attributes in page.elements:
         active = [name for name in attributes if name.startswith("on") or name in ("href", "src", "style", "action")]

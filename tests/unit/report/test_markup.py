@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.slipway.release.plugins.module_utils._report.markup import Markup, element, joined
+from ansible_collections.slipway.release.plugins.module_utils._report.markup import Markup, breakable, element, joined
 from ansible_collections.slipway.release.plugins.module_utils._report.page import page, table
 from ansible_collections.slipway.release.plugins.module_utils._report.words import cut, length, moment, when
 
@@ -52,3 +52,7 @@ def test_times_are_utc_whatever_their_offset() -> None:
 
 def test_a_long_name_is_cut() -> None:
     assert (cut("x" * 34), cut("x" * 35)) == ("x" * 34, "x" * 33 + "…")
+
+
+def test_a_name_breaks_at_its_joints() -> None:
+    assert breakable("db1/before_<b>@x y") == "db1/<wbr>before_&lt;b&gt;@<wbr>x y"
