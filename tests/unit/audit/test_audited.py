@@ -390,3 +390,29 @@ def test_settings_that_cannot_be_followed_are_refused_before_anything_is_touched
 
     assert judged("deploy") == [name]
     assert judged("abort") == ([] if "signing_key" in given else [name])
+
+
+def verified(directory: Path, **more: Any) -> tuple[int, str]:
+    """Exit code and output of audit_verify.yml, on hosts that are this computer."""
+    settings = {"directory": f"{directory}/audit/{{{{ inventory_hostname }}}}", **more}
+    changes = {"slipway_ledger_host": "db1", "slipway_app": "shop", "ansible_become": False, "slipway_audit": settings}
+    done = book(directory, "audit_verify.yml", **changes)
+    return done.returncode, " ".join((done.stdout + done.stderr).split())
+
+
+def test_the_playbook_verifies_every_host_and_says_what_has_not_ended(tmp_path: Path) -> None:
+    begun = {"type": "deployment", "operation": "begin", "deployment": "d-open"}
+    for host in ("db1", "lb1", "app1"):
+        log(tmp_path / "audit" / host).append([an_event(1, **begun)])
+    code, output = verified(tmp_path)
+    assert code == 0, output
+    for host in ("db1", "lb1", "app1"):
+        assert f"{host}: unproven, 2 records, 0 of them proven" in output
+    assert "app2: absent, 0 records" in output
+    assert "not ended" in output and "d-open" in output
+
+    current = files(tmp_path / "audit" / "lb1").current
+    current.write_bytes(current.read_bytes().replace(b"d-open", b"d-gone"))
+    code, output = verified(tmp_path)
+    assert code != 0 and "lb1: broken" in output and "edited" in output
+    assert "app1: unproven" in output
