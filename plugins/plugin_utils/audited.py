@@ -10,6 +10,7 @@ deployment and by which rules is the same for all its tasks, and is found here, 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -62,7 +63,8 @@ class Audits(ActionBase):
             seen = told(host, end, "seq")
         except SlipwayError:
             return result
-        fact = {HEAD + host: {"host": host, "stream": str(end.get("stream")), "seq": seen.size, "hash": seen.hash}}
+        head = {"host": host, "stream": str(end.get("stream")), "seq": seen.size, "hash": seen.hash}
+        fact = {HEAD + re.sub(r"\W", "_", host): head}
         return {**result, "ansible_facts": {**result.get("ansible_facts", {}), **fact}}
 
     def acting_host(self, variables: Mapping[str, Any]) -> str:
