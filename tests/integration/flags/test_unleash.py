@@ -32,6 +32,7 @@ USERS = [f"user-{number}" for number in range(10_000)]
 NUMBERS = itertools.count(1)
 # The server remembers for 600 ms what SDKs get.
 FORGOTTEN = 1.5
+Users = set[str]
 
 
 class Feature:
@@ -47,7 +48,7 @@ class Feature:
     def set(self, strategy: str, *, revive: bool = False, **more: Any) -> dict[str, Any]:
         return set_flag(self.provider, Request(wanted(self.name, strategy, **more), revive=revive))
 
-    def users(self, **properties: str) -> set[str]:
+    def users(self, **properties: str) -> Users:
         """The users for whom it is on."""
         from yggdrasil_engine.engine import UnleashEngine
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,10 @@ from ansible_collections.slipway.release.plugins.module_utils._plan.undo import 
 
 from tests.unit.ledger.made import SetClock, plan_of
 from tests.unit.plan.made import document, fleet_of, inputs_for
-from tools.environments import TOP
+from tests.unit.running import play
+from tools.environments import COLLECTIONS, TOP
+
+from .stores import FLAGD_KIND
 
 STORE = {"kind": "flagd", "path": "/etc/flagd/flags.json"}
 TENTH = {"name": "fresh", "at": 10, "strategy": "gradual", "percentage": 10}
@@ -177,3 +181,65 @@ def test_they_are_the_first_of_every_way_back_and_hold_nothing_up() -> None:
     assert (turning["ignore_errors"], turning["ignore_unreachable"]) == (True, True)
     assert (turning["timeout"], turning["slipway.release.flag_set"]["verify"]) == (10, 0)
     assert "stale_token" in turning["when"]
+
+
+def run_role(directory: Path, *included: dict[str, Any]) -> str:
+    """Run tasks of the role on a balancer that is this computer, as two application hosts are, and give the output."""
+    (directory / "app1").mkdir()
+    FLAGD_KIND.store(directory / "app1")
+    everywhere = {
+        "ansible_connection": "local",
+        "ansible_python_interpreter": "{{ ansible_playbook_python }}",
+        "slipway_flags_store": {"kind": "flagd", "path": f"{directory}/{{{{ inventory_hostname }}}}/{FLAGD_KIND.file}"},
+    }
+    inventory = {"all": {"hosts": {"lb1": {}, "lb2": {}, "app1": {}, "app2": {}}, "vars": everywhere}}
+    tasks = [
+        {"ansible.builtin.set_fact": {"__rollout_renewed_at": "{{ now(utc=true).timestamp() }}"}},
+        *(
+            {"ansible.builtin.include_role": {"name": "slipway.release.rollout", "public": True, **one}}
+            for one in included
+        ),
+        {"ansible.builtin.debug": {"msg": "{{ __rollout_flags_told | slipway.release.flags_turned_back }}"}},
+    ]
+    book = [
+        {
+            "hosts": "lb1:lb2",
+            "gather_facts": False,
+            "vars": {"rollout_plan": {"lease_seconds": 90}, "__rollout_step": {"name": "switch"}, **given_to_tasks()},
+            "tasks": tasks,
+        }
+    ]
+    return " ".join(play(directory, book, inventory, COLLECTIONS).stdout.split())
+
+
+def given_to_tasks() -> dict[str, Any]:
+    """What those who include the tasks say."""
+    return {
+        "__rollout_flag": [{**FULL, "name": "fresh", "strategy": "gradual", "percentage": 10}, "app1"],
+        "__rollout_flags_undo": False,
+        "__rollout_flags_to_return": [
+            {"host": "app1", **OFF, "name": "fresh"},
+            {"host": "app1", **OFF, "name": "search"},
+            {"host": "app2", **OFF, "name": "search"},
+        ],
+    }
+
+
+def test_a_flag_is_set_in_the_store_of_its_host_and_turned_back_where_that_answers(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    said = run_role(tmp_path / "set", {"tasks_from": "flag"})
+    assert "failed=1" not in said, said
+    made = json.loads((tmp_path / "set" / "app1" / FLAGD_KIND.file).read_text(encoding="utf-8"))["flags"]["fresh"]
+    assert made["targeting"] == {"fractional": [["on", 10], ["off", 90]]}
+    (tmp_path / "back").mkdir()
+    said = run_role(tmp_path / "back", {"tasks_from": "flag"}, {"tasks_from": "flags_back"})
+    assert "failed=1" not in said, said
+    flags = json.loads((tmp_path / "back" / "app1" / FLAGD_KIND.file).read_text(encoding="utf-8"))["flags"]
+    assert [flags[name]["defaultVariant"] for name in ("fresh", "search")] == ["off", "off"]
+    assert "Feature flags are what they were before: fresh." in said
+    assert "Feature flag search was not turned back on app2" in said
+
+
+def test_a_flag_that_cannot_be_set_fails_its_step(tmp_path: Path) -> None:
+    said = run_role(tmp_path, {"tasks_from": "flag", "apply": {"vars": {"__rollout_flag": [FULL, "app2"]}}})
+    assert "stage feature flag a after switch: fail: app2 failed" in said
