@@ -14,13 +14,13 @@ type            operation             what it means
                                       ended, ``returned`` which one the watch has returned since
 ``deployment``  ``commit``, ``park``  the stage ``details.stage`` is done; ``undo`` is the way back
 ``deployment``  ``finish``            how it ended: ``result`` is ``active``, ``failed`` or ``aborted``
+``deployment``  ``root_cause``        a root-cause note of the deployment; so is any event of the type ``root_cause``
 any             any                   ``details.heads`` says where the logs of other hosts ended: ``seq`` and ``hash``
 ``approval``    ``approve``           an approval of what is parked; the outcome ``refused`` is one that did not count
 ``traffic``     ``switch``            ``details.from`` and ``details.to`` are percents by slot, ``details.servers`` has
                                       the state of single instances; where they change, traffic has moved
 ``change``      any                   a judgement of the change gate; ``details.verdict``, ``details.overridden``
 ``flag``        ``kill``              a kill switch
-``root_cause``  any                   a root-cause note of ``deployment``
 ==============  ====================  ===============================================================================
 
 The fields of an event that count everywhere are ``time``, ``target`` (application, with ``@region``), ``deployment``,
@@ -53,6 +53,7 @@ MEANINGS = {
     ("deployment", "commit"): STAGE,
     ("deployment", "park"): STAGE,
     ("deployment", "finish"): FINISH,
+    ("deployment", "root_cause"): NOTE,
     ("approval", "approve"): APPROVE,
     ("traffic", "switch"): TRAFFIC,
     ("flag", "kill"): KILL,

@@ -150,7 +150,7 @@ def quarter(fleet: Fleet, seed: int, deployments: int = 120) -> None:
             fleet.deploys(back, before, verb="rollback", by="bob@pc", **common)
             if chance.random() < 0.6:
                 late = back + chance.randrange(HOUR, 40 * HOUR)
-                note = {"type": "root_cause", "operation": "note", "deployment": name, "environment": environment}
+                note = {"type": "deployment", "operation": "root_cause", "deployment": name, "environment": environment}
                 fleet.ledger.writes(late, **note, outcome="success", target=app)
             at = back + HOUR
         elif result == "active":

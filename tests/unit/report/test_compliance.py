@@ -64,7 +64,7 @@ def counted_again(fleet: Fleet, environment: str) -> dict[str, Any]:
             undo[name] = at(one["time"])
         elif key == ("traffic", "switch"):
             first_move.setdefault(name, at(one["time"]))
-        elif key[0] == "root_cause":
+        elif "root_cause" in key:
             notes[name] = at(one["time"])
     low, high = QUARTER.start / 1000, QUARTER.end / 1000
     served: dict[Any, list[str]] = {}
