@@ -18,7 +18,8 @@ from ansible_collections.slipway.release.plugins.module_utils._plan.operator imp
 
 MODULE = "slipway.release.ledger"
 HOLD = "hold"
-WITHOUT_EVIDENCE = ("begin", HOLD, "renew", "approve")
+ROOT_CAUSE = "root_cause"
+WITHOUT_EVIDENCE = ("begin", HOLD, "renew", "approve", ROOT_CAUSE)
 
 
 class ActionModule(ActionBase):
@@ -33,6 +34,8 @@ class ActionModule(ActionBase):
         arguments = dict(self._task.args)
         if arguments.get("command") == HOLD:
             arguments["holder"] = operator(task_vars or {})
+        if arguments.get("command") == ROOT_CAUSE:
+            arguments["operator"] = operator(task_vars or {})
         state = None if arguments.get("command") in WITHOUT_EVIDENCE else collect.collected(task_vars or {})
         if state is not None:
             arguments["evidence"] = _with_judged(arguments.get("evidence") or {}, state)

@@ -108,6 +108,7 @@ class Inputs:
     skip: list[str]
     reason: str
     environment: str
+    root_cause: str
     change_policy: dict[str, Any]
     change: dict[str, Any]
     change_evidence: str
