@@ -47,7 +47,7 @@ ARGUMENTS = {
     },
     "purpose": {
         "type": "str",
-        "choices": ["deploy", "rollback", "abort", "approve", "release_lease", "migrate", "flags"],
+        "choices": ["deploy", "rollback", "abort", "approve", "release_lease", "migrate", "flags", "root_cause"],
     },
     "live": {"type": "dict"},
     "set_up": {"type": "bool", "default": False},

@@ -20,7 +20,8 @@ from ansible_collections.slipway.release.plugins.plugin_utils.ending import Endi
 
 MODULE = "slipway.release.ledger"
 HOLD = "hold"
-WITHOUT_EVIDENCE = ("begin", HOLD, "renew", "approve")
+ROOT_CAUSE = "root_cause"
+WITHOUT_EVIDENCE = ("begin", HOLD, "renew", "approve", ROOT_CAUSE)
 
 
 class ActionModule(Audits):
@@ -41,6 +42,8 @@ class ActionModule(Audits):
         arguments = self.completed(dict(self._task.args), variables)
         if arguments.get("command") == HOLD:
             arguments["holder"] = operator(variables)
+        if arguments.get("command") == ROOT_CAUSE:
+            arguments["operator"] = operator(variables)
         metrics = variables.get("slipway_metrics_directory") or ""
         arguments.setdefault("metrics_directory", self._templar.template(metrics))
         state = None if arguments.get("command") in WITHOUT_EVIDENCE else collect.collected(variables)

@@ -35,7 +35,7 @@ options:
   purpose:
     description: What O(verb=validate) validates for. Left out, a version and an artifact may be missing.
     type: str
-    choices: [deploy, rollback, abort, approve, release_lease, migrate, flags]
+    choices: [deploy, rollback, abort, approve, release_lease, migrate, flags, root_cause]
   live:
     description: Host name to the result of M(slipway.release.host_info) there. Required unless O(verb=validate).
     type: dict

@@ -47,9 +47,11 @@ options:
       - V(approve) records that O(operator) approves what is parked at O(stage); no lease is needed.
       - V(finish) records O(result) and ends the lease.
       - V(release) ends the lease without an outcome; the same plan resumes the deployment.
+      - V(root_cause) records in O(reason) why a deployment that has ended was undone, returned or rolled back, and who
+        says so; no lease is needed.
     type: str
     required: true
-    choices: [begin, hold, renew, commit, park, approve, finish, release]
+    choices: [begin, hold, renew, commit, park, approve, finish, release, root_cause]
   plan:
     description: Plan made by M(slipway.release.deployment_plan). Required by V(begin).
     type: dict
@@ -386,7 +388,7 @@ from ansible_collections.slipway.release.plugins.module_utils._common.errors imp
 from ansible_collections.slipway.release.plugins.module_utils._evidence import prometheus
 from ansible_collections.slipway.release.plugins.module_utils._ledger.ledger import Answer, Ledger
 
-COMMANDS = ["begin", "hold", "renew", "commit", "park", "approve", "finish", "release"]
+COMMANDS = ["begin", "hold", "renew", "commit", "park", "approve", "finish", "release", "root_cause"]
 ARGUMENTS: dict[str, Any] = {
     "app": {"type": "str", "required": True},
     "region": {"type": "str", "default": ""},
@@ -430,6 +432,7 @@ REQUIRED_IF = [
     ("command", "approve", ["deployment", "stage", "digest", "operator", "reason"]),
     ("command", "finish", ["deployment", "token", "result"]),
     ("command", "release", ["reason"]),
+    ("command", "root_cause", ["deployment", "reason"]),
 ]
 
 
@@ -475,6 +478,8 @@ def run(ledger: Ledger, options: dict[str, Any]) -> Answer:
             options["reason"],
             self_approval=options["self_approval"],
         )
+    if command == "root_cause":
+        return ledger.root_cause(deployment, options["reason"], options["operator"] or "")
     if command == "finish":
         return ledger.finish(deployment, token, options["result"], options["reason"], options["evidence"])
     return ledger.release(options["reason"], token, options["evidence"])

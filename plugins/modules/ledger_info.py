@@ -114,6 +114,14 @@ last:
   type: dict
   returned: success
   sample: {deployment: 20261121T073000Z-4be1c2, result: active, elapsed_ms: 42120, lost: 0, sent: 206}
+notes_due:
+  description: Deployments that were undone, returned or rolled back and of which nobody has told the root cause, with
+    the time until which that is due.
+  type: list
+  elements: dict
+  returned: success
+  sample:
+    - {deployment: 20261121T073000Z-4be1c2, due: "2026-11-22T07:31:00+00:00", overdue: false}
 """
 
 from ansible.module_utils.basic import AnsibleModule

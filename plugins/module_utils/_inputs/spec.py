@@ -598,6 +598,11 @@ SPEC: dict[str, dict[str, Any]] = {
         "description": "Why something is forced, skipped, aborted, approved or released; recorded in the ledger.",
     },
     **AUDIT_VARIABLES,
+    "slipway_root_cause": {
+        "type": "str",
+        "default": "",
+        "description": "Why O(slipway_deployment) was undone, returned or rolled back, which root_cause.yml records.",
+    },
     **CHANGE_VARIABLES,
     **CHECKLIST_VARIABLES,
     "slipway_smoke_checks": {

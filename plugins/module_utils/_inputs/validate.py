@@ -112,6 +112,7 @@ class Inputs:
     reason: str
     environment: str
     audit: dict[str, Any]
+    root_cause: str
     change_policy: dict[str, Any]
     change: dict[str, Any]
     change_evidence: str

@@ -9,12 +9,14 @@ Touches nothing: functions from one content of state.json to the next.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 RESULTS = ("active", "failed", "aborted", "abandoned", "returned")
 KEPT_PROVEN = 20
 KEPT_DEPLOYMENTS = 50
+NOTE_WITHIN = timedelta(hours=24)
 
 
 def empty() -> dict[str, Any]:
@@ -88,6 +90,29 @@ def given_back(state: dict[str, Any], plan: dict[str, Any], deployment: str, rea
         "deployments": entries,
         "runs": _counted(state, "returned"),
     }
+
+
+def needs_note(entry: dict[str, Any]) -> bool:
+    """Whether somebody must say why: the deployment was undone or returned, or is a rollback."""
+    undone = entry["result"] in ("failed", "aborted") and "undo" in entry.get("committed", [])
+    return undone or entry["result"] == "returned" or (entry["verb"] == "rollback" and entry["result"] == "active")
+
+
+def noted(state: dict[str, Any], deployment: str, note: dict[str, str]) -> dict[str, Any]:
+    """The history with the root cause of what a deployment has ended with; a later note replaces an earlier one.
+
+    :param note: ``text``, ``operator`` and ``given``.
+    """
+    entries = [{**entry, "root_cause": note} if entry["id"] == deployment else entry for entry in state["deployments"]]
+    return {**state, "deployments": entries}
+
+
+def notes_due(state: dict[str, Any], now: datetime) -> Iterator[dict[str, Any]]:
+    """Deployments whose root cause nobody has told, each with the time until which that is due."""
+    for entry in state["deployments"]:
+        if needs_note(entry) and "root_cause" not in entry and entry.get("finished"):
+            due = datetime.fromisoformat(entry["finished"].replace("Z", "+00:00")) + NOTE_WITHIN
+            yield {"deployment": entry["id"], "due": due.isoformat(timespec="seconds"), "overdue": now > due}
 
 
 def taken_out(plan: dict[str, Any]) -> set[str]:

@@ -245,6 +245,26 @@ class Ledger:
             self._write_lease(records.token, opened, None)
             return Answer(True, deployment, records.token, parked=parked.shown(self.time))
 
+    def root_cause(self, deployment: str, text: str, operator: str) -> Answer:
+        """Record why a deployment was undone, returned or rolled back; needs no lease.
+
+        :raises StateError: the history has no such deployment, or it needs no note.
+        """
+        with self.storage.locked():
+            records = self._records()
+            entry = next((item for item in records.state["deployments"] if item["id"] == deployment), None)
+            if entry is None or not history.needs_note(entry):
+                what = "was neither undone nor returned, and is no rollback" if entry else "is not in the history"
+                remedy = "name one that status.yml says a root cause is due for"
+                raise StateError(f"deployment {deployment} {what}", where="slipway_deployment", remedy=remedy)
+            known = entry.get("root_cause") or {}
+            if (known.get("text"), known.get("operator")) == (text, operator):
+                return Answer(False, deployment, records.token)
+            note = {"text": text, "operator": operator, "given": _iso(self.time.now())}
+            records.state = history.noted(records.state, deployment, note)
+            self.storage.write("state.json", {"app": self.app, **records.state})
+            return Answer(True, deployment, records.token)
+
     def finish(
         self, deployment: str, token: int, result: str, reason: str = "", evidence: dict[str, Any] | None = None
     ) -> Answer:
@@ -312,6 +332,7 @@ class Ledger:
             "unfinished": self._unfinished(records),
             "state": {key: records.state[key] for key in ("active", "proven", "left_out", "deployments")},
             "last": self._last(records.state),
+            "notes_due": list(history.notes_due(records.state, self.time.now())),
         }
 
     def figures(self) -> dict[str, Any]:

@@ -95,6 +95,11 @@ def lines(made: Mapping[str, Any]) -> list[str]:
             whose = Whose(lease["deployment"], lease.get("purpose", ""))
             text += ["", f"{whose} holds the lease ({lease['holder']})"]
         text += _parked_lines(ledger["parked"])
+        text += [
+            f"the root cause of deployment {note['deployment']} is due until {note['due']} (root_cause.yml)"
+            for note in ledger["notes_due"]
+            if not note["overdue"]
+        ]
     text += [""] if made["problems"] else []
     return [*text, *(f"PROBLEM: {problem}" for problem in made["problems"])]
 
@@ -187,6 +192,7 @@ def _ledger(answer: Mapping[str, Any]) -> dict[str, Any]:
         "left_out": list(state.get("left_out", [])),
         "deployments": list(state.get("deployments", []))[-SHOWN_DEPLOYMENTS:],
         "last": answer.get("last"),
+        "notes_due": list(answer.get("notes_due") or []),
         "error": answer.get("error"),
     }
 
@@ -222,6 +228,9 @@ def _problems(made: Mapping[str, Any], live: Mapping[str, Mapping[str, Any]]) ->
     elif _left_unfinished(made["ledger"]):
         unfinished = made["ledger"]["unfinished"]
         yield f"deployment {unfinished} was left unfinished: run it again to resume it, or abort.yml to go back"
+    for note in (made["ledger"] or {}).get("notes_due", []):
+        if note["overdue"]:
+            yield f"the root cause of deployment {note['deployment']} was due until {note['due']} (root_cause.yml)"
     yield from schedule_problems(made["schedules"])
     yield from _watch_problems(made)
     yield from _warm_problems(made["instances"])

@@ -41,6 +41,7 @@ ASKED: dict[str, dict[str, Any]] = {
     "migrate.yml": {},
     "release_lease.yml": {},
     "rollback.yml": {},
+    "root_cause.yml": {"slipway_deployment": "d1", "slipway_root_cause": "the cache was cold"},
     "site.yml": {"slipway_version": "1.4.2"},
     "status.yml": {},
 }

@@ -40,3 +40,12 @@ def reasons(values: dict[str, Any], context: Context) -> Iterator[InputError]:
         yield problem(f"{context.verb}.yml needs a reason", "slipway_reason", "say why, it is recorded")
     if len(reason) > 500 or "\n" in reason:
         yield problem("it is longer than a line of 500 characters", "slipway_reason", "shorten it")
+
+
+def root_cause(values: dict[str, Any], context: Context) -> Iterator[InputError]:
+    """A root cause is told of a deployment."""
+    if context.verb != "root_cause":
+        return
+    for name in ("slipway_deployment", "slipway_root_cause"):
+        if not values[name].strip():
+            yield problem("it is not set", name, "say which deployment it was, and why")

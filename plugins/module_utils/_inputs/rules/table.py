@@ -100,6 +100,7 @@ RULES = (
     Rule(("slipway_keep_revisions",), release.keep_revisions),
     Rule(("slipway_rollback_to",), run.rollback_to),
     Rule(("slipway_skip", "slipway_reason", "slipway_force", "slipway_adopt_ledger"), run.reasons),
+    Rule(("slipway_deployment", "slipway_root_cause"), run.root_cause),
     Rule(("slipway_change_policy", "slipway_compliance"), change.policy),
     Rule(("slipway_change_policy", "slipway_change"), change.request),
     Rule(("slipway_change_policy", "slipway_change_at"), change.at),
