@@ -261,3 +261,23 @@ def test_no_header_is_shown(tmp_path: Path) -> None:
     (result,) = run(tmp_path, {"policy": policy})
     assert result["failed"] and "127.0.0.1 of slipway_change_policy.approvals.url" in result["msg"]
     assert HEADER_SECRET not in json.dumps(result)
+
+
+def test_what_is_not_given_is_the_variable_as_it_is_then(tmp_path: Path) -> None:
+    kept = tmp_path / "policy.json"
+    window = {"name": "shut", "kind": "deny", "rrule": "FREQ=DAILY"}
+    kept.write_text(json.dumps({"timezone": "UTC", "windows": [window]}), encoding="utf-8")
+    hosts = copy.deepcopy(HOSTS)
+    hosts["all"]["vars"] |= {
+        "slipway_change_policy": f"{{{{ lookup('file', '{kept}') | from_json }}}}",
+        "slipway_inventory_region": "eu",
+    }
+    shut, back = run(tmp_path, {}, {"operation": "rollback"}, inventory=hosts)
+    assert shut["failed"] and shut["to_sign"]["approval"]["subject"]["region"] == "eu"
+    assert back["verdict"] == "pass" and back["reasons"] == shut["reasons"] == [
+        "freeze shut holds for more than 732 days"
+    ]
+    kept.unlink()
+    broken, returned = run(tmp_path, {}, {"operation": "rollback"}, inventory=hosts)
+    assert broken["failed"] and "policy.json" in broken["msg"]
+    assert not returned["failed"] and returned["exempt"] and returned["reasons"]
