@@ -12,6 +12,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -100,6 +101,8 @@ def missing_packages() -> list[str]:
     wanted = [*PACKAGES]
     if not any(find_any_python(environment.pythons) for environment in ENVIRONMENTS):
         wanted.append("python3-venv")
+    if not shutil.which("npm"):
+        wanted.append("npm")
     query = ["dpkg-query", "--show", "--showformat", "${db:Status-Status} ${Package}\n", *wanted]
     try:
         answer = subprocess.run(query, capture_output=True, text=True, check=False).stdout

@@ -252,6 +252,7 @@ class ActionModule(Audits):
                 "take_over": inputs.reason if inputs.verb == "abort" else "",
                 "way_back": planned.way_back,
                 "inputs": shown_inputs(inputs),
+                "change": change_control.for_the_audit_log(change),
                 "metrics_directory": inputs.metrics_directory if inputs.verb == "deploy" and not planned.resume else "",
             },
             {"plan": planned.plan},

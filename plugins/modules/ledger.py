@@ -134,6 +134,10 @@ options:
     description: What the operator asked for, without secrets; strings and whole numbers. V(begin) records it.
     type: dict
     default: {}
+  change:
+    description: What the change gate has said of the plan, for the audit log; nothing where there is no policy.
+    type: dict
+    default: {}
   evidence_directory:
     description:
       - Directory on the controller in which V(finish) keeps the document, as C(<app>/<deployment>.json).
@@ -373,6 +377,7 @@ audit:
   sample: {stream: deployments, segment: 1, seq: 1204, hash: 9f86d0…}
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -413,6 +418,7 @@ ARGUMENTS: dict[str, Any] = {
     "self_approval": {"type": "bool", "default": False},
     "evidence": {"type": "dict", "default": {}},
     "inputs": {"type": "dict", "default": {}},
+    "change": {"type": "dict", "default": {}},
     "evidence_directory": {"type": "str", "default": ""},
     "metrics_directory": {"type": "str", "default": ""},
     "result": {"type": "str", "choices": ["active", "failed", "aborted"]},
@@ -497,11 +503,24 @@ def asked(options: dict[str, Any]) -> dict[str, Any]:
         "way_back",
         "abandon",
         "abandon_as",
+        "returned",
         "digest",
+        "change",
     )
     found = {name: options[name] for name in given if options[name] and (name != "abandon_as" or options["abandon"])}
     heads = (options["audit"] or {}).get("heads")
-    return {**found, **({"heads": heads} if heads else {})}
+    return {**planned(options["plan"] or {}), **found, **({"heads": heads} if heads else {})}
+
+
+def planned(plan: Mapping[str, Any]) -> dict[str, Any]:
+    """What the audit log says of a plan: the rest of it is in the ledger."""
+    allowed = plan.get("options", {})
+    said = {
+        "verb": plan.get("verb"),
+        "built": plan.get("revision", {}).get("artifact", {}).get("built"),
+        **{name: allowed.get(name) for name in ("skip", "force", "reason")},
+    }
+    return {name: value for name, value in said.items() if value}
 
 
 def audited(ledger: Ledger, options: dict[str, Any], audit: Auditor) -> Answer:

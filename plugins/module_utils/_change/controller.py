@@ -32,6 +32,7 @@ from .subject import GROUPS, Subject, inventory_digest
 
 ADDRESSES = ("slipway_address", "ansible_host")
 # What an option is where it is not given.
+CHECKLIST = "__checklist"
 VARIABLES = {
     "policy": POLICY_NAME,
     "compliance": "slipway_compliance",
@@ -79,6 +80,15 @@ def whatever_is_wrong(operation: str, judging: Callable[[], dict[str, Any]]) -> 
         )
 
 
+def _gates(options: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, str]:
+    """What was checked before. What the checklist of this run has found counts before what is only said."""
+    local = (task_vars.get("hostvars") or {}).get("localhost")
+    checklist = local.get(CHECKLIST) if isinstance(local, Mapping) else None
+    found = checklist.get("gates") if isinstance(checklist, Mapping) else None
+    given = {**(options.get("gates") or {}), **(found or {})}
+    return {str(name): str(verdict) for name, verdict in given.items()}
+
+
 def judged(options: Mapping[str, Any], task_vars: Mapping[str, Any], exempt: str = "") -> dict[str, Any]:
     """The verdict over a change, as ``change_gate`` returns it.
 
@@ -100,7 +110,7 @@ def judged(options: Mapping[str, Any], task_vars: Mapping[str, Any], exempt: str
         subject=_subject(options, task_vars),
         at=read_moment(at, policy.zone, "at") if at else datetime.now(timezone.utc),
         deployer=policy.deployer(Who.read(deployer)),
-        gates={str(name): str(verdict) for name, verdict in (options.get("gates") or {}).items()},
+        gates=_gates(options, task_vars),
         exempt=exempt,
     )
     signers = Signers(Path(policy.allowed_signers), policy.revoked_keys)

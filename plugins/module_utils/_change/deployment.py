@@ -96,6 +96,17 @@ def _about(inputs: Inputs, plan: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
+def for_the_audit_log(change: Mapping[str, Any]) -> dict[str, Any]:
+    """What the audit log says of a verdict: by whose approval the change was made, and what was overridden."""
+    if not change:
+        return {}
+    good = [found.get("person") or found["signer"] for found in change.get("approvals", []) if not found.get("refusal")]
+    overridden = [finding["what"] for finding in change.get("findings", []) if finding["overridden"]]
+    made = {name: change.get(name) for name in ("verdict", "exempt", "reasons", "digest", "override")}
+    told = {**made, "approved_by": good, "overridden": overridden}
+    return {name: value for name, value in told.items() if value}
+
+
 def _written(inputs: Inputs) -> dict[str, Any]:
     """What the operator wrote for the change gate."""
     return {

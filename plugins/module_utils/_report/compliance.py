@@ -18,7 +18,6 @@ from .deployments import (
     ACTIVE,
     APPROVE,
     BEGIN,
-    CHANGE,
     DEPLOY,
     KILL,
     NOTE,
@@ -227,11 +226,13 @@ def _approval(found: Found, known: Sequence[Deployment]) -> dict[str, Any]:
 
 def _overrides(about: Sequence[Found], period: Period) -> Iterator[dict[str, Any]]:
     """What was let through: by the change gate, by force, by leaving something out, by taking over."""
-    for found in _of(about, CHANGE, period):
-        if found[1].get("overridden"):
-            yield {**_act(found), "kind": "change gate", "what": _words(found[1]["overridden"])}
     for found in _of(about, BEGIN, period):
-        for kind, name in (("forced", "force"), ("left out", "skip"), ("taken over", "take_over")):
+        for kind, name in (
+            ("change gate", "overridden"),
+            ("forced", "force"),
+            ("left out", "skip"),
+            ("taken over", "take_over"),
+        ):
             if found[1].get(name) and found[1].get("outcome") == "success":
                 yield {**_act(found), "kind": kind, "what": _words(found[1][name])}
 

@@ -11,7 +11,8 @@ type            operation             what it means
 ``deployment``  ``begin``             a deployment begins; result ``resumed`` is another run of the same. ``details``
                                       may have ``verb``, ``built`` (commit time in seconds since the epoch), ``skip``,
                                       ``force``, ``reason``; ``abandon`` with ``abandon_as`` says how another one
-                                      ended, ``returned`` which one the watch has returned since
+                                      ended, ``returned`` which one the watch has returned since;
+                                      ``change.overridden`` is what an override of the change gate was good for
 ``deployment``  ``commit``, ``park``  the stage ``details.stage`` is done; ``undo`` is the way back
 ``deployment``  ``finish``            how it ended: ``result`` is ``active``, ``failed`` or ``aborted``
 ``deployment``  ``root_cause``        a root-cause note of the deployment; so is any event of the type ``root_cause``
@@ -19,7 +20,6 @@ any             any                   ``details.heads`` says where the logs of o
 ``approval``    ``approve``           an approval of what is parked; the outcome ``refused`` is one that did not count
 ``traffic``     ``switch``            ``details.from`` and ``details.to`` are percents by slot, ``details.servers`` has
                                       the state of single instances; where they change, traffic has moved
-``change``      any                   a judgement of the change gate; ``details.verdict``, ``details.overridden``
 ``flag``        ``kill``              a kill switch
 ==============  ====================  ===============================================================================
 
@@ -38,13 +38,12 @@ from .._audit.event import INTENT, LOG
 from .._audit.record import Record
 from .words import moment
 
-BEGIN, STAGE, FINISH, APPROVE, TRAFFIC, CHANGE, KILL, NOTE = (
+BEGIN, STAGE, FINISH, APPROVE, TRAFFIC, KILL, NOTE = (
     "begin",
     "stage",
     "finish",
     "approve",
     "traffic",
-    "change",
     "kill",
     "note",
 )
@@ -58,21 +57,19 @@ MEANINGS = {
     ("traffic", "switch"): TRAFFIC,
     ("flag", "kill"): KILL,
 }
-OF_A_TYPE = {"change": CHANGE, "root_cause": NOTE}
+OF_A_TYPE = {"root_cause": NOTE}
 FIELDS = ("target", "deployment", "environment", "version", "commit", "strategy", "change_request", "outcome", "result")
 DETAILS = (
     "abandon",
     "abandon_as",
     "built",
     "force",
-    "overridden",
     "reason",
     "returned",
     "skip",
     "stage",
     "take_over",
     "verb",
-    "verdict",
 )
 DEPLOY, ROLLBACK = "deploy", "rollback"
 ACTIVE, RETURNED, ABANDONED = "active", "returned", "abandoned"
@@ -91,6 +88,8 @@ def fact_of(found: Record) -> dict[str, Any] | None:
         return None
     given = event.get("details")
     details = given if isinstance(given, Mapping) else {}
+    change = details.get("change")
+    overridden = change.get("overridden") if isinstance(change, Mapping) else None
     return {
         "means": means,
         "seq": found.seq,
@@ -99,6 +98,7 @@ def fact_of(found: Record) -> dict[str, Any] | None:
         "token": event.get("token", 0),
         **{name: str(event[name]) for name in FIELDS if event.get(name) is not None},
         **{name: details[name] for name in DETAILS if details.get(name) not in (None, "", [], False)},
+        **({"overridden": overridden} if overridden else {}),
         **({"moved": True} if means == TRAFFIC and _percents_moved(details) else {}),
         **({"servers": dict(details["servers"])} if isinstance(details.get("servers"), Mapping) else {}),
     }
