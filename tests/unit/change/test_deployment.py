@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.slipway.release.plugins.module_utils._change.deployment import for_the_audit_log
 from ansible_collections.slipway.release.plugins.module_utils._change.document import namespace
 from ansible_collections.slipway.release.plugins.module_utils._plan.planner import Planned
 
@@ -106,6 +107,34 @@ def test_an_approval_is_for_the_artifact_that_the_plan_has(
     (Path(variables["slipway_artifact"]) / "app.py").write_text("print(1)\n")
     other = planning().run(given)
     assert other["failed"] and "it is for artifact" in other["msg"]
+
+
+def test_the_audit_log_is_told_who_has_approved_and_overridden_what(variables: dict[str, Any]) -> None:
+    stand = planning()
+    stand.run({**variables, "slipway_change_policy": {**SHUT, "enforcement": "warn"}})
+    told = stand.ran[0][1]["change"]
+    assert told["verdict"] == "warn" and "freeze shut holds" in told["reasons"][0]
+    change = {
+        "verdict": "pass",
+        "findings": [{"what": "freeze shut holds", "overridden": True}, {"what": "else", "overridden": False}],
+        "approvals": [{"person": "eva", "signer": "eva@example.com"}, {"person": "otto", "refusal": "it is expired"}],
+    }
+    expected = {"verdict": "pass", "approved_by": ["eva"], "overridden": ["freeze shut holds"]}
+    assert for_the_audit_log(change) == expected
+    assert for_the_audit_log({}) == {}
+
+
+def test_what_the_checklist_found_counts_before_what_is_said(variables: dict[str, Any]) -> None:
+    given = {**variables, "slipway_change_policy": OPEN, "slipway_compliance": ["hipaa"]}
+    given["slipway_change_gates"] = {"debug_off": "pass", "security_scan": "pass"}
+
+    def about_gates(**more: Any) -> list[str]:
+        hostvars = {**variables["hostvars"], "localhost": more}
+        reasons = planning().run({**given, "hostvars": hostvars})["change"]["reasons"]
+        return [reason for reason in reasons if reason.startswith(("gate debug_off", "gate security_scan"))]
+
+    assert about_gates() == []
+    assert about_gates(__checklist={"gates": {"security_scan": "fail"}}) == ["gate security_scan: fail"]
 
 
 def test_what_is_to_be_signed_is_written_or_refused(variables: dict[str, Any], tmp_path: Path) -> None:

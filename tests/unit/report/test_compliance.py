@@ -254,8 +254,13 @@ def test_a_note_is_due_after_24_hours(fleet: Fleet, hours: int | None, as_of: in
     assert made["incidents"][0]["note"]["state"] == state
 
 
+LET_THROUGH = {"verdict": "pass", "overridden": ["freeze period close holds"]}
+
+
 def test_approvals_overrides_kills_and_interrupted_acts(fleet: Fleet) -> None:
-    name = fleet.deploys(START + DAY, "1.0", by="ann@pc", skip=["smoke"], force=True, reason="by phone")
+    name = fleet.deploys(
+        START + DAY, "1.0", by="ann@pc", skip=["smoke"], force=True, reason="by phone", change=LET_THROUGH
+    )
     common = {"deployment": name, "target": "shop", "details": {"stage": "before_traffic"}}
     fleet.ledger.acts(START + DAY + 1, 0, "approval", "approve", initiator={"user": "bob@pc"}, **common)
     fleet.ledger.acts(START + DAY + 2, 0, "approval", "approve", initiator={"user": "ann@pc"}, **common)
@@ -264,6 +269,7 @@ def test_approvals_overrides_kills_and_interrupted_acts(fleet: Fleet) -> None:
     made = report(fleet, "")
     assert [(one["by"], one["own"]) for one in made["approvals"]] == [("bob@pc", False), ("ann@pc", True)]
     assert sorted((one["kind"], one["what"], one["reason"]) for one in made["overrides"]) == [
+        ("change gate", "freeze period close holds", "by phone"),
         ("forced", "yes", "by phone"),
         ("left out", "smoke", "by phone"),
     ]
