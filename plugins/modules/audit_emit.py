@@ -431,7 +431,7 @@ from ansible_collections.slipway.release.plugins.module_utils._common.errors imp
     SlipwayError,
     SystemFailure,
 )
-from ansible_collections.slipway.release.plugins.module_utils._common.module import AnsibleModule
+from ansible_collections.slipway.release.plugins.module_utils._module import AnsibleModule
 
 EVENT: dict[str, Any] = {
     "type": {"type": "str", "required": True},

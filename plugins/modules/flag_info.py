@@ -158,7 +158,6 @@ store:
 from typing import Any
 
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError, SystemFailure
-from ansible_collections.slipway.release.plugins.module_utils._common.module import AnsibleModule
 from ansible_collections.slipway.release.plugins.module_utils._flags.arguments import ROLLOUT, STORE, plain
 from ansible_collections.slipway.release.plugins.module_utils._flags.base import Provider, Unmanaged
 from ansible_collections.slipway.release.plugins.module_utils._flags.factory import store
@@ -172,6 +171,7 @@ from ansible_collections.slipway.release.plugins.module_utils._flags.schema impo
     refuse_unknown,
     report,
 )
+from ansible_collections.slipway.release.plugins.module_utils._module import AnsibleModule
 
 ARGUMENTS = {
     "names": {"type": "list", "elements": "str", "default": []},

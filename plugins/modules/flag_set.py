@@ -180,11 +180,11 @@ from typing import Any
 
 from ansible_collections.slipway.release.plugins.module_utils._audit.operation import AUDIT, UNCHANGED, auditor_of
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
-from ansible_collections.slipway.release.plugins.module_utils._common.module import AnsibleModule
 from ansible_collections.slipway.release.plugins.module_utils._flags.arguments import EVALUATOR, ROLLOUT, STORE, plain
 from ansible_collections.slipway.release.plugins.module_utils._flags.factory import evaluator, store
 from ansible_collections.slipway.release.plugins.module_utils._flags.model import KILL_SWITCH, wanted
 from ansible_collections.slipway.release.plugins.module_utils._flags.set import LONGEST_VERIFY, Request, set_flag
+from ansible_collections.slipway.release.plugins.module_utils._module import AnsibleModule
 
 ARGUMENTS = {
     **plain(ROLLOUT),

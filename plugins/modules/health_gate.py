@@ -803,12 +803,12 @@ from ansible_collections.slipway.release.plugins.module_utils._analysis import s
 from ansible_collections.slipway.release.plugins.module_utils._analysis.arguments import METRIC
 from ansible_collections.slipway.release.plugins.module_utils._analysis.model import Metric, MetricFinding
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
-from ansible_collections.slipway.release.plugins.module_utils._common.module import AnsibleModule
 from ansible_collections.slipway.release.plugins.module_utils._gate import steady
 from ansible_collections.slipway.release.plugins.module_utils._gate.arguments import CHECK, STEADY
 from ansible_collections.slipway.release.plugins.module_utils._gate.model import INSUFFICIENT, PASS, Check, Finding
 from ansible_collections.slipway.release.plugins.module_utils._gate.run import Gate, as_results, verdict, worst
 from ansible_collections.slipway.release.plugins.module_utils._gate.spec import credentials, parse
+from ansible_collections.slipway.release.plugins.module_utils._module import AnsibleModule
 
 ARGUMENTS = {
     "checks": {"type": "list", "elements": "dict", "options": CHECK},

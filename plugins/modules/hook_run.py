@@ -125,9 +125,9 @@ from typing import Any
 
 from ansible_collections.slipway.release.plugins.module_utils._audit.operation import AUDIT, auditor_of
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
-from ansible_collections.slipway.release.plugins.module_utils._common.module import AnsibleModule
 from ansible_collections.slipway.release.plugins.module_utils._hooks.model import Outcome
 from ansible_collections.slipway.release.plugins.module_utils._hooks.spec import parse
+from ansible_collections.slipway.release.plugins.module_utils._module import AnsibleModule
 
 ARGUMENTS = {
     "name": {"type": "str", "required": True},

@@ -397,8 +397,8 @@ from ansible_collections.slipway.release.plugins.module_utils._balancer.watch im
 from ansible_collections.slipway.release.plugins.module_utils._balancer.watch_service import REMEDY, out_of_service
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._common.fence import Fence
-from ansible_collections.slipway.release.plugins.module_utils._common.module import AnsibleModule
 from ansible_collections.slipway.release.plugins.module_utils._meter.verdict import PASS
+from ansible_collections.slipway.release.plugins.module_utils._module import AnsibleModule
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "app": {"type": "str", "required": True},

@@ -279,7 +279,6 @@ from typing import Any
 
 from ansible_collections.slipway.release.plugins.module_utils._audit.operation import AUDIT, UNCHANGED, auditor_of
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
-from ansible_collections.slipway.release.plugins.module_utils._common.module import AnsibleModule
 from ansible_collections.slipway.release.plugins.module_utils._migrate.backfill.definition import (
     identifier,
     parse_definition,
@@ -289,6 +288,7 @@ from ansible_collections.slipway.release.plugins.module_utils._migrate.backfill.
 from ansible_collections.slipway.release.plugins.module_utils._migrate.backfill.run import Backfill, Outcome, as_result
 from ansible_collections.slipway.release.plugins.module_utils._migrate.backfill.session import Session
 from ansible_collections.slipway.release.plugins.module_utils._migrate.connection import CONNECTION, access_of
+from ansible_collections.slipway.release.plugins.module_utils._module import AnsibleModule
 
 ARGUMENTS = {
     "name": {"type": "str", "required": True},

@@ -244,7 +244,6 @@ from ansible_collections.slipway.release.plugins.module_utils._audit.operation i
     auditor_of,
 )
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
-from ansible_collections.slipway.release.plugins.module_utils._common.module import AnsibleModule
 from ansible_collections.slipway.release.plugins.module_utils._migrate.backfill.definition import (
     identifier,
     parse_limits,
@@ -259,6 +258,7 @@ from ansible_collections.slipway.release.plugins.module_utils._migrate.dual_writ
     as_dict,
     look_around,
 )
+from ansible_collections.slipway.release.plugins.module_utils._module import AnsibleModule
 
 PLAN = "plan"
 EXPAND = "expand"

@@ -432,10 +432,10 @@ from typing import Any
 
 from ansible_collections.slipway.release.plugins.module_utils._audit.operation import AUDIT, UNCHANGED, auditor_of
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
-from ansible_collections.slipway.release.plugins.module_utils._common.module import AnsibleModule
 from ansible_collections.slipway.release.plugins.module_utils._migrate.linting import Lint
 from ansible_collections.slipway.release.plugins.module_utils._migrate.options import MIGRATING, from_params
 from ansible_collections.slipway.release.plugins.module_utils._migrate.run import Run
+from ansible_collections.slipway.release.plugins.module_utils._module import AnsibleModule
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:

@@ -121,9 +121,9 @@ metrics:
 from typing import Any
 
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
-from ansible_collections.slipway.release.plugins.module_utils._common.module import AnsibleModule
 from ansible_collections.slipway.release.plugins.module_utils._migrate.options import SHARED, from_params
 from ansible_collections.slipway.release.plugins.module_utils._migrate.report import metrics, report, table
+from ansible_collections.slipway.release.plugins.module_utils._module import AnsibleModule
 
 ARGUMENTS: dict[str, Any] = {
     **SHARED,

@@ -298,7 +298,7 @@ from typing import Any
 from ansible_collections.slipway.release.plugins.module_utils._audit.operation import AUDIT, UNCHANGED, auditor_of
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._common.fence import Fence
-from ansible_collections.slipway.release.plugins.module_utils._common.module import AnsibleModule
+from ansible_collections.slipway.release.plugins.module_utils._module import AnsibleModule
 from ansible_collections.slipway.release.plugins.module_utils._release import running
 from ansible_collections.slipway.release.plugins.module_utils._release.fetch import Limits, refuse_credentials
 from ansible_collections.slipway.release.plugins.module_utils._release.host import Host, Outcome

@@ -206,10 +206,10 @@ summary:
 from typing import Any
 
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
-from ansible_collections.slipway.release.plugins.module_utils._common.module import AnsibleModule
 from ansible_collections.slipway.release.plugins.module_utils._meter.meter import Meter
 from ansible_collections.slipway.release.plugins.module_utils._meter.options import Options
 from ansible_collections.slipway.release.plugins.module_utils._meter.verdict import INSUFFICIENT, PASS, judge
+from ansible_collections.slipway.release.plugins.module_utils._module import AnsibleModule
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "url": {"type": "str", "required": True},

@@ -25,6 +25,8 @@ POLICY: dict[str, Any] = {
 
 def judged(tmp_path: Path, verb: str = "deploy", **changes: Any) -> Inputs:
     reason = {"slipway_reason": "the test says so"}
+    if verb == "root_cause":
+        reason |= {"slipway_deployment": "d1", "slipway_root_cause": "the cache was cold"}
     return validate({**good(tmp_path), **reason, **changes}, GROUPS, base=tmp_path, verb=verb)
 
 

@@ -66,7 +66,8 @@ def test_a_slot_may_be_filled_once_they_are_or_where_there_are_none() -> None:
 )
 def test_hooks_before_the_slots_run_while_nothing_is_placed(committed: list[str], begun: bool) -> None:
     assert bool(expression("__rollout_placing_begun", __deployment_plan={"committed": committed})) is begun
-    block = loaded(ROLE / "tasks" / "slots.yml")[0]
+    before = "Slots | Before anything is placed"
+    block = next(one for one in loaded(ROLE / "tasks" / "slots.yml") if one["name"] == before)
     assert {"not __rollout_placing_begun", "__rollout_refused | length == 0"} <= set(block["when"])
 
 

@@ -29,7 +29,7 @@ def test_there_is_a_place_for_each_region(way: str) -> None:
 
 @pytest.mark.parametrize(
     ("playbook", "inventory", "plays"),
-    [("deploy", "production", 7), ("rollback", "production", 7), ("abort", "production", 3), ("deploy", "regions", 74)],
+    [("deploy", "production", 8), ("rollback", "production", 7), ("abort", "production", 3), ("deploy", "regions", 75)],
 )
 def test_an_application_without_regions_has_no_plays_of_them(playbook: str, inventory: str, plays: int) -> None:
     done = run(playbook, inventory, "--list-tags")

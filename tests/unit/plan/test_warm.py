@@ -167,6 +167,7 @@ class ActionModule(ActionBase):
 """
 PLAN = {
     "app": "shop",
+    "verb": "deploy",
     "slot": "green",
     "stable_slot": "blue",
     "from": {"revision": "a", "version": "1.0"},

@@ -21,7 +21,7 @@ class Plugin(ActionModule):
 
     def __init__(self, arguments, *, host_has=False, check=False):
         shell = SimpleNamespace(tmpdir=None, join_path=lambda *parts: "/".join(parts))
-        self._task = SimpleNamespace(args=arguments, check_mode=check, async_val=0, diff=False)
+        self._task = SimpleNamespace(args=arguments, check_mode=check, async_val=0, diff=False, delegate_to=None)
         self._connection = SimpleNamespace(_shell=shell)
         self.host_has = host_has
         self.asked = []
