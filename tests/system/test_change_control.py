@@ -109,7 +109,8 @@ def test_a_freeze_that_begins_meanwhile_stops_it_before_the_traffic_moves(nginx:
     policy, frozen = tmp_path / "policy.json", tmp_path / "frozen.json"
     policy.write_text(json.dumps({"timezone": "UTC"}), encoding="utf-8")
     frozen.write_text(json.dumps(FROZEN), encoding="utf-8")
-    freeze = {"name": "freeze", "at": "before_traffic", "command": f"cp {frozen} {policy}", "hosts": "controller"}
+    command = {"command": f"cp {frozen} {policy}", "hosts": "controller", "timeout": 10}
+    freeze = {"name": "freeze", "at": "before_traffic", **command}
     read = f"{{{{ lookup('file', '{policy}') | from_json }}}}"
     with nginx.traffic() as measured:
         done = nginx.run("deploy", *given(read, slipway_hooks=[freeze]), version=version)

@@ -52,7 +52,7 @@ def hook(at: str, line: str) -> dict[str, Any]:
         "command": f"sh -c '{line}'",
         "hosts": "application",
         "user": "root",
-        "timeout": 60,
+        "timeout": 45,
     }
 
 
@@ -131,7 +131,7 @@ def test_what_a_killed_controller_has_set_is_turned_back_or_gone_on_with(
     before, version = flagged.active(), flagged.versions.fresh()
     hooks = [hook("before_settle", "sleep $(cat /run/flags-sleep 2>/dev/null || echo 0)")]
     for host in APPLICATION:
-        flagged.inside(host, "sh", "-c", "echo 50 > /run/flags-sleep")
+        flagged.inside(host, "sh", "-c", "echo 40 > /run/flags-sleep")
     run = flagged.start("deploy", *given(tmp_path, *hooks), version=version)
     run.wait_for("Settle | Run the hooks before it")
     run.kill()
