@@ -26,15 +26,14 @@ OF_SECRETS = ("headers", "secret_headers", "secrets", "secret_placeholders")
 # Neither takes a credential, an address with one or a text of the operator that may be one.
 WITHOUT_SECRETS = frozenset(
     {
-        "agent_place",
         "audit_verify",
         "checklist",  # shows no value that it reads, which tests of its own say
+        "compliance_report",  # reads audit logs, in which secrets are masked
         "deployment_plan",  # reads the operator's variables, with which the playbooks are tested
+        "deployment_report",  # reads evidence and audit logs, in which there are none
         "host_info",
-        "ledger",
         "ledger_info",
         "lb_info",
-        "lb_structure",
         "release_info",
         "stage_verdict",
     }
@@ -52,6 +51,15 @@ def _dsn(name: str, port: int) -> str:
 
 def _header(name: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {canary(name)}"}
+
+
+def _audit(me: str, root: Path) -> dict[str, Any]:
+    """The audit log of an audited module, elsewhere than that of this computer."""
+    return {"stream": "deployments", "directory": str(root / "audit"), "values": [canary(f"{me}.audit.values")]}
+
+
+def agent_place(port: int, root: Path) -> list[Case]:
+    return [{"library": str(root / "library"), "audit": _audit("agent_place", root)}]
 
 
 def audit_emit(port: int, root: Path) -> list[Case]:
@@ -156,9 +164,8 @@ def flag_set(port: int, root: Path) -> list[Case]:
     }
     file = {"kind": "flagd", "path": str(root / "flags.json"), "create": True}
     stores = [file, *(_store("flag_set", kind, port) for kind in ("rest", "unleash"))]
-    return [
-        {"name": "search", "strategy": "full", "verify": 0, "store": store, "evaluator": evaluator} for store in stores
-    ]
+    asked = {"name": "search", "strategy": "full", "verify": 0, "audit": _audit("flag_set", root)}
+    return [{**asked, "store": store, "evaluator": evaluator} for store in stores]
 
 
 def _checks(me: str, port: int) -> list[dict[str, Any]]:
@@ -231,8 +238,16 @@ def hook_run(port: int, root: Path) -> list[Case]:
             "url": _url("hook_run.url", port),
             "headers": _header("hook_run.headers"),
             "timeout": 2,
+            "audit": _audit("hook_run", root),
         }
     ]
+
+
+def lb_structure(port: int, root: Path) -> list[Case]:
+    servers = {"blue": {"app1": "192.0.2.1:1"}, "green": {"app1": "192.0.2.1:2"}}
+    config = {"schema": 1, "app": "canaries", "kind": "nginx", "servers": servers}
+    files = [{"path": str(root / "canaries.conf"), "content": "# nothing"}]
+    return [{"config": config, "files": files, "audit": _audit("lb_structure", root)}]
 
 
 def lb_switch(port: int, root: Path) -> list[Case]:
@@ -243,6 +258,7 @@ def lb_switch(port: int, root: Path) -> list[Case]:
             "app": "canaries",
             "stable": "green",
             "settle": True,
+            "audit": _audit("lb_switch", root),
             "watch": {
                 "deployment": "d1",
                 "slot": "green",
@@ -256,13 +272,45 @@ def lb_switch(port: int, root: Path) -> list[Case]:
     ]
 
 
-def _database(me: str, port: int) -> dict[str, Any]:
-    return {"dsn": _dsn(f"{me}.dsn", port), "connect_timeout": 1}
+def ledger(port: int, root: Path) -> list[Case]:
+    return [{"app": "canaries", "command": "release", "reason": "a test", "audit": _audit("ledger", root)}]
 
 
-def _migrations(me: str, port: int, root: Path) -> dict[str, Any]:
+def channels(of: str, port: int) -> list[dict[str, Any]]:
+    """A notification channel of each kind with each of its secrets."""
+    address = f"http://127.0.0.1:{port}"
+    secret = f"{address}/{in_url(f'{of}.url')}?token={in_url(f'{of}.url.query')}"
+    mail = {"host": "127.0.0.1", "port": port, "from": "a@example.net", "to": ["b@example.net"]}
+    return [
+        {"channel": "slack", "url": secret},
+        {
+            "channel": "webhook",
+            "url": secret,
+            "headers": _header(f"{of}.headers"),
+            "hmac_key": canary(f"{of}.hmac_key"),
+        },
+        {"channel": "pagerduty", "url": secret, "routing_key": canary(f"{of}.routing_key")},
+        {"channel": "grafana", "url": f"{address}/{in_url(f'{of}.url')}", "token": canary(f"{of}.token")},
+        {"channel": "otlp", "url": f"{address}/{in_url(f'{of}.url')}", "headers": _header(f"{of}.headers")},
+        {"channel": "email", "user": "ops", "password": canary(f"{of}.password"), "security": "tls", **mail},
+    ]
+
+
+def notify(port: int, root: Path) -> list[Case]:
+    of = "notify.channels"
+    refused = {"channel": "webhook", "url": _url(f"{of}.url", port)}
+    told = {"event": "undone", "app": "shop", "deployment": "d1", "reason": "a test", "seconds": 1}
+    return [{**told, "channels": [*channels(of, port), refused]}]
+
+
+def _database(me: str, port: int, root: Path) -> dict[str, Any]:
+    return {"dsn": _dsn(f"{me}.dsn", port), "connect_timeout": 1, "audit": _audit(me, root)}
+
+
+def _migrations(me: str, port: int) -> dict[str, Any]:
     return {
-        **_database(me, port),
+        "dsn": _dsn(f"{me}.dsn", port),
+        "connect_timeout": 1,
         "path": str(TOP / "tests" / "fixtures" / "migrate"),
         "secret_placeholders": {"password": canary(f"{me}.secret_placeholders")},
     }
@@ -270,21 +318,21 @@ def _migrations(me: str, port: int, root: Path) -> dict[str, Any]:
 
 def pg_backfill(port: int, root: Path) -> list[Case]:
     more = {"name": "fill", "table": "orders", "set": {"total": "0"}, "where": "total IS NULL"}
-    return [{**_database("pg_backfill", port), **more, "retry_deadline": 1, "lock_deadline": 1}]
+    return [{**_database("pg_backfill", port, root), **more, "retry_deadline": 1, "lock_deadline": 1}]
 
 
 def pg_dual_write(port: int, root: Path) -> list[Case]:
     columns = {"table": "orders", "column": "total", "new_column": "sum", "retry_deadline": 1, "lock_deadline": 1}
-    return [{**_database("pg_dual_write", port), **columns}]
+    return [{**_database("pg_dual_write", port, root), **columns}]
 
 
 def pg_migrate(port: int, root: Path) -> list[Case]:
-    scratch = _dsn("pg_migrate.scratch_dsn", port)
-    return [{**_migrations("pg_migrate", port, root), "scratch_dsn": scratch, "lock_deadline": 1}]
+    more = {"scratch_dsn": _dsn("pg_migrate.scratch_dsn", port), "audit": _audit("pg_migrate", root)}
+    return [{**_migrations("pg_migrate", port), **more, "lock_deadline": 1}]
 
 
 def pg_migrate_info(port: int, root: Path) -> list[Case]:
-    return [_migrations("pg_migrate_info", port, root)]
+    return [_migrations("pg_migrate_info", port)]
 
 
 def release_place(port: int, root: Path) -> list[Case]:
@@ -307,6 +355,7 @@ def release_place(port: int, root: Path) -> list[Case]:
         "secrets_key": canary(f"{me}.secrets_key"),
         "fetch_timeout": 1,
         "fetch_deadline": 1,
+        "audit": _audit(me, root),
     }
     return [plain, {**plain, "artifact": _url(f"{me}.artifact", port)}]
 
@@ -318,13 +367,17 @@ def traffic_meter(port: int, root: Path) -> list[Case]:
 CASES: dict[str, Callable[[int, Path], list[Case]]] = {
     made.__name__: made
     for made in (
+        agent_place,
         audit_emit,
         change_gate,
         flag_info,
         flag_set,
         health_gate,
         hook_run,
+        lb_structure,
         lb_switch,
+        ledger,
+        notify,
         pg_backfill,
         pg_dual_write,
         pg_migrate,
@@ -356,14 +409,19 @@ def any_secret(value: Any) -> bool:
     return any(map(any_secret, value)) if isinstance(value, list) else holds_secret(value)
 
 
+def _is_secret(value: Any) -> bool:
+    """Whether this is a secret, or a list of some."""
+    return holds_secret(value) or (isinstance(value, list) and any(map(holds_secret, value)))
+
+
 def misspelt(found: dict[str, Any]) -> dict[str, Any]:
     """The options under names that nobody knows, where they hold secrets."""
-    return {(f"{name}x" if holds_secret(value) or name in OF_SECRETS else name): value for name, value in found.items()}
+    return {(f"{name}x" if _is_secret(value) or name in OF_SECRETS else name): value for name, value in found.items()}
 
 
 def of_another_type(found: dict[str, Any]) -> dict[str, Any]:
     """The options with mappings in place of secrets."""
-    return {name: ({"value": value} if holds_secret(value) else value) for name, value in found.items()}
+    return {name: ({"value": value} if _is_secret(value) else value) for name, value in found.items()}
 
 
 def everywhere(value: Any, change: Callable[[dict[str, Any]], dict[str, Any]], *, top: bool = True) -> Any:

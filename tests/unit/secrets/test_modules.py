@@ -21,7 +21,7 @@ from tests.unit.secrets.runs import Run, echo, run
 ON_PURPOSE = "on.purpose"
 MODES: dict[str, tuple[str, ...]] = {"run": (), "check": ("--check", "--diff")}
 # What only works on a set-up host of the application is refused here in the run too; the lab tests that it works.
-CHANGES_THE_HOST = ("lb_switch", "release_place")
+CHANGES_THE_HOST = ("agent_place", "lb_structure", "lb_switch", "ledger", "release_place")
 
 
 def closed_port() -> int:

@@ -34,11 +34,15 @@ SOME_WAYS = ("as it is", "secrets under misspelt names")
 ASKED: dict[str, dict[str, Any]] = {
     "abort.yml": {},
     "approve.yml": {},
+    "audit_verify.yml": {},
     "checklist.yml": {"slipway_version": "1.4.2"},
+    "compliance_report.yml": {},
     "deploy.yml": {"slipway_version": "1.4.2"},
+    "deployment_report.yml": {},
     "flags.yml": {},
     "kill_switch.yml": {"slipway_flag": "search"},
     "migrate.yml": {},
+    "notify.yml": {},
     "release_lease.yml": {},
     "rollback.yml": {},
     "root_cause.yml": {"slipway_deployment": "d1", "slipway_root_cause": "the cache was cold"},
@@ -59,8 +63,11 @@ def _dsn(name: str, port: int) -> str:
     return f"host=127.0.0.1 port={port} user=shop dbname=shop password='{canary(name)}' connect_timeout=1"
 
 
-def variables(port: int) -> dict[str, Any]:
-    """What an operator may set, with secrets."""
+def variables(port: int, root: Path) -> dict[str, Any]:
+    """What an operator may set, with secrets.
+
+    :param root: where the audit log is, as the playbooks act on this computer too.
+    """
     store, metrics = "slipway_flags_store", cases.metrics("slipway_analysis", port)
     for metric in metrics:
         metric.pop("count")
@@ -123,6 +130,8 @@ def variables(port: int) -> dict[str, Any]:
                 "headers": _header("slipway_change_policy.approvals.headers"),
             },
         },
+        "slipway_audit": {"directory": str(root / "audit"), "values": [canary("slipway_audit.values")]},
+        "slipway_notifications": cases.channels("slipway_notifications", port),
         "slipway_checklist": {
             "enforcement": "warn",
             "staging": _url("slipway_checklist.staging", port),
@@ -168,7 +177,7 @@ def inventory(port: int) -> dict[str, Any]:
 def test_no_secret_of_a_variable_comes_out(book: str, tmp_path: Path) -> None:
     (tmp_path / "hosts.yml").write_text(yaml.safe_dump(inventory(closed_port())), encoding="utf-8")
     with echo() as port:
-        given = {**variables(port), **ASKED[book]}
+        given = {**variables(port, tmp_path), **ASKED[book]}
         ways = {way: made for way, made in refused(given).items() if book in EVERY_WAY or way in SOME_WAYS}
         for number, (wrong, made) in enumerate(ways.items()):
             done = played(tmp_path / str(number), tmp_path / "hosts.yml", book, made)
@@ -198,8 +207,8 @@ def test_every_stage_belongs_to_a_playbook() -> None:
 
 
 @pytest.mark.parametrize("variable", sorted(SPEC))
-def test_every_variable_that_is_declared_secret_has_one(variable: str) -> None:
-    text = json.dumps(variables(1))
+def test_every_variable_that_is_declared_secret_has_one(variable: str, tmp_path: Path) -> None:
+    text = json.dumps(variables(1, tmp_path))
     options = list(secret_options({variable: SPEC[variable]}, ""))
     inner = [option for option in options if not any(it.startswith(f"{option}.") for it in options)]
     lacking = [option[1:] for option in inner if not has_secret_of(option[1:], text)]
