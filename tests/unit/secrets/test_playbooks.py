@@ -34,11 +34,15 @@ SOME_WAYS = ("as it is", "secrets under misspelt names")
 ASKED: dict[str, dict[str, Any]] = {
     "abort.yml": {},
     "approve.yml": {},
+    "audit_verify.yml": {},
     "checklist.yml": {"slipway_version": "1.4.2"},
+    "compliance_report.yml": {},
     "deploy.yml": {"slipway_version": "1.4.2"},
+    "deployment_report.yml": {},
     "flags.yml": {},
     "kill_switch.yml": {"slipway_flag": "search"},
     "migrate.yml": {},
+    "notify.yml": {},
     "release_lease.yml": {},
     "rollback.yml": {},
     "root_cause.yml": {"slipway_deployment": "d1", "slipway_root_cause": "the cache was cold"},
@@ -57,6 +61,21 @@ def _header(name: str) -> dict[str, str]:
 
 def _dsn(name: str, port: int) -> str:
     return f"host=127.0.0.1 port={port} user=shop dbname=shop password='{canary(name)}' connect_timeout=1"
+
+
+def channels(port: int) -> list[dict[str, Any]]:
+    """Who is told, each with every secret that it may have."""
+    name = "slipway_notifications"
+    here, headers = f"http://127.0.0.1:{port}/{in_url(f'{name}.url')}", _header(f"{name}.headers")
+    mail = {"host": "127.0.0.1", "security": "starttls", "from": "slipway@example.net", "to": ["ops@example.net"]}
+    return [
+        {"channel": "slack", "url": here},
+        {"channel": "webhook", "url": here, "headers": headers, "hmac_key": canary(f"{name}.hmac_key")},
+        {"channel": "pagerduty", "url": here, "routing_key": canary(f"{name}.routing_key")},
+        {"channel": "grafana", "url": here, "token": canary(f"{name}.token")},
+        {"channel": "otlp", "url": here, "headers": headers},
+        {"channel": "email", **mail, "port": port, "user": "ops", "password": canary(f"{name}.password")},
+    ]
 
 
 def variables(port: int) -> dict[str, Any]:
@@ -123,6 +142,11 @@ def variables(port: int) -> dict[str, Any]:
                 "headers": _header("slipway_change_policy.approvals.headers"),
             },
         },
+        "slipway_audit": {
+            "directory": "{{ lookup('ansible.builtin.env', 'HOME') }}/audit",
+            "values": [canary("slipway_audit.values")],
+        },
+        "slipway_notifications": channels(port),
         "slipway_checklist": {
             "enforcement": "warn",
             "staging": _url("slipway_checklist.staging", port),
