@@ -56,6 +56,7 @@ def test_a_deployment_and_its_rollback_are_told_by_every_host_and_proven(fleet: 
     given = json.dumps({"slipway_audit": audit, "slipway_environment": "lab"})
     before = fleet.active()
     had = {host: length(fleet, host) for host in (*BALANCERS, *APPLICATION, LEDGER)}
+    was = {host: fleet.percents(host) for host in BALANCERS}
     version = fleet.versions.fresh()
     fleet.deploy(version, "-e", given)
     told = events(fleet, LEDGER, had[LEDGER])
@@ -70,9 +71,9 @@ def test_a_deployment_and_its_rollback_are_told_by_every_host_and_proven(fleet: 
     for host in BALANCERS:
         moved = events(fleet, host, had[host])
         require_matched(moved)
-        to = [it["details"]["to"] for it in moved if it["stage"] == "outcome" and it.get("result") == "changed"]
-        assert to[0] != to[-1] or len(to) == 1
-        assert to[-1] == fleet.percents(host)
+        acts = [it["details"] for it in moved if it["type"] == "traffic" and it.get("result") == "changed"]
+        turns = [(it["from"], it["to"]) for it in acts if it["from"] != it["to"]]
+        assert turns == [(was[host], fleet.percents(host))]
     for host in APPLICATION:
         assert ("present", "success", "changed") in outcomes(events(fleet, host, had[host]), "place")
 

@@ -40,7 +40,13 @@ def given(fleet: Fleet, directory: Path, port: int) -> list[str]:
         "slipway_reason": "the test says so",
         "slipway_smoke_checks": [{"path": "/plain", "secret_headers": _header("lab.smoke.secret_headers")}],
         "slipway_hooks": [
-            {"name": "tell", "at": "on_undo", "url": f"{here}/{in_url('lab.hook.url')}", "headers": _header("lab.hook")}
+            {
+                "name": "tell",
+                "at": "on_undo",
+                "url": f"{here}/{in_url('lab.hook.url')}",
+                "headers": _header("lab.hook"),
+                "timeout": 5,
+            }
         ],
         "slipway_flags": [{"name": "search", "strategy": "full"}],
         "slipway_flags_verify": 0,

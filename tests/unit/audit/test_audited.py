@@ -122,7 +122,7 @@ def system_log(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     site.mkdir()
     (site / "sitecustomize.py").write_text(SPY.format(path=str(directory / "syslog")), encoding="utf-8")
     (site / "systemd.py").write_text("raise ImportError\n", encoding="utf-8")
-    secret = {"stream": "deployments", "context": {"result": "{{ hidden }}"}, "values": ["{{ hidden }}"]}
+    secret = {"stream": "deployments", "context": {"change_request": "{{ hidden }}"}, "mask": ["change_request"]}
     tasks = []
     for name in audited():
         for audit in (None, secret):
@@ -132,7 +132,8 @@ def system_log(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
         patch.setenv("PYTHONPATH", str(site))
         patch.setenv("ANSIBLE_VERBOSITY", "4")
         patch.setenv("ANSIBLE_DIFF_ALWAYS", "1")
-        _code, output = run(directory, tasks, {"hidden": SECRET}, module_defaults={})
+        settings = {"directory": f"{directory}/log/db1"}
+        _code, output = run(directory, tasks, {"hidden": SECRET, "slipway_audit": settings}, module_defaults={})
     return (directory / "syslog").read_text(encoding="utf-8"), output
 
 
