@@ -23,13 +23,14 @@ from ansible_collections.slipway.release.plugins.module_utils._inputs.rules.base
 from ansible_collections.slipway.release.plugins.modules import audit_emit, lb_switch
 from ansible_collections.slipway.release.plugins.plugin_utils.audited import HEAD, goes_back
 from ansible_collections.slipway.release.plugins.plugin_utils.ending import Ending
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tools.environments import TOP
 
 from ..flags.test_playbooks import book, kept
 from ..running import play
 from .made import an_event, files, lines, log
-from .test_note import Ed25519PrivateKey, pem
+from .test_note import pem
 
 COLLECTIONS = Path(audit_emit.__file__ or "").parents[5]
 GROUP = "group/slipway.release.audited"

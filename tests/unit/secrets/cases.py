@@ -22,6 +22,7 @@ from tools.environments import TOP
 MODULES = sorted(path.stem for path in (TOP / "plugins" / "modules").glob("*.py"))
 UNKNOWN = "misspelt"
 AS_IT_IS = "as it is"
+UNKNOWN_OPTION = "an unknown option"
 OF_SECRETS = ("headers", "secret_headers", "secrets", "secret_placeholders")
 # Neither takes a credential, an address with one or a text of the operator that may be one.
 WITHOUT_SECRETS = frozenset(
@@ -278,7 +279,7 @@ def ledger(port: int, root: Path) -> list[Case]:
 
 def channels(of: str, port: int) -> list[dict[str, Any]]:
     """A notification channel of each kind with each of its secrets."""
-    address = f"http://127.0.0.1:{port}"
+    address = f"http://127.0.0.1:{port}/refused"
     secret = f"{address}/{in_url(f'{of}.url')}?token={in_url(f'{of}.url.query')}"
     mail = {"host": "127.0.0.1", "port": port, "from": "a@example.net", "to": ["b@example.net"]}
     return [
@@ -391,7 +392,7 @@ CASES: dict[str, Callable[[int, Path], list[Case]]] = {
 def gone_wrong(case: Case) -> Iterator[tuple[str, Case]]:
     """The task of a case, and as operators get it wrong."""
     yield AS_IT_IS, case
-    yield "an unknown option", {**case, UNKNOWN: 1}
+    yield UNKNOWN_OPTION, {**case, UNKNOWN: 1}
     yield "unknown sub-options", everywhere(case, lambda found: {**found, UNKNOWN: 1}, top=False)
     yield "secrets under misspelt names", everywhere(case, misspelt)
     yield "secrets of a wrong type", everywhere(case, of_another_type)

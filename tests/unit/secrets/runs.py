@@ -25,16 +25,22 @@ from tools.environments import COLLECTIONS, TOP
 
 CATCHER = Path(__file__).resolve().parent / "catcher"
 CAUGHT = "caught"
+REFUSED = "/refused/"
 
 
 class Echo(http.server.BaseHTTPRequestHandler):
-    """Answers 500 with everything that it was asked: path, headers and body, as bad error pages do."""
+    """Answers 500 with everything that it was asked: path, headers and body, as bad error pages do.
+
+    Below ``/refused/`` it is 400, after which nobody asks again. Who speaks something else is not waited for.
+    """
+
+    timeout = 0.3
 
     def do_GET(self) -> None:
         asked = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode("utf-8", "replace")
         said = [f"{self.command} {self.path}", *(f"{name}: {value}" for name, value in self.headers.items()), asked]
         body = json.dumps({"error": "\n".join(said), "asked": said}).encode()
-        self.send_response(500)
+        self.send_response(400 if self.path.startswith(REFUSED) else 500)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

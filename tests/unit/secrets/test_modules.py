@@ -38,11 +38,15 @@ def book(ports: dict[str, int], root: Path, *, wrong_too: bool) -> tuple[list[di
     """
     tasks, options = [], {}
     for module, made in cases.CASES.items():
+        asked: list[dict[str, Any]] = []
         for server, port in ports.items():
             for number, case in enumerate(made(port, root / "work" / module)):
                 for wrong, arguments in cases.gone_wrong(case):
                     if wrong != cases.AS_IT_IS and (server == "unreachable" or not wrong_too):
                         continue
+                    if arguments in asked or (wrong == cases.UNKNOWN_OPTION and number):
+                        continue
+                    asked.append(arguments)
                     key = f"{module} {number}, server {server}, {wrong}"
                     options[key] = arguments
                     given = {name: f"{{{{ options[{key!r}][{name!r}] }}}}" for name in arguments}
@@ -57,7 +61,8 @@ def ran(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     directory = tmp_path_factory.mktemp(f"secrets-{request.param}")
     root = directory / "root"
     with echo() as port:
-        tasks, variables = book({"echoes": port, "unreachable": closed_port()}, root, wrong_too=request.param == "run")
+        ports = {"echoes": port, "unreachable": closed_port()}
+        tasks, variables = book(ports, root, wrong_too=request.param == "run")
         made = played(directory, tasks, variables, *MODES[request.param])
     assert made.code == 0, made.output[-3000:]
     assert made.output.count("TASK [") == len(tasks), "not every task was run"

@@ -27,8 +27,8 @@ from tools.environments import TOP
 
 PLAYBOOKS = TOP / "playbooks"
 BOOKS = sorted(path.name for path in PLAYBOOKS.glob("*.yml"))
-# The others judge their variables by the same task as these.
-EVERY_WAY = ("deploy.yml", "flags.yml", "kill_switch.yml", "migrate.yml")
+# The others judge their variables by the same task as the first, or none.
+EVERY_WAY = ("deploy.yml", "kill_switch.yml", "notify.yml")
 SOME_WAYS = ("as it is", "secrets under misspelt names")
 # What a playbook is told on the command line, beside the inventory.
 ASKED: dict[str, dict[str, Any]] = {
