@@ -106,7 +106,7 @@ verdict:
   type: str
   returned: success
   sample: block
-items:
+entries:
   description: Each item with its C(verdict) (V(pass), V(warn), V(fail) or V(skipped)), the C(reason) why it was
     skipped, its C(findings) with C(place), C(what) and C(remedy), how many were C(left_off), and the reasons for what
     was C(allowed).

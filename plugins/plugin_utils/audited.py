@@ -41,8 +41,9 @@ class Audits(ActionBase):
         rest = {name: value for name, value in arguments.items() if name != "audit"}
         if not given:
             return rest
-        back = goes_back(variables) or not boolean(given.get("required", True))
+        back = goes_back(variables)
         try:
+            back = back or not boolean(given.get("required", True))
             option = self._option(given, variables, required=not back)
         except (AnsibleError, ValueError, TypeError, AttributeError) as exc:
             message = str(getattr(exc, "message", exc))

@@ -65,7 +65,7 @@ def gone_through(scene: Scene, required: Sequence[str]) -> dict[str, Any]:
         "artifact_sha256": scene.sha256,
         "enforcement": enforcement,
         "verdict": PASS if enforcement == "none" else verdict,
-        "items": items,
+        "entries": items,
         "gates": {item["name"]: item["verdict"] for item in items if item["verdict"] != SKIPPED},
     }
 
@@ -102,6 +102,6 @@ def told(checklist: Mapping[str, Any]) -> list[str]:
     """One sentence for each finding."""
     return [
         f"{item['name']}: {finding['place']}: {finding['what']}. Remedy: {finding['remedy']}."
-        for item in checklist["items"]
+        for item in checklist["entries"]
         for finding in item["findings"]
     ]

@@ -100,19 +100,19 @@ def lines(
 
 def course(name: str, title: str, described: str, bars: Sequence[Bar]) -> Markup:
     """What took how long, one below the other; the name stands above its bar, so that there is room for it."""
-    first, last = min(bar.start for bar in bars), max(bar.end for bar in bars)
+    first, last = min(piece.start for piece in bars), max(piece.end for piece in bars)
     scale = _Scale(first, max(last, first + 1000), 1)
     height = ROW * len(bars) + FOOT
     drawn = [
         element("line", x1=_percent(0), x2=_percent(0), y1=0, y2=height - FOOT, class_="grid"),
         element("line", x1=_percent(1), x2=_percent(1), y1=0, y2=height - FOOT, class_="grid"),
     ]
-    for place, bar in enumerate(bars):
-        start, end = scale.share(bar.start), scale.share(bar.end)
+    for place, piece in enumerate(bars):
+        start, end = scale.share(piece.start), scale.share(piece.end)
         top = place * ROW
         drawn += [
-            element("text", cut(bar.name), x=_percent(0), dx=4, y=top + 13, class_="name"),
-            element("text", bar.word, x=_percent(1), dx=-4, y=top + 13, text_anchor="end"),
+            element("text", cut(piece.name), x=_percent(0), dx=4, y=top + 13, class_="name"),
+            element("text", piece.word, x=_percent(1), dx=-4, y=top + 13, text_anchor="end"),
             element(
                 "rect",
                 x=_percent(start),
@@ -120,7 +120,7 @@ def course(name: str, title: str, described: str, bars: Sequence[Bar]) -> Markup
                 width=_percent(max(0.003, end - start)),
                 height=9,
                 rx=2,
-                class_=f"bar {bar.kind}",
+                class_=f"bar {piece.kind}",
             ),
         ]
     return _figure(name, title, described, [*drawn, _times(scale, height)], height, None)

@@ -45,7 +45,7 @@ def joined(children: Iterable[Child]) -> Markup:
     return Markup("".join(map(_markup, children)))
 
 
-def element(name: str, /, *children: Child, **attributes: str | float | None) -> Markup:
+def element(tag: str, /, *children: Child, **attributes: str | float | None) -> Markup:
     """One element.
 
     :param attributes: an underscore is a dash, one at the end is left off; ``None`` is no attribute.
@@ -55,9 +55,9 @@ def element(name: str, /, *children: Child, **attributes: str | float | None) ->
         for key, value in attributes.items()
         if value is not None
     )
-    if name in _VOID:
-        return Markup(f"<{name}{given}>")
-    return Markup(f"<{name}{given}>{joined(children)}</{name}>")
+    if tag in _VOID:
+        return Markup(f"<{tag}{given}>")
+    return Markup(f"<{tag}{given}>{joined(children)}</{tag}>")
 
 
 def _markup(child: Child) -> str:

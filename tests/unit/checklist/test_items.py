@@ -73,7 +73,7 @@ def gone(
 
 
 def item(checklist: dict[str, Any], name: str) -> dict[str, Any]:
-    return next(found for found in checklist["items"] if found["name"] == name)
+    return next(found for found in checklist["entries"] if found["name"] == name)
 
 
 def reported(directory: Path, name: str, content: Any) -> str:
@@ -290,8 +290,8 @@ def test_the_change_request_is_whole(tmp_path: Path) -> None:
 
 def test_what_is_not_there_is_skipped_with_a_reason_unless_it_is_required(tmp_path: Path) -> None:
     checklist = gone(tmp_path, {})
-    assert {found["verdict"] for found in checklist["items"]} == {"skipped"}
-    assert all(found["reason"] for found in checklist["items"])
+    assert {found["verdict"] for found in checklist["entries"]} == {"skipped"}
+    assert all(found["reason"] for found in checklist["entries"])
     assert (checklist["verdict"], checklist["gates"]) == ("pass", {})
     checklist = gone(tmp_path, {}, required=["backup"])
     assert (checklist["verdict"], checklist["gates"]) == ("block", {"backup": "fail"})

@@ -37,7 +37,7 @@ def exactly(part: Any, **fields: Any) -> None:
         elif isinstance(wanted, str):
             assert re.fullmatch(wanted, part[name]), (name, part)
         else:
-            assert type(part[name]) is wanted, (name, part)
+            assert {type(part[name])} == {wanted}, (name, part)
 
 
 def attributes(found: Any) -> dict[str, str]:
