@@ -13,6 +13,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -86,6 +87,15 @@ class Run:
         return {place: names for place, names in mine.items() if names}
 
 
+@contextmanager
+def short_way(directory: Path) -> Iterator[str]:
+    """A short name of a directory, since the path of a socket in it may have 107 bytes."""
+    with tempfile.TemporaryDirectory(prefix="s") as place:
+        link = Path(place, "t")
+        link.symlink_to(directory)
+        yield str(link)
+
+
 def run(root: Path, book: Path, inventory: Path, secrets: Path, scan: Scan, *more: str) -> Run:
     """Run a playbook and scan what it leaves.
 
@@ -106,25 +116,25 @@ def run(root: Path, book: Path, inventory: Path, secrets: Path, scan: Scan, *mor
         "HOME": str(root / "home"),
         "PYTHONPATH": os.pathsep.join([str(CATCHER), str(TOP)]),
         "SLIPWAY_CAUGHT": str(root / CAUGHT),
-        "TMPDIR": str(root / "tmp"),
     }
-    done = subprocess.run(
-        [
-            str(Path(sys.executable).parent / "ansible-playbook"),
-            "-vvvv",
-            "-i",
-            str(inventory),
-            str(book),
-            "-e",
-            f"@{secrets}",
-            *more,
-        ],
-        cwd=root / "work",
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    with short_way(root / "tmp") as temporary:
+        done = subprocess.run(
+            [
+                str(Path(sys.executable).parent / "ansible-playbook"),
+                "-vvvv",
+                "-i",
+                str(inventory),
+                str(book),
+                "-e",
+                f"@{secrets}",
+                *more,
+            ],
+            cwd=root / "work",
+            env={**environment, "TMPDIR": temporary},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     output = done.stdout + done.stderr
     made = Run(output, done.returncode, scan.files(root))
     if found := scan.text(output):

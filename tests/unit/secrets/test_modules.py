@@ -55,7 +55,7 @@ def book(ports: dict[str, int], root: Path, *, wrong_too: bool) -> tuple[list[di
     return tasks, {"options": options}
 
 
-@pytest.fixture(scope="module", params=sorted(MODES))
+@pytest.fixture(scope="module", params=[pytest.param("check", marks=pytest.mark.exhaustive), "run"])
 def ran(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A play of all tasks."""
     directory = tmp_path_factory.mktemp(f"secrets-{request.param}")

@@ -28,7 +28,7 @@ def _caught(event: str, arguments: tuple[Any, ...]) -> None:
     if event in ("subprocess.Popen", "os.exec", "os.posix_spawn"):
         _keep("argv", repr(arguments[1]))
     elif event == "os.remove":
-        path = os.fsdecode(arguments[0])
+        path = os.path.realpath(os.fsdecode(arguments[0]))
         if path.startswith(_ROOT) and not any(carrier in path for carrier in _CARRIERS):
             try:
                 with Path(path).open(encoding="utf-8", errors="replace") as removed:
