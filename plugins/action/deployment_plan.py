@@ -20,10 +20,9 @@ from ansible_collections.slipway.release.plugins.module_utils._common.errors imp
 from ansible_collections.slipway.release.plugins.module_utils._evidence import collect
 from ansible_collections.slipway.release.plugins.module_utils._evidence.inputs import shown as shown_inputs
 from ansible_collections.slipway.release.plugins.module_utils._evidence.plan import with_addresses_shown
-from ansible_collections.slipway.release.plugins.module_utils._inputs.change import VARIABLES as CHANGE_VARIABLES
 from ansible_collections.slipway.release.plugins.module_utils._inputs.reading import PREFIX
 from ansible_collections.slipway.release.plugins.module_utils._inputs.rules.base import BACKWARDS
-from ansible_collections.slipway.release.plugins.module_utils._inputs.validate import Inputs, validate
+from ansible_collections.slipway.release.plugins.module_utils._inputs.validate import NOT_BACKWARDS, Inputs, validate
 from ansible_collections.slipway.release.plugins.module_utils._plan.abort import abort
 from ansible_collections.slipway.release.plugins.module_utils._plan.approval import approval
 from ansible_collections.slipway.release.plugins.module_utils._plan.foretold import joined, set_up
@@ -328,7 +327,7 @@ def _not_for(verb: str) -> Collection[str]:
     """Variables that a verb does not even evaluate, so that nothing about them stops it."""
     if verb == "deploy":
         return ()
-    return {*FOR_DEPLOY, *CHANGE_VARIABLES} if verb in (*BACKWARDS, "return") else FOR_DEPLOY
+    return {*FOR_DEPLOY, *NOT_BACKWARDS} if verb in (*BACKWARDS, "return") else FOR_DEPLOY
 
 
 def _variables_of(region: str, task_vars: Mapping[str, Any]) -> Mapping[str, Any]:

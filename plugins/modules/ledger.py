@@ -547,7 +547,10 @@ def where_it_ends(audit: Auditor, options: dict[str, Any]) -> dict[str, Any]:
     result = audit.as_result()
     if not result or options["command"] not in LAST_OF_A_RUN:
         return result
-    why = discontinued(options["audit"])
+    try:
+        why = discontinued(options["audit"])
+    except (SlipwayError, OSError, ValueError) as exc:
+        why = f"it could not be verified: {exc}"
     return {"audit": {**result["audit"], **({"discontinued": why} if why else {})}}
 
 

@@ -76,9 +76,8 @@ class Audits(ActionBase):
         settings = settings_of(self._templar, variables)
         if not boolean(settings.get("enabled", True)):
             return {}
-        known = ("directory", "mask", "values")
         return {
-            **{name: settings[name] for name in known if settings.get(name)},
+            **_known(settings),
             **given,
             "required": required,
             "context": {**self._context(variables), **(given.get("context") or {})},
@@ -141,6 +140,21 @@ class AuditedModule(Audits, Normal):
         run: Any = super().run
         result: dict[str, Any] = run(tmp, task_vars)
         return self.noted(without_secrets(result), variables)
+
+
+def _known(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings that the module takes.
+
+    :raises ValueError: it would refuse them.
+    """
+    found = {name: settings[name] for name in ("directory", "mask", "values") if settings.get(name)}
+    if not str(found.get("directory", "/")).startswith(("/", "~")):
+        raise ValueError("directory is no absolute path")
+    for name in ("mask", "values"):
+        given = found.get(name, [])
+        if not isinstance(given, list) or not all(isinstance(item, str) for item in given):
+            raise ValueError(f"{name} is no list of strings")
+    return found
 
 
 def settings_of(templar: Any, variables: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from .._common.files import fsync_directory, fsync_file, write_atomic
 from . import record
 from .event import LOG, of_log, refuse_ambiguous
 from .record import Head, Malformed
-from .store import PLAIN, Files, at_one_moment, locked, tail
+from .store import LOCK_TIMEOUT, PLAIN, Files, at_one_moment, locked, tail
 
 ROTATE = 64 * 1024 * 1024
 OPEN, CLOSED, OPENED, RECOVERY = "log.open", "segment.close", "segment.open", "recovery"
@@ -54,12 +54,16 @@ class Log:
 
     :param rotate: bytes beyond which the segment is closed before more is written.
     :param pack: compress segments that are closed.
+    :param patience: seconds to wait for another writer.
     """
 
-    def __init__(self, files: Files, *, rotate: int = ROTATE, pack: bool = True) -> None:
+    def __init__(
+        self, files: Files, *, rotate: int = ROTATE, pack: bool = True, patience: float = LOCK_TIMEOUT
+    ) -> None:
         self.files = files
         self.rotate_at = rotate
         self.pack = pack
+        self.patience = patience
 
     def append(self, events: Sequence[Mapping[str, Any]]) -> Appended:
         """Write events that were redacted, all with one write and one fsync.
@@ -96,7 +100,7 @@ class Log:
     def _locked(self, events: Sequence[Mapping[str, Any]], rotate: bool) -> Appended:
         try:
             self.make_directories()
-            with locked(self.files.lock):
+            with locked(self.files.lock, timeout=self.patience):
                 done = _Writing(self).run(events, rotate)
             if done.rotated and self.pack:
                 self._pack()

@@ -29,6 +29,8 @@ STREAM = "deployments"
 DIRECTORY = "/var/lib/slipway/audit"
 OF_A_USER = ".slipway/audit-log"
 UNCHANGED = "unchanged"
+# Seconds that what goes back waits for another writer.
+IMPATIENT = 2
 REFUSED = ("input", "lease", "stale_token")
 AUDIT: dict[str, Any] = {
     "type": "dict",
@@ -171,12 +173,13 @@ def auditor(audit: Mapping[str, Any] | None, *, check_mode: bool, warn: Callable
         return Auditor(None, {}, None)
     from .log import Log
     from .redact import Redactor
-    from .store import Files
+    from .store import LOCK_TIMEOUT, Files
 
     directory, has_place = _place(audit["directory"])
     required = has_place and bool(audit.get("required", True))
     redactor = Redactor(mask=audit["mask"], values=audit["values"])
-    return Auditor(Log(Files(directory, audit["stream"])), audit["context"], redactor, required=required, warn=warn)
+    log = Log(Files(directory, audit["stream"]), patience=LOCK_TIMEOUT if required else IMPATIENT)
+    return Auditor(log, audit["context"], redactor, required=required, warn=warn)
 
 
 def auditor_of(module: Any, *, acts: bool = True) -> Auditor:
@@ -221,7 +224,10 @@ def _place(directory: str) -> tuple[Path, bool]:
     path = Path(directory)
     if os.geteuid() == 0 or _may_write(path):
         return path, True
-    home = Path(pwd.getpwuid(os.geteuid()).pw_dir)
+    try:
+        home = Path(pwd.getpwuid(os.geteuid()).pw_dir)
+    except KeyError:
+        return path, False
     return home / OF_A_USER, _may_write(home / OF_A_USER)
 
 

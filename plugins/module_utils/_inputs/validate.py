@@ -15,9 +15,12 @@ from types import MappingProxyType
 from typing import Any
 
 from .._common.errors import InputError
+from .audit import VARIABLES as AUDIT_VARIABLES
 from .change import VARIABLES as CHANGE_VARIABLES
+from .checklist import VARIABLES as CHECKLIST_VARIABLES
 from .notifications import VARIABLES as NOTIFICATION_VARIABLES
 from .reading import Reading
+from .reports import VARIABLES as REPORT_VARIABLES
 from .rules.base import BACKWARDS, Context
 from .rules.migrations import APPLYING, WHERE, unread
 from .rules.release import artifact_path
@@ -28,8 +31,10 @@ PARK_DEFAULTS = {name: CANARY_STEP[name]["default"] for name in ("approval", "pa
 LOSS_BUDGET_DEFAULTS = {name: declared["default"] for name, declared in LOSS_BUDGET.items()}
 WATCH_DEFAULTS = {name: declared["default"] for name, declared in WATCH.items()}
 PROFILE_DEFAULTS = {name: declared["default"] for name, declared in PROFILE.items()}
-# What keeps nobody from going back, whatever values it has.
-NOT_BACKWARDS = frozenset((*CHANGE_VARIABLES, *NOTIFICATION_VARIABLES))
+# What keeps nobody from going back, whatever values it has, or none that can be told.
+NOT_BACKWARDS = frozenset(
+    (*AUDIT_VARIABLES, *CHANGE_VARIABLES, *CHECKLIST_VARIABLES, *NOTIFICATION_VARIABLES, *REPORT_VARIABLES)
+)
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -188,7 +193,7 @@ def validate(
     base = base or Path.cwd()
     without = set() if verb in APPLYING else {WHERE}
     if verb in BACKWARDS:
-        without.update(CHANGE_VARIABLES)
+        without.update(NOT_BACKWARDS)
         variables = {name: value for name, value in variables.items() if name not in NOT_BACKWARDS}
     reading = Reading(SPEC, variables, {name: why for name, why in undefined.items() if name not in without})
     context = Context(verb, groups, variables, base, check_mode)

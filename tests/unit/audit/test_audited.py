@@ -15,12 +15,14 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.slipway.release.plugins.module_utils._audit.interrupted import Interrupted
-from ansible_collections.slipway.release.plugins.module_utils._audit.operation import discontinued
+from ansible_collections.slipway.release.plugins.module_utils._audit.operation import auditor, discontinued
 from ansible_collections.slipway.release.plugins.module_utils._audit.record import read
 from ansible_collections.slipway.release.plugins.module_utils._audit.sign import Kept
+from ansible_collections.slipway.release.plugins.module_utils._common.errors import StateError
 from ansible_collections.slipway.release.plugins.module_utils._inputs.rules import audit as rules
 from ansible_collections.slipway.release.plugins.module_utils._inputs.rules.base import Context
 from ansible_collections.slipway.release.plugins.modules import audit_emit, lb_switch
+from ansible_collections.slipway.release.plugins.modules.ledger import where_it_ends
 from ansible_collections.slipway.release.plugins.plugin_utils.audited import HEAD, goes_back
 from ansible_collections.slipway.release.plugins.plugin_utils.ending import Ending
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -246,6 +248,32 @@ def test_a_kill_is_in_the_log_whatever_else_is_wrong(tmp_path: Path) -> None:
         ]
 
 
+@pytest.mark.parametrize("settings", [{"values": {"a": "b"}}, {"mask": "result"}, {"directory": "x"}, "wrong"])
+def test_a_kill_happens_whatever_the_settings_of_the_log_are(tmp_path: Path, settings: Any) -> None:
+    hosts = {"slipway_audit": settings, "slipway_flags_hosts": ["application"]}
+    done = book(tmp_path, "kill_switch.yml", "-e", "slipway_flag=search", **hosts)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert kept(tmp_path, "app1", "search")["defaultVariant"] == "off"
+    assert "the audit log does not have this act" in " ".join((done.stdout + done.stderr).split())
+
+
+def test_what_goes_back_waits_for_no_other_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+
+    def kept_by_another(_path: Path, *, shared: bool = False, timeout: float = 30) -> Any:
+        waited.append(timeout)
+        raise StateError("another process has kept the lock", where="lock", remedy="see what it does")
+
+    monkeypatch.setattr("ansible_collections.slipway.release.plugins.module_utils._audit.log.locked", kept_by_another)
+    option = {"directory": str(tmp_path), "stream": "deployments", "context": {}, "mask": [], "values": []}
+    with auditor({**option, "required": False}, check_mode=False).operation("traffic", "switch") as act:
+        act.result = "changed"
+    assert waited == [2, 2]
+    with pytest.raises(StateError), auditor(option, check_mode=False).operation("traffic", "switch"):
+        pytest.fail("the act needs its intent")
+    assert waited == [2, 2, 30]
+
+
 def test_a_kill_happens_where_no_log_can_be_written(tmp_path: Path) -> None:
     settings = {"slipway_audit": FULL["slipway_audit"], "slipway_flags_hosts": ["application"]}
     done = book(tmp_path, "kill_switch.yml", "-e", "slipway_flag=search", **settings)
@@ -339,6 +367,13 @@ def test_a_host_says_whether_its_log_continues_what_was_signed(tmp_path: Path) -
     assert discontinued({**option, "anchor": anchor}) == ""
     assert "forked" in discontinued({**option, "anchor": {**anchor, "hash": "0" * 64}})
     assert "truncated" in discontinued({**option, "anchor": {**anchor, "size": 9}})
+    audit = auditor({**option, "context": {}, "mask": [], "values": []}, check_mode=False)
+    with audit.operation("deployment", "finish"):
+        pass
+    asked = {"command": "finish", "audit": {**option, "anchor": anchor, "public_keys": ["none"]}}
+    assert "it could not be verified" in where_it_ends(audit, asked)["audit"]["discontinued"], (
+        "it has ended all the same"
+    )
 
 
 def test_the_last_record_has_the_heads_of_the_other_logs(tmp_path: Path) -> None:

@@ -196,6 +196,14 @@ def test_a_flag_is_killed_first_and_what_is_wrong_is_said_then(
     assert said in done.stdout.partition("Say what is wrong")[2]
 
 
+def test_a_flag_is_killed_where_nobody_can_tell_the_evaluator(tmp_path: Path) -> None:
+    evaluator = {"url": "http://127.0.0.1:9", "headers": {"A": "{{ vault }}"}}
+    hosts = {"slipway_flags_hosts": ["application"], "slipway_flags_evaluator": evaluator}
+    book(tmp_path, "kill_switch.yml", "-e", "slipway_flag=search", **hosts)
+    for host in ("app1", "app2"):
+        assert kept(tmp_path, host, "search")["defaultVariant"] == "off"
+
+
 GROUPS = {"all": ["app1", "lb1", "db1"], "application": ["app1"], "balancers": ["lb1"], "nobody": []}
 STORE = {"kind": "flagd", "path": "/etc/flagd/flags.json"}
 

@@ -87,3 +87,13 @@ def test_where_there_are_regions_the_inventory_is_in_none(tmp_path: Path) -> Non
     with pytest.raises(InputProblems) as raised:
         judged(tmp_path, slipway_inventory_region="eu", slipway_regions=["eu", "us"])
     assert any("slipway_inventory_region" in other.message() for other in raised.value.others)
+
+
+@pytest.mark.parametrize("verb", ["abort", "rollback"])
+@pytest.mark.parametrize("name", ["slipway_audit", "slipway_change", "slipway_checklist", "slipway_notifications"])
+def test_what_cannot_be_evaluated_stands_in_no_way_back(tmp_path: Path, verb: str, name: str) -> None:
+    given = {**good(tmp_path), "slipway_reason": "the test says so"}
+    undefined = {name: "'vault_key' is undefined"}
+    assert validate(given, GROUPS, base=tmp_path, verb=verb, undefined=undefined).verb == verb
+    with pytest.raises(InputProblems, match="cannot be evaluated"):
+        validate(given, GROUPS, base=tmp_path, verb="deploy", undefined=undefined)

@@ -126,7 +126,7 @@ def test_every_call_is_behind_a_condition() -> None:
         if task.get("ansible.builtin.include_tasks") == "notify.yml"
     ]
     assert len(found) == 4
-    assert {task["when"] for task in found} == {"rollout_notifications | length > 0"}
+    assert {task["when"] for task in found} == {"__rollout_notifications | length > 0"}
 
 
 def _tasks(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -153,5 +153,5 @@ def test_the_start_is_told_who_asks_for_it(
     path = TOP / "roles" / "deployment" / "tasks" / "plan.yml"
     (telling,) = [task for task in yaml.safe_load(path.read_text(encoding="utf-8")) if task["name"].endswith("begun")]
     channel = {**CHANNELS[0], **({"on": on} if on else {})}
-    told = run("", task=telling, planned=planned, slipway_notifications=[channel], deployment_notifications=[channel])
+    told = run("", task=telling, planned=planned, slipway_notifications=[channel], __deployment_notifications=[channel])
     assert [call["event"] for call in told] == events
