@@ -9,10 +9,9 @@ alert compares with yesterday. Times are seconds since the epoch, on which the t
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
-
-import yaml
 
 MINUTE = 100
 A_DAY_LATER = 1500
@@ -175,7 +174,7 @@ def document(rules: str) -> str:
         for name, many in table.items()
         for series in many
     ]
-    return yaml.safe_dump({"rule_files": [rules], "evaluation_interval": "1m", "tests": tests}, width=1000)
+    return json.dumps({"rule_files": [rules], "evaluation_interval": "1m", "tests": tests})
 
 
 def _test(name: str, series: Series, fires: bool) -> dict[str, Any]:

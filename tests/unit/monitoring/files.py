@@ -10,8 +10,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import yaml
-
 from tests.unit.conftest import TOP
 
 RULES = TOP / "monitoring" / "slipway-alerts.yml"
@@ -19,12 +17,6 @@ DASHBOARD = TOP / "monitoring" / "slipway-dashboard.json"
 PAGE = TOP / "docs" / "alerts.md"
 # What Grafana puts in the place of its variables.
 VARIABLES = {"$__rate_interval": "5m", "$__range_s": "604800", "$__range": "7d", "$app": "shop"}
-
-
-def alerts() -> list[dict[str, Any]]:
-    """Every alert."""
-    groups = yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"]
-    return [rule for group in groups for rule in group["rules"]]
 
 
 def dashboard() -> dict[str, Any]:

@@ -10,18 +10,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.slipway.release.plugins.module_utils._audit import metrics
 from ansible_collections.slipway.release.plugins.module_utils._evidence import prometheus
 
 from tests.integration.alerts.cases import FIRES, STAYS_SILENT
 from tests.unit.evidence.test_prometheus import FIGURES, made
-from tests.unit.monitoring.files import PAGE, alerts, dashboard, dashboard_expressions, metrics_of
+from tests.unit.monitoring.files import PAGE, RULES, dashboard, dashboard_expressions, metrics_of
 
 PAGE_TEXT = PAGE.read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^### (\w+)\n+((?:(?!^#).*\n?)*)", PAGE_TEXT, re.MULTILINE))
 CELLS = re.findall(r"^\| (`[^|]+) \|", PAGE_TEXT, re.MULTILINE)
 DOCUMENTED = {name for cell in CELLS for name in re.findall(r"`([a-zA-Z0-9_]+)`", cell)}
 OURS = ("deploy_", "slipway_", "audit_")
+
+
+def alerts() -> list[dict[str, Any]]:
+    """Every alert."""
+    groups = yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"]
+    return [rule for group in groups for rule in group["rules"]]
 
 
 @pytest.mark.parametrize("alert", alerts(), ids=lambda alert: str(alert["alert"]))
