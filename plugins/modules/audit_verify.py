@@ -107,7 +107,7 @@ EXAMPLES = r"""
   slipway.release.audit_verify:
     stream: deployments
     fail_on: unproven
-    export: /root/deployments.csv
+    export: /srv/audit/deployments.csv
   become: true
 """
 

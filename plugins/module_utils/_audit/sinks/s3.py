@@ -74,7 +74,8 @@ class S3(Sink):
 
 def _boto3() -> tuple[Any, Any, Any]:
     try:
-        return tuple(importlib.import_module(name) for name in ("boto3", "botocore.exceptions", "botocore.config"))  # type: ignore[return-value]
+        library = importlib.import_module("boto3")
+        return library, importlib.import_module("botocore.exceptions"), importlib.import_module("botocore.config")
     except ImportError as exc:
         raise SystemFailure(
             "boto3 is not installed for the Python that runs this module",
