@@ -100,6 +100,11 @@ def test_one_that_an_operator_has_ended(run: Callable[..., Told]) -> None:
     assert told["event"] == "failed"
 
 
+def test_a_channel_that_nobody_can_evaluate_stands_in_no_way_back(run: Callable[..., Told]) -> None:
+    channel = {"channel": "pagerduty", "routing_key": "{{ vault_that_is_away }}"}
+    run("abort", slipway_notifications=[channel])
+
+
 def test_one_that_another_run_has_taken_over_is_no_incident_of_this_one(run: Callable[..., Told]) -> None:
     here = {"__rollout_reason": "It broke.", "__rollout_finish": {"error": {"kind": "state"}}}
     (told,) = run("verdict", here=here, fails=True)
