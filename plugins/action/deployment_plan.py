@@ -36,7 +36,8 @@ from ansible_collections.slipway.release.plugins.module_utils._release.artifact 
 from ansible_collections.slipway.release.plugins.module_utils._release.fetch import shown
 from ansible_collections.slipway.release.plugins.module_utils._release.revision import build
 from ansible_collections.slipway.release.plugins.module_utils._verdict.stage import judge
-from ansible_collections.slipway.release.plugins.plugin_utils.audited import GOES_BACK, PLAN, Audits
+from ansible_collections.slipway.release.plugins.plugin_utils.audited import GOES_BACK, PLAN
+from ansible_collections.slipway.release.plugins.plugin_utils.refusals import Refuses
 
 ARGUMENTS = {
     "verb": {
@@ -59,7 +60,7 @@ ARGUMENTS = {
 FOR_DEPLOY = ("slipway_version", "slipway_artifact", "slipway_artifact_sha256")
 
 
-class ActionModule(Audits):
+class ActionModule(Refuses):
     """Runs once, delegated to the ledger host."""
 
     TRANSFERS_FILES = False
@@ -137,11 +138,31 @@ class ActionModule(Audits):
         if self._task.check_mode or not result["changed"]:
             return result
         if not change.get("allowed", True):
-            return {"failed": True, "changed": False, "msg": change["msg"], "change": change}
+            return self._refused(inputs, planned, change, task_vars, options["audit"])
         begun = self._begin(inputs, planned, change, task_vars, options["audit"])
         warnings = result["warnings"] + begun.pop("warnings", [])
         migrates = not begun.get("failed") and _migrates(planned, begun["committed"])
         return {**result, **begun, "warnings": warnings, "migrates": migrates}
+
+    def _refused(
+        self,
+        inputs: Inputs,
+        planned: Planned,
+        change: dict[str, Any],
+        task_vars: dict[str, Any],
+        audit: dict[str, Any] | None,
+    ) -> dict[str, Any]:
+        told = {
+            "audit": audit,
+            "app": inputs.app,
+            "region": inputs.region,
+            "purpose": inputs.verb,
+            "plan": planned.plan,
+            "change": change_control.for_the_audit_log(change),
+        }
+        warnings = self.refusal_recorded(told, {**task_vars, PLAN: {"plan": planned.plan}})
+        refusal = {"failed": True, "changed": False, "msg": change["msg"], "change": change}
+        return {**refusal, **({"warnings": warnings} if warnings else {})}
 
     def _planned(
         self, inputs: Inputs, found: ResolvedArtifact | None, options: dict[str, Any]
