@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 from ansible.errors import AnsibleError
 from ansible_collections.slipway.release.plugins.module_utils._change import deployment as change_control
+from ansible_collections.slipway.release.plugins.module_utils._checklist.found import refusal
 from ansible_collections.slipway.release.plugins.module_utils._common.backwards import UNDO, WITHOUT_A_RELEASE
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._evidence import collect
@@ -103,6 +104,9 @@ class ActionModule(Audits):
             preview=bool(self._task.check_mode),
         )
         change_control.write_to_sign(inputs, change)
+        blocked = refusal(task_vars) if inputs.verb == "deploy" else ""
+        if blocked and _is_new(planned, options["changed_regions"]):
+            return {"failed": True, "changed": False, "msg": blocked}
         result = {
             "changed": planned.plan["changes"] and not planned.parked,
             "plan": {
@@ -130,7 +134,12 @@ class ActionModule(Audits):
             "flags_left": [],
             "abandoned": planned.abandon,
             "artifact": shown(found.location) if found else "",
-            "warnings": inputs.warnings + planned.warnings + _active_already(inputs, planned),
+            "warnings": [
+                *inputs.warnings,
+                *planned.warnings,
+                *_active_already(inputs, planned),
+                *([f"{blocked} Nothing new begins here, so that it stops nothing."] if blocked else []),
+            ],
         }
         if self._task.diff:
             result["diff"] = _difference(inputs, planned)
@@ -400,6 +409,11 @@ def _revision(inputs: Inputs, found: ResolvedArtifact) -> dict[str, Any]:
         schema_range=inputs.schema_range,
         user=inputs.user,
     )
+
+
+def _is_new(planned: Planned, changed_regions: Collection[Any]) -> bool:
+    """Whether a release begins, instead of one that is continued, or undone, where an earlier run has left it."""
+    return bool(planned.plan["changes"]) and not planned.resume and not changed_regions
 
 
 def _migrates(planned: Planned, committed: Collection[str]) -> bool:
