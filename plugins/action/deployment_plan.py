@@ -16,6 +16,8 @@ from typing import Any
 import yaml
 from ansible.errors import AnsibleError
 from ansible_collections.slipway.release.plugins.module_utils._change import deployment as change_control
+from ansible_collections.slipway.release.plugins.module_utils._checklist.found import refusal
+from ansible_collections.slipway.release.plugins.module_utils._checklist.run import BLOCK
 from ansible_collections.slipway.release.plugins.module_utils._common.backwards import UNDO, WITHOUT_A_RELEASE
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._evidence import collect
@@ -104,6 +106,10 @@ class ActionModule(Refuses):
             preview=bool(self._task.check_mode),
         )
         change_control.write_to_sign(inputs, change)
+        blocked = refusal(task_vars) if inputs.verb == "deploy" else ""
+        if blocked and _is_new(planned, options["changed_regions"]):
+            by_checklist = {"msg": blocked, "verdict": BLOCK, "reasons": [blocked]}
+            return self._refused(inputs, planned, by_checklist, task_vars, options["audit"])
         result = {
             "changed": planned.plan["changes"] and not planned.parked,
             "plan": {
@@ -131,14 +137,20 @@ class ActionModule(Refuses):
             "flags_left": [],
             "abandoned": planned.abandon,
             "artifact": shown(found.location) if found else "",
-            "warnings": inputs.warnings + planned.warnings + _active_already(inputs, planned),
+            "warnings": [
+                *inputs.warnings,
+                *planned.warnings,
+                *_active_already(inputs, planned),
+                *([f"{blocked} Nothing new begins here, so that it stops nothing."] if blocked else []),
+            ],
         }
         if self._task.diff:
             result["diff"] = _difference(inputs, planned)
         if self._task.check_mode or not result["changed"]:
             return result
         if not change.get("allowed", True):
-            return self._refused(inputs, planned, change, task_vars, options["audit"])
+            refused = self._refused(inputs, planned, change, task_vars, options["audit"])
+            return {**refused, "change": change}
         begun = self._begin(inputs, planned, change, task_vars, options["audit"])
         warnings = result["warnings"] + begun.pop("warnings", [])
         migrates = not begun.get("failed") and _migrates(planned, begun["committed"])
@@ -152,6 +164,10 @@ class ActionModule(Refuses):
         task_vars: dict[str, Any],
         audit: dict[str, Any] | None,
     ) -> dict[str, Any]:
+        """The result of a run that must not begin, which the audit log is told of unless in check mode."""
+        refusal = {"failed": True, "changed": False, "msg": change["msg"]}
+        if self._task.check_mode:
+            return refusal
         told = {
             "audit": audit,
             "app": inputs.app,
@@ -161,7 +177,6 @@ class ActionModule(Refuses):
             "change": change_control.for_the_audit_log(change),
         }
         warnings = self.refusal_recorded(told, {**task_vars, PLAN: {"plan": planned.plan}})
-        refusal = {"failed": True, "changed": False, "msg": change["msg"], "change": change}
         return {**refusal, **({"warnings": warnings} if warnings else {})}
 
     def _planned(
@@ -421,6 +436,11 @@ def _revision(inputs: Inputs, found: ResolvedArtifact) -> dict[str, Any]:
         schema_range=inputs.schema_range,
         user=inputs.user,
     )
+
+
+def _is_new(planned: Planned, changed_regions: Collection[Any]) -> bool:
+    """Whether a release begins, instead of one that is continued, or undone, where an earlier run has left it."""
+    return bool(planned.plan["changes"]) and not planned.resume and not changed_regions
 
 
 def _migrates(planned: Planned, committed: Collection[str]) -> bool:
