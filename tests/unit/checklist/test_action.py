@@ -113,6 +113,11 @@ def test_the_documentation_has_the_options_of_the_action() -> None:
         ({"backup": {"path": "/a", "max_age": 0}}, "slipway_checklist.backup.max_age"),
         ({"allow": [{"item": "secrets", "place": "*", "reason": " "}]}, "slipway_checklist.allow[0].reason"),
         ({"stagign": "/a"}, "slipway_checklist.stagign"),
+        ({"after": {"log_pattern": "("}}, "slipway_checklist.after.log_pattern"),
+        ({"after": {"errors_below": 0}}, "slipway_checklist.after.errors_below"),
+        ({"after": {"p95_below": 0}}, "slipway_checklist.after.p95_below"),
+        ({"after": {"log_errors": -1}}, "slipway_checklist.after.log_errors"),
+        ({"after": {"required": ["backup", "secrets"]}}, "slipway_checklist.after.required"),
     ],
 )
 def test_what_makes_no_sense_is_refused(tmp_path: Path, options: dict[str, Any], where: str) -> None:
