@@ -46,6 +46,10 @@ syslog.openlog = syslog.syslog = told
 # Arguments that the module accepts, and with which it does nothing here.
 CALLS: dict[str, dict[str, Any]] = {
     "agent_place": {"library": "{{ scratch }}"},
+    "flag_restore": {
+        "flags": [{"name": "x", "strategy": "full"}],
+        "store": {"kind": "json", "path": "{{ scratch }}/none/flags.json"},
+    },
     "flag_set": {"name": "x", "strategy": "full", "store": {"kind": "json", "path": "{{ scratch }}/none/flags.json"}},
     "hook_run": {"name": "x", "command": "true"},
     "lb_structure": {"config": {"schema": 99, "app": "x-none", "kind": "nginx", "servers": {}}, "files": []},
