@@ -384,6 +384,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.release.plugins.module_utils._audit.operation import (
     AUDIT,
+    LAST_OF_A_RUN,
     UNCHANGED,
     Auditor,
     auditor_of,
@@ -426,7 +427,6 @@ ARGUMENTS: dict[str, Any] = {
     "audit": AUDIT,
 }
 SIGN_OF_LIFE = "renew"
-LAST_OF_A_RUN = ("park", "finish", "release", "approve")
 KINDS = {"approve": "approval", "hold": "lease", "release": "lease"}
 
 REQUIRED_IF = [

@@ -37,7 +37,7 @@ def rendered(made: Figures) -> str:
         _approvals(made),
         _undone(made),
         _timeline(made),
-        audit_part(made["audit"]),
+        audit_part(made),
     )
     return page(f"Deployment of {title}", "Deployment report", _lead(made), parts, _foot(made))
 
