@@ -14,7 +14,7 @@ from ansible_collections.slipway.release.plugins.module_utils._change.controller
     whatever_is_wrong,
     with_variables,
 )
-from ansible_collections.slipway.release.plugins.module_utils._change.gate import BLOCK, OPERATIONS, WARN
+from ansible_collections.slipway.release.plugins.module_utils._change.gate import BLOCK, OPERATIONS, WARN, exempt
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
 
 ARGUMENTS = {
@@ -49,7 +49,7 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         operation = str(self._task.args.get("operation", ""))
         try:
-            found = whatever_is_wrong(operation, lambda: self._judged(task_vars or {}))
+            found = whatever_is_wrong(exempt(operation), lambda: self._judged(task_vars or {}))
         except SlipwayError as exc:
             return {"failed": True, "changed": False, **exc.as_result()}
         fails = found.pop("fail", False) and found["verdict"] == BLOCK

@@ -16,12 +16,12 @@ from typing import Any
 import yaml
 from ansible.errors import AnsibleError
 from ansible_collections.slipway.release.plugins.module_utils._change import deployment as change_control
+from ansible_collections.slipway.release.plugins.module_utils._common.backwards import UNDO, WITHOUT_A_RELEASE
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._evidence import collect
 from ansible_collections.slipway.release.plugins.module_utils._evidence.inputs import shown as shown_inputs
 from ansible_collections.slipway.release.plugins.module_utils._evidence.plan import with_addresses_shown
 from ansible_collections.slipway.release.plugins.module_utils._inputs.reading import PREFIX
-from ansible_collections.slipway.release.plugins.module_utils._inputs.rules.base import BACKWARDS
 from ansible_collections.slipway.release.plugins.module_utils._inputs.validate import NOT_BACKWARDS, Inputs, validate
 from ansible_collections.slipway.release.plugins.module_utils._plan.abort import abort
 from ansible_collections.slipway.release.plugins.module_utils._plan.approval import approval
@@ -36,7 +36,7 @@ from ansible_collections.slipway.release.plugins.module_utils._release.artifact 
 from ansible_collections.slipway.release.plugins.module_utils._release.fetch import shown
 from ansible_collections.slipway.release.plugins.module_utils._release.revision import build
 from ansible_collections.slipway.release.plugins.module_utils._verdict.stage import judge
-from ansible_collections.slipway.release.plugins.plugin_utils.audited import PLAN, Audits
+from ansible_collections.slipway.release.plugins.plugin_utils.audited import GOES_BACK, PLAN, Audits
 
 ARGUMENTS = {
     "verb": {
@@ -56,7 +56,6 @@ ARGUMENTS = {
     "database": {"type": "dict"},
     "audit": {"type": "dict"},
 }
-UNDO = "undo"
 FOR_DEPLOY = ("slipway_version", "slipway_artifact", "slipway_artifact_sha256")
 
 
@@ -255,7 +254,7 @@ class ActionModule(Audits):
                 "metrics_directory": inputs.metrics_directory if inputs.verb == "deploy" and not planned.resume else "",
             },
             {"plan": planned.plan},
-            task_vars,
+            {**task_vars, **({GOES_BACK: True} if planned.goes_back else {})},
         )
         if answer.get("failed"):
             return {"failed": True, "changed": False, "msg": answer.get("msg"), "error": answer.get("error")}
@@ -327,7 +326,7 @@ def _not_for(verb: str) -> Collection[str]:
     """Variables that a verb does not even evaluate, so that nothing about them stops it."""
     if verb == "deploy":
         return ()
-    return {*FOR_DEPLOY, *NOT_BACKWARDS} if verb in (*BACKWARDS, "return") else FOR_DEPLOY
+    return {*FOR_DEPLOY, *NOT_BACKWARDS} if verb in (*WITHOUT_A_RELEASE, "return") else FOR_DEPLOY
 
 
 def _variables_of(region: str, task_vars: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -77,4 +77,5 @@ def noted() -> tuple[list[dict[str, Any]], int]:
 
 
 def _file() -> Path:
-    return Path(constants.DEFAULT_LOCAL_TMP) / NAME
+    made: Any = constants
+    return Path(made.DEFAULT_LOCAL_TMP) / NAME

@@ -50,12 +50,14 @@ class Operation:
     """An act that is under way; what it learns becomes part of the outcome.
 
     :ivar result: how it went, in a word.
+    :ivar failed: whether it has failed, where that is no exception.
     :ivar details: what belongs to this kind of act.
     :ivar fields: fields of the outcome that are known only now, such as deployment and token.
     """
 
     def __init__(self) -> None:
         self.result = ""
+        self.failed = False
         self.details: dict[str, Any] = {}
         self.fields: dict[str, Any] = {}
 
@@ -107,7 +109,7 @@ class Auditor:
         outcome = "failure"
         try:
             yield act
-            outcome = "success"
+            outcome = "failure" if act.failed else "success"
         except SlipwayError as exc:
             outcome = "refused" if exc.kind in REFUSED else outcome
             act.details = {**act.details, "error": exc.kind, "message": exc.message()}

@@ -23,7 +23,7 @@ from .._ledger.who import Who
 from .._plan.operator import operator
 from .document import APPROVAL, OVERRIDE, Document, template
 from .evidence import from_directory, from_server
-from .gate import ALWAYS, BLOCK, Change, Verdict, judge, not_judged, shown
+from .gate import BLOCK, Change, Verdict, judge, not_judged, shown
 from .moment import read_moment
 from .policy import POLICY_NAME, Policy, read_policy, read_request, stricter
 from .remedy import remedy, summary
@@ -59,24 +59,25 @@ def with_variables(
     return made
 
 
-def whatever_is_wrong(operation: str, judging: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What ``judging`` returns; where it fails, what always passes does so all the same.
+def whatever_is_wrong(exempt: str, judging: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What ``judging`` returns; where it fails, what passes in any case does so all the same.
 
-    :raises Exception: what it raises, where the operation does not always pass.
+    :param exempt: why it passes in any case; empty where it does not.
+    :raises Exception: what ``judging`` raises, where it does not pass in any case.
     """
     try:
         return judging()
     except SlipwayError as exc:
-        if operation not in ALWAYS:
+        if not exempt:
             raise
-        return _unjudged(operation, exc)
+        return _unjudged(exempt, exc)
     except Exception as exc:
-        if operation not in ALWAYS:
+        if not exempt:
             raise
         said = getattr(exc, "message", "")
         what = said if isinstance(said, str) and said else f"it ended with {type(exc).__name__}"
         return _unjudged(
-            operation, InputError(what, where="change gate", remedy="correct the options or variables that it names")
+            exempt, InputError(what, where="change gate", remedy="correct the options or variables that it names")
         )
 
 
@@ -174,8 +175,8 @@ def _result(
     }
 
 
-def _unjudged(operation: str, error: SlipwayError) -> dict[str, Any]:
-    verdict = not_judged(operation, error)
+def _unjudged(exempt: str, error: SlipwayError) -> dict[str, Any]:
+    verdict = not_judged(exempt, error)
     return {"msg": f"{verdict.exempt}; it could not be judged: {error.message()}", "unjudged": True, **shown(verdict)}
 
 

@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.slipway.release.plugins.module_utils._change import deployment
 from ansible_collections.slipway.release.plugins.module_utils._change.deployment import for_the_audit_log
 from ansible_collections.slipway.release.plugins.module_utils._change.document import namespace
+from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError
 from ansible_collections.slipway.release.plugins.module_utils._plan.planner import Planned
 
 from tests.unit.change.made import Keys
@@ -224,6 +226,32 @@ def test_only_what_moves_traffic_already_goes_on_in_a_freeze(
     assert bool(result.get("failed")) != passes, result.get("msg")
     assert bool(stand.ran) == passes
     assert bool(result["change"]["exempt"]) == passes
+
+
+@pytest.mark.parametrize(("committed", "passes"), [([], False), (["gate", "undo"], True)])
+def test_no_policy_that_cannot_be_judged_stops_a_deployment_that_goes_back(
+    variables: dict[str, Any], monkeypatch: pytest.MonkeyPatch, committed: list[str], passes: bool
+) -> None:
+    def broken(*_given: Any) -> dict[str, Any]:
+        raise InputError("the profile is gone", where="slipway_compliance", remedy="bring it back")
+
+    monkeypatch.setattr(deployment, "judged", broken)
+    live, _planned = unfinished(variables, committed)
+    stand = planning(live=live)
+    result = stand.run({**variables, "slipway_change_policy": OPEN})
+    assert bool(result.get("failed")) != passes and bool(stand.ran) == passes
+    assert "the profile is gone" in (result["change"] if passes else result)["msg"]
+
+
+@pytest.mark.parametrize(("committed", "required"), [([], True), (["gate"], True), (["gate", "undo"], False)])
+def test_a_deployment_that_goes_back_needs_no_audit_log(
+    variables: dict[str, Any], committed: list[str], required: bool
+) -> None:
+    live, _planned = unfinished(variables, committed)
+    stand = planning(live=live)
+    stand.action._task.args["audit"] = {"stream": "deployments"}
+    assert not stand.run(variables).get("failed")
+    assert stand.ran[0][1]["audit"]["required"] == required
 
 
 def test_what_waits_and_what_changes_nothing_is_not_judged(variables: dict[str, Any]) -> None:
