@@ -169,7 +169,8 @@ from ansible_collections.slipway.release.plugins.module_utils._audit.verify impo
 )
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
 
-ABSENT, UNREADABLE = "absent", "unreadable"
+ABSENT = "absent"
+UNREADABLE = "unreadable"
 SOUND = (INTACT, UNPROVEN, ABSENT)
 ARGUMENTS: dict[str, Any] = {
     "stream": {"type": "str", "required": True},
