@@ -390,6 +390,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.release.plugins.module_utils._audit.operation import (
     AUDIT,
+    LAST_OF_A_RUN,
     UNCHANGED,
     Auditor,
     auditor_of,
@@ -445,7 +446,6 @@ ARGUMENTS: dict[str, Any] = {
     "audit": AUDIT,
 }
 SIGN_OF_LIFE = "renew"
-LAST_OF_A_RUN = ("park", "finish", "release", "approve")
 REFUSE = "refuse"
 # What is refused, as it would be called had it been done.
 REFUSED = {
