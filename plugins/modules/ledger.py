@@ -623,7 +623,8 @@ def main() -> None:
     try:
         audit = auditor_of(module, acts=module.params["command"] != SIGN_OF_LIFE)
         if module.params["command"] == REFUSE:
-            module.exit_json(**asdict(refused(module.params, audit)), **audit.as_result())
+            answer = refused(module.params, audit)
+            module.exit_json(**asdict(answer), **where_it_ends(audit, module.params))
         before = ledger.summary()
         answer = audited(ledger, module.params, audit)
         diff = {"before": before, "after": ledger.summary()}

@@ -28,7 +28,7 @@ UNCHANGED = "unchanged"
 IMPATIENT = 2
 REFUSED = ("input", "lease", "stale_token")
 # Commands of the ledger that can be the last one of a run, whose record has the heads of the other logs.
-LAST_OF_A_RUN = ("park", "finish", "release", "approve")
+LAST_OF_A_RUN = ("park", "finish", "release", "approve", "root_cause", "checklist", "refuse")
 AUDIT: dict[str, Any] = {
     "type": "dict",
     "options": {

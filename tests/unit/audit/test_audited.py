@@ -354,6 +354,13 @@ def test_the_end_of_a_run_is_signed_once_the_log_is_what_was_signed_before(tmp_p
     assert "anchor" not in scene.end({}, "commit")[0].arguments["audit"]
 
 
+@pytest.mark.parametrize("command", ["park", "finish", "release", "approve", "root_cause", "checklist", "refuse"])
+def test_whatever_may_come_last_in_a_run_is_signed(tmp_path: Path, command: str) -> None:
+    scene = Scene(tmp_path)
+    scene.end({"audit": scene.head()}, command)
+    assert scene.kept.last()
+
+
 @pytest.mark.parametrize("changed", [{"discontinued": "line 3: edited"}, {"hash": "VALUE"}, {"seq": "3"}, {"seq": 1}])
 def test_nothing_is_signed_that_does_not_follow_and_the_run_ends_all_the_same(
     tmp_path: Path, changed: dict[str, Any]
