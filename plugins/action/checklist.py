@@ -23,7 +23,7 @@ from ansible_collections.slipway.release.plugins.module_utils._checklist.spec im
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._compliance.load import load
 from ansible_collections.slipway.release.plugins.module_utils._evidence.keep import keep
-from ansible_collections.slipway.release.plugins.plugin_utils.refusals import Refuses
+from ansible_collections.slipway.release.plugins.plugin_utils.verdicts import Judges
 
 ARGUMENTS = {
     "app": {"type": "str", "required": True},
@@ -43,7 +43,7 @@ MOST_TOLD = 20
 BACKUP_AGE = OPTIONS["backup"]["options"]["max_age"]["default"]
 
 
-class ActionModule(Refuses):
+class ActionModule(Judges):
     """Runs once; nothing of it depends on a host."""
 
     TRANSFERS_FILES = False
@@ -66,7 +66,7 @@ class ActionModule(Refuses):
         warnings = [f"checklist: {finding}" for finding in findings] if checklist["verdict"] == WARN else []
         fails = blocked and options["fail"]
         if fails and not self._task.check_mode:
-            warnings += self.refusal_recorded(_told_of(options, checklist, findings), task_vars or {})
+            warnings += self.verdict_recorded(_told_of(options, checklist, findings), task_vars or {})
         file, lacking = ("", "") if self._task.check_mode else _kept(options, checklist)
         return {
             "changed": False,

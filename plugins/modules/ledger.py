@@ -47,13 +47,13 @@ options:
       - V(approve) records that O(operator) approves what is parked at O(stage); no lease is needed.
       - V(finish) records O(result) and ends the lease.
       - V(release) ends the lease without an outcome; the same plan resumes the deployment.
-      - V(refuse) writes into the audit log that O(purpose) was refused before it was begun, with O(change). Nothing in
-        the ledger changes, and no lease is needed.
+      - V(judge) writes into the audit log what was decided of O(purpose) before anything of it was begun, as O(change)
+        says it. Nothing in the ledger changes, and no lease is needed.
       - V(root_cause) records in O(reason) why a deployment that has ended was undone, returned or rolled back, and who
         says so; no lease is needed.
     type: str
     required: true
-    choices: [begin, hold, renew, commit, park, approve, finish, release, root_cause, refuse]
+    choices: [begin, hold, renew, commit, park, approve, finish, release, root_cause, judge]
   plan:
     description: Plan made by M(slipway.release.deployment_plan). Required by V(begin).
     type: dict
@@ -62,7 +62,7 @@ options:
       it in.
     type: str
   purpose:
-    description: What V(hold) takes the lease for, or what V(refuse) was asked for, in a word. Required by them.
+    description: What V(hold) takes the lease for, or what V(judge) was asked for, in a word. Required by them.
     type: str
   lease_seconds:
     description: Length of the lease from each sign of life, in seconds.
@@ -138,7 +138,7 @@ options:
     default: {}
   change:
     description: What the change gate has said, for the audit log; nothing where there is no policy. Required by
-      V(refuse), as what has refused it says it.
+      V(judge).
     type: dict
     default: {}
   evidence_directory:
@@ -396,7 +396,7 @@ from ansible_collections.slipway.release.plugins.module_utils._common.errors imp
 from ansible_collections.slipway.release.plugins.module_utils._evidence import prometheus
 from ansible_collections.slipway.release.plugins.module_utils._ledger.ledger import Answer, Ledger
 
-COMMANDS = ["begin", "hold", "renew", "commit", "park", "approve", "finish", "release", "root_cause", "refuse"]
+COMMANDS = ["begin", "hold", "renew", "commit", "park", "approve", "finish", "release", "root_cause", "judge"]
 ARGUMENTS: dict[str, Any] = {
     "app": {"type": "str", "required": True},
     "region": {"type": "str", "default": ""},
@@ -430,7 +430,7 @@ ARGUMENTS: dict[str, Any] = {
 }
 SIGN_OF_LIFE = "renew"
 LAST_OF_A_RUN = ("park", "finish", "release", "approve")
-REFUSE = "refuse"
+JUDGE, BLOCK = "judge", "block"
 # What is refused, as it would be called had it been done.
 REFUSED = {
     "deploy": ("deployment", "begin"),
@@ -450,7 +450,7 @@ REQUIRED_IF = [
     ("command", "finish", ["deployment", "token", "result"]),
     ("command", "release", ["reason"]),
     ("command", "root_cause", ["deployment", "reason"]),
-    ("command", "refuse", ["purpose", "change"]),
+    ("command", "judge", ["purpose", "change"]),
 ]
 
 
@@ -550,8 +550,8 @@ def target_of(options: Mapping[str, Any]) -> str:
     return "@".join(part for part in (options["app"], options["region"]) if part)
 
 
-def refused(options: dict[str, Any], audit: Auditor) -> Answer:
-    """Tell the audit log of a change that was refused.
+def judged(options: dict[str, Any], audit: Auditor) -> Answer:
+    """Tell the audit log what was decided of a change that has not begun.
 
     :raises InputError: nobody knows what it would have been called.
     """
@@ -559,7 +559,10 @@ def refused(options: dict[str, Any], audit: Auditor) -> Answer:
         raise InputError(
             f"nothing is called {options['purpose']}", where="purpose", remedy=f"use one of {', '.join(REFUSED)}"
         )
-    audit.refused(*REFUSED[options["purpose"]], target=target_of(options), details=asked(options))
+    refused = options["change"].get("verdict") == BLOCK
+    kind, name = REFUSED[options["purpose"]] if refused else ("change", JUDGE)
+    outcome = "refused" if refused else "success"
+    audit.judged(kind, name, outcome, target=target_of(options), details=asked(options))
     return Answer(changed=False)
 
 
@@ -603,8 +606,8 @@ def main() -> None:
     ledger = Ledger(module.params["app"], module.params["region"], check_mode=module.check_mode)
     try:
         audit = auditor_of(module, acts=module.params["command"] != SIGN_OF_LIFE)
-        if module.params["command"] == REFUSE:
-            module.exit_json(**asdict(refused(module.params, audit)), **audit.as_result())
+        if module.params["command"] == JUDGE:
+            module.exit_json(**asdict(judged(module.params, audit)), **audit.as_result())
         before = ledger.summary()
         answer = audited(ledger, module.params, audit)
         diff = {"before": before, "after": ledger.summary()}

@@ -97,7 +97,7 @@ def test_an_audit_log_that_cannot_be_written_does_not_mask_what_it_found(tmp_pat
     done, kept = played(tmp_path, "-e", "deployment_verb=deploy", enforcement="block")
     assert done.returncode != 0
     assert "the checklist blocks: " in done.stdout
-    assert "the audit log does not have this refusal: " in done.stdout + done.stderr
+    assert "the audit log does not have this verdict: " in done.stdout + done.stderr
     assert [document["verdict"] for document in kept] == ["block"]
 
 
