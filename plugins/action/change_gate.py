@@ -17,7 +17,7 @@ from ansible_collections.slipway.release.plugins.module_utils._change.controller
     with_variables,
 )
 from ansible_collections.slipway.release.plugins.module_utils._change.deployment import for_the_audit_log
-from ansible_collections.slipway.release.plugins.module_utils._change.gate import BLOCK, MIGRATE, OPERATIONS, WARN
+from ansible_collections.slipway.release.plugins.module_utils._change.gate import BLOCK, MIGRATE, OPERATIONS, WARN, exempt
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
 from ansible_collections.slipway.release.plugins.plugin_utils.verdicts import Judges
 
@@ -56,7 +56,7 @@ class ActionModule(Judges):
         super().run(tmp, task_vars)
         operation = str(self._task.args.get("operation", ""))
         try:
-            found = whatever_is_wrong(operation, lambda: self._judged(task_vars or {}))
+            found = whatever_is_wrong(exempt(operation), lambda: self._judged(task_vars or {}))
         except SlipwayError as exc:
             return {"failed": True, "changed": False, **exc.as_result()}
         fails = found.pop("fail", False) and found["verdict"] == BLOCK

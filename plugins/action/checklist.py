@@ -1,33 +1,48 @@
 # Copyright: (c) 2026, The slipway.release developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Goes through the checklist on the controller, where the release and the reports are, and keeps what it has found.
+"""Goes through a checklist on the controller, where the release and the reports are, and keeps what it has found.
 
-Writes <evidence_directory>/<app>/checklist-<time>.json there. Connects to no host, unless it blocks: then the audit log
-of the host that the task is delegated to is told.
+Writes <evidence_directory>/<app>/checklist-<time>.json there; connects to no host of the inventory.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.slipway.release.plugins.module_utils._change.gate import DEPLOY
+from ansible.plugins.action import ActionBase
+from ansible_collections.slipway.release.plugins.module_utils._checklist.deployed import after, deployments
 from ansible_collections.slipway.release.plugins.module_utils._checklist.files import texts
-from ansible_collections.slipway.release.plugins.module_utils._checklist.model import WARN, Scene
+from ansible_collections.slipway.release.plugins.module_utils._checklist.model import FAIL, PASS, Deployed, Scene
 from ansible_collections.slipway.release.plugins.module_utils._checklist.run import BLOCK, gone_through, told
-from ansible_collections.slipway.release.plugins.module_utils._checklist.spec import ITEMS, OPTIONS
+from ansible_collections.slipway.release.plugins.module_utils._checklist.spec import (
+    AFTER,
+    BEFORE,
+    ITEMS,
+    OF_AFTER,
+    OPTIONS,
+    PHASES,
+)
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._compliance.load import load
 from ansible_collections.slipway.release.plugins.module_utils._evidence.keep import keep
-from ansible_collections.slipway.release.plugins.plugin_utils.verdicts import Judges
 
 ARGUMENTS = {
     "app": {"type": "str", "required": True},
     "checklist": {"type": "dict", "required": True, "options": OPTIONS},
+    "phase": {"type": "str", "default": BEFORE, "choices": list(PHASES)},
+    "version": {"type": "str", "default": ""},
+    "document": {"type": "str", "default": ""},
+    "live": {"type": "dict", "default": {}},
+    "regions": {"type": "dict", "default": {}},
+    "audits": {"type": "dict", "default": {}},
+    "logs": {"type": "dict", "default": {}},
+    "stores": {"type": "dict", "default": {}},
+    "database": {"type": "dict", "default": {}},
     "artifact": {"type": "str", "default": ""},
     "artifact_sha256": {"type": "str", "default": ""},
     "config": {"type": "dict", "default": {}},
@@ -37,13 +52,13 @@ ARGUMENTS = {
     "compliance": {"type": "list", "elements": "str", "default": []},
     "evidence_directory": {"type": "str", "default": ""},
     "fail": {"type": "bool", "default": True},
-    "audit": {"type": "dict"},
 }
-MOST_TOLD = 20
 BACKUP_AGE = OPTIONS["backup"]["options"]["max_age"]["default"]
+DEFAULTS_AFTER = {name: option["default"] for name, option in OF_AFTER.items()}
+SAID = {BEFORE: "the checklist", AFTER: "the checklist after the deployment"}
 
 
-class ActionModule(Judges):
+class ActionModule(ActionBase):
     """Runs once; nothing of it depends on a host."""
 
     TRANSFERS_FILES = False
@@ -56,60 +71,66 @@ class ActionModule(Judges):
         check: Any = self.validate_argument_spec
         _validated, arguments = check(argument_spec=ARGUMENTS)
         options = json.loads(json.dumps(arguments, default=str))
+        phase = options["phase"]
         try:
-            checklist = gone_through(_scene(options), _required(options))
+            deployed = after(options) if phase == AFTER else Deployed()
+            checklist = gone_through(_scene(options, deployed), _required(options), phase)
         except SlipwayError as exc:
             return {"failed": True, "changed": False, **exc.as_result()}
         findings = told(checklist)
-        blocked = checklist["verdict"] == BLOCK
+        fails = options["fail"] and checklist["verdict"] in (BLOCK, FAIL)
         message = "; ".join(findings) or "nothing was found"
-        warnings = [f"checklist: {finding}" for finding in findings] if checklist["verdict"] == WARN else []
-        fails = blocked and options["fail"]
-        if fails and not self._task.check_mode:
-            warnings += self.verdict_recorded(_told_of(options, checklist, findings), task_vars or {})
+        warned = checklist["verdict"] != PASS and not fails
+        warnings = [f"{SAID[phase]}: {finding}" for finding in findings] if warned else []
         file, lacking = ("", "") if self._task.check_mode else _kept(options, checklist)
+        word = {BLOCK: " blocks", FAIL: " fails"}.get(checklist["verdict"], "")
         return {
             "changed": False,
             "failed": fails,
-            "msg": f"the checklist blocks: {message}" if blocked else f"checklist: {message}",
+            "msg": f"{SAID[phase]}{word}: {message}",
             "warnings": [*warnings, *([lacking] if lacking else [])],
             "document_file": file,
+            "deployments": deployments(deployed),
             **checklist,
         }
 
 
-def _told_of(options: Mapping[str, Any], checklist: Mapping[str, Any], findings: Sequence[str]) -> dict[str, Any]:
-    """What the ledger is asked to tell the audit log."""
-    more = len(findings) - MOST_TOLD
-    reasons = [*findings[:MOST_TOLD], *([f"{more} more in the checklist that is kept"] if more > 0 else [])]
-    found = {"by": "checklist", "verdict": checklist["verdict"], "reasons": reasons}
-    return {"audit": options["audit"], "app": options["app"], "purpose": DEPLOY, "change": found}
-
-
 def _required(options: Mapping[str, Any]) -> list[str]:
     """Items that must be looked at; what else a profile asks for is no item of this list."""
+    if options["phase"] == AFTER:
+        return list(options["checklist"]["after"].get("required", ())) if options["live"] else []
     profile = load(options["compliance"])
     return [name for name in ITEMS if name in (*options["checklist"]["required"], *(profile.gates if profile else ()))]
 
 
-def _scene(options: Mapping[str, Any]) -> Scene:
+def _scene(options: Mapping[str, Any], deployed: Deployed) -> Scene:
     checklist = options["checklist"]
-    artifact = options["artifact"]
-    release = checklist["release"] or (artifact if artifact and "://" not in artifact else "")
-    if artifact.startswith("git+"):
-        release = checklist["release"]
     return Scene(
-        options={**checklist, "backup": {"max_age": BACKUP_AGE, **checklist["backup"]}},
-        files=texts(release, checklist["environment"]),
+        options={
+            **checklist,
+            "backup": {"max_age": BACKUP_AGE, **checklist["backup"]},
+            "after": {**DEFAULTS_AFTER, **checklist["after"]},
+        },
+        files=texts(_release(options), checklist["environment"]) if options["phase"] == BEFORE else [],
         sha256=options["artifact_sha256"],
         now=datetime.now(timezone.utc),
         variables={
+            "slipway_app": options["app"],
+            "slipway_version": options["version"],
             "slipway_config": options["config"],
             "slipway_flags": options["flags"],
             "slipway_flags_schema": options["flags_schema"],
             "slipway_change": options["change"],
         },
+        deployed=deployed,
     )
+
+
+def _release(options: Mapping[str, Any]) -> str:
+    """Where the release is on the controller; empty where it is not there."""
+    named: str = options["checklist"]["release"]
+    artifact: str = options["artifact"]
+    return named or (artifact if artifact and "://" not in artifact and not artifact.startswith("git+") else "")
 
 
 def _kept(options: Mapping[str, Any], checklist: Mapping[str, Any]) -> tuple[str, str]:

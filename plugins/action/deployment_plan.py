@@ -16,12 +16,14 @@ from typing import Any
 import yaml
 from ansible.errors import AnsibleError
 from ansible_collections.slipway.release.plugins.module_utils._change import deployment as change_control
+from ansible_collections.slipway.release.plugins.module_utils._checklist.found import refusal
+from ansible_collections.slipway.release.plugins.module_utils._checklist.run import BLOCK
+from ansible_collections.slipway.release.plugins.module_utils._common.backwards import UNDO, WITHOUT_A_RELEASE
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._evidence import collect
 from ansible_collections.slipway.release.plugins.module_utils._evidence.inputs import shown as shown_inputs
 from ansible_collections.slipway.release.plugins.module_utils._evidence.plan import with_addresses_shown
 from ansible_collections.slipway.release.plugins.module_utils._inputs.reading import PREFIX
-from ansible_collections.slipway.release.plugins.module_utils._inputs.rules.base import BACKWARDS
 from ansible_collections.slipway.release.plugins.module_utils._inputs.validate import NOT_BACKWARDS, Inputs, validate
 from ansible_collections.slipway.release.plugins.module_utils._plan.abort import abort
 from ansible_collections.slipway.release.plugins.module_utils._plan.approval import approval
@@ -36,7 +38,7 @@ from ansible_collections.slipway.release.plugins.module_utils._release.artifact 
 from ansible_collections.slipway.release.plugins.module_utils._release.fetch import shown
 from ansible_collections.slipway.release.plugins.module_utils._release.revision import build
 from ansible_collections.slipway.release.plugins.module_utils._verdict.stage import judge
-from ansible_collections.slipway.release.plugins.plugin_utils.audited import PLAN
+from ansible_collections.slipway.release.plugins.plugin_utils.audited import GOES_BACK, PLAN
 from ansible_collections.slipway.release.plugins.plugin_utils.verdicts import Judges
 
 ARGUMENTS = {
@@ -57,7 +59,6 @@ ARGUMENTS = {
     "database": {"type": "dict"},
     "audit": {"type": "dict"},
 }
-UNDO = "undo"
 # What needs a permission, and the variables that say whose. They are asked for on localhost and on other hosts.
 PERMITTED = ("deploy", "migrate", "flags")
 PERMITTING = ("slipway_change_policy", "slipway_compliance", "slipway_checklist")
@@ -108,6 +109,10 @@ class ActionModule(Judges):
             preview=bool(self._task.check_mode),
         )
         change_control.write_to_sign(inputs, change)
+        blocked = refusal(task_vars) if inputs.verb == "deploy" else ""
+        if blocked and _is_new(planned, options["changed_regions"]):
+            by_checklist = {"by": "checklist", "msg": blocked, "verdict": BLOCK, "reasons": [blocked]}
+            return self._refused(inputs, planned, by_checklist, task_vars, options["audit"])
         result = {
             "changed": planned.plan["changes"] and not planned.parked,
             "plan": {
@@ -135,14 +140,20 @@ class ActionModule(Judges):
             "flags_left": [],
             "abandoned": planned.abandon,
             "artifact": shown(found.location) if found else "",
-            "warnings": inputs.warnings + planned.warnings + _active_already(inputs, planned),
+            "warnings": [
+                *inputs.warnings,
+                *planned.warnings,
+                *_active_already(inputs, planned),
+                *([f"{blocked} Nothing new begins here, so that it stops nothing."] if blocked else []),
+            ],
         }
         if self._task.diff:
             result["diff"] = _difference(inputs, planned)
         if self._task.check_mode or not result["changed"]:
             return result
         if not change.get("allowed", True):
-            return self._refused(inputs, planned, change, task_vars, options["audit"])
+            refused = self._refused(inputs, planned, change, task_vars, options["audit"])
+            return {**refused, "change": change}
         begun = self._begin(inputs, planned, change, task_vars, options["audit"])
         warnings = result["warnings"] + begun.pop("warnings", [])
         migrates = not begun.get("failed") and _migrates(planned, begun["committed"])
@@ -156,6 +167,10 @@ class ActionModule(Judges):
         task_vars: dict[str, Any],
         audit: dict[str, Any] | None,
     ) -> dict[str, Any]:
+        """The result of a run that must not begin, which the audit log is told of unless in check mode."""
+        refusal = {"failed": True, "changed": False, "msg": change["msg"]}
+        if self._task.check_mode:
+            return refusal
         told = {
             "audit": audit,
             "app": inputs.app,
@@ -165,7 +180,6 @@ class ActionModule(Judges):
             "change": change_control.for_the_audit_log(change),
         }
         warnings = self.verdict_recorded(told, {**task_vars, PLAN: {"plan": planned.plan}})
-        refusal = {"failed": True, "changed": False, "msg": change["msg"], "change": change}
         return {**refusal, **({"warnings": warnings} if warnings else {})}
 
     def _planned(
@@ -281,7 +295,7 @@ class ActionModule(Judges):
                 "metrics_directory": inputs.metrics_directory if inputs.verb == "deploy" and not planned.resume else "",
             },
             {"plan": planned.plan},
-            task_vars,
+            {**task_vars, **({GOES_BACK: True} if planned.goes_back else {})},
         )
         if answer.get("failed"):
             return {"failed": True, "changed": False, "msg": answer.get("msg"), "error": answer.get("error")}
@@ -353,7 +367,7 @@ def _not_for(verb: str) -> Collection[str]:
     """Variables that a verb does not even evaluate, so that nothing about them stops it."""
     if verb == "deploy":
         return ()
-    return {*FOR_DEPLOY, *NOT_BACKWARDS} if verb in (*BACKWARDS, "return") else FOR_DEPLOY
+    return {*FOR_DEPLOY, *NOT_BACKWARDS} if verb in (*WITHOUT_A_RELEASE, "return") else FOR_DEPLOY
 
 
 def _variables_of(region: str, task_vars: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -450,6 +464,11 @@ def _revision(inputs: Inputs, found: ResolvedArtifact) -> dict[str, Any]:
         schema_range=inputs.schema_range,
         user=inputs.user,
     )
+
+
+def _is_new(planned: Planned, changed_regions: Collection[Any]) -> bool:
+    """Whether a release begins, instead of one that is continued, or undone, where an earlier run has left it."""
+    return bool(planned.plan["changes"]) and not planned.resume and not changed_regions
 
 
 def _migrates(planned: Planned, committed: Collection[str]) -> bool:

@@ -51,9 +51,11 @@ options:
         says it. Nothing in the ledger changes, and no lease is needed.
       - V(root_cause) records in O(reason) why a deployment that has ended was undone, returned or rolled back, and who
         says so; no lease is needed.
+      - V(checklist) records in O(evidence) what M(slipway.release.checklist) has found after a deployment that has
+        ended; no lease is needed, and what is recorded later counts instead.
     type: str
     required: true
-    choices: [begin, hold, renew, commit, park, approve, finish, release, root_cause, judge]
+    choices: [begin, hold, renew, commit, park, approve, finish, release, root_cause, checklist, judge]
   plan:
     description: Plan made by M(slipway.release.deployment_plan). Required by V(begin).
     type: dict
@@ -122,7 +124,7 @@ options:
     type: str
   operator:
     description: Who approves, as C(user@host). Required by V(approve), and refused for the user who has begun the
-      deployment or has run it to where it is parked.
+      deployment or has run it to where it is parked. For V(root_cause) and V(checklist) the action fills it in.
     type: str
   self_approval:
     description: Whether V(approve) takes those users too.
@@ -143,7 +145,8 @@ options:
     default: {}
   evidence_directory:
     description:
-      - Directory on the controller in which V(finish) keeps the document, as C(<app>/<deployment>.json).
+      - Directory on the controller in which V(finish) and V(checklist) keep the document, as
+        C(<app>/<deployment>.json).
       - C(~/.slipway/evidence) when empty. A document that cannot be written there is a warning.
     type: str
     default: ""
@@ -394,9 +397,22 @@ from ansible_collections.slipway.release.plugins.module_utils._audit.operation i
 )
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._evidence import prometheus
-from ansible_collections.slipway.release.plugins.module_utils._ledger.ledger import Answer, Ledger
+from ansible_collections.slipway.release.plugins.module_utils._evidence.plain import plain
+from ansible_collections.slipway.release.plugins.module_utils._ledger.ledger import CHECKLIST, Answer, Ledger
 
-COMMANDS = ["begin", "hold", "renew", "commit", "park", "approve", "finish", "release", "root_cause", "judge"]
+COMMANDS = [
+    "begin",
+    "hold",
+    "renew",
+    "commit",
+    "park",
+    "approve",
+    "finish",
+    "release",
+    "root_cause",
+    CHECKLIST,
+    "judge",
+]
 ARGUMENTS: dict[str, Any] = {
     "app": {"type": "str", "required": True},
     "region": {"type": "str", "default": ""},
@@ -450,6 +466,7 @@ REQUIRED_IF = [
     ("command", "finish", ["deployment", "token", "result"]),
     ("command", "release", ["reason"]),
     ("command", "root_cause", ["deployment", "reason"]),
+    ("command", CHECKLIST, ["deployment"]),
     ("command", "judge", ["purpose", "change"]),
 ]
 
@@ -498,6 +515,8 @@ def run(ledger: Ledger, options: dict[str, Any]) -> Answer:
         )
     if command == "root_cause":
         return ledger.root_cause(deployment, options["reason"], options["operator"] or "")
+    if command == CHECKLIST:
+        return ledger.checklist(deployment, plain(options["evidence"]), options["operator"] or "")
     if command == "finish":
         return ledger.finish(deployment, token, options["result"], options["reason"], options["evidence"])
     return ledger.release(options["reason"], token, options["evidence"])
@@ -594,7 +613,7 @@ def export(ledger: Ledger, options: dict[str, Any], answer: Answer) -> list[str]
         return []
     try:
         prometheus.write_ledger(directory, options["app"], options["region"], ledger.figures())
-        if answer.document:
+        if answer.document and options["command"] != CHECKLIST:
             prometheus.write(directory, answer.document)
     except OSError as exc:
         return [f"the metrics are not written to {directory}: {exc.strerror or exc}"]

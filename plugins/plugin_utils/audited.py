@@ -19,13 +19,13 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.plugins.action.normal import ActionModule as Normal
 from ansible.utils.display import Display
+from ansible_collections.slipway.release.plugins.module_utils._common.backwards import BACKWARDS
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
 from ansible_collections.slipway.release.plugins.plugin_utils.checkpoints import initiator, told
 
 SETTINGS = "slipway_audit"
 PLAN = "__deployment_plan"
 HEAD = "__slipway_audit_head_"
-BACKWARDS = ("abort", "rollback")
 GOES_BACK = "__rollout_goes_back"
 
 

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+from .._checklist.found import found
 from .._common.errors import InputError, SlipwayError
 from .._compliance.load import load
 from .._compliance.profile import Profile
@@ -23,7 +24,7 @@ from .._ledger.who import Who
 from .._plan.operator import operator
 from .document import APPROVAL, OVERRIDE, Document, template
 from .evidence import from_directory, from_server
-from .gate import ALWAYS, BLOCK, Change, Verdict, judge, not_judged, shown
+from .gate import BLOCK, Change, Verdict, judge, not_judged, shown
 from .moment import read_moment
 from .policy import POLICY_NAME, Policy, read_policy, read_request, stricter
 from .remedy import remedy, summary
@@ -32,7 +33,6 @@ from .subject import GROUPS, Subject, inventory_digest
 
 ADDRESSES = ("slipway_address", "ansible_host")
 # What an option is where it is not given.
-CHECKLIST = "__checklist"
 VARIABLES = {
     "policy": POLICY_NAME,
     "compliance": "slipway_compliance",
@@ -59,33 +59,31 @@ def with_variables(
     return made
 
 
-def whatever_is_wrong(operation: str, judging: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What ``judging`` returns; where it fails, what always passes does so all the same.
+def whatever_is_wrong(exempt: str, judging: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What ``judging`` returns; where it fails, what passes in any case does so all the same.
 
-    :raises Exception: what it raises, where the operation does not always pass.
+    :param exempt: why it passes in any case; empty where it does not.
+    :raises Exception: what ``judging`` raises, where it does not pass in any case.
     """
     try:
         return judging()
     except SlipwayError as exc:
-        if operation not in ALWAYS:
+        if not exempt:
             raise
-        return _unjudged(operation, exc)
+        return _unjudged(exempt, exc)
     except Exception as exc:
-        if operation not in ALWAYS:
+        if not exempt:
             raise
         said = getattr(exc, "message", "")
         what = said if isinstance(said, str) and said else f"it ended with {type(exc).__name__}"
         return _unjudged(
-            operation, InputError(what, where="change gate", remedy="correct the options or variables that it names")
+            exempt, InputError(what, where="change gate", remedy="correct the options or variables that it names")
         )
 
 
 def _gates(options: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, str]:
     """What was checked before. What the checklist of this run has found counts before what is only said."""
-    local = (task_vars.get("hostvars") or {}).get("localhost")
-    checklist = local.get(CHECKLIST) if isinstance(local, Mapping) else None
-    found = checklist.get("gates") if isinstance(checklist, Mapping) else None
-    given = {**(options.get("gates") or {}), **(found or {})}
+    given = {**(options.get("gates") or {}), **(found(task_vars).get("gates") or {})}
     return {str(name): str(verdict) for name, verdict in given.items()}
 
 
@@ -174,8 +172,8 @@ def _result(
     }
 
 
-def _unjudged(operation: str, error: SlipwayError) -> dict[str, Any]:
-    verdict = not_judged(operation, error)
+def _unjudged(exempt: str, error: SlipwayError) -> dict[str, Any]:
+    verdict = not_judged(exempt, error)
     return {"msg": f"{verdict.exempt}; it could not be judged: {error.message()}", "unjudged": True, **shown(verdict)}
 
 

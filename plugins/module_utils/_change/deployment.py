@@ -22,10 +22,9 @@ from .._plan.parking import BEFORE_TRAFFIC
 from .._plan.planner import Planned
 from .._plan.schema import STAGE
 from .controller import VARIABLES, judged, whatever_is_wrong, with_variables
-from .gate import DEPLOY
+from .gate import DEPLOY, exempt
 
 CONTROL = "change control"
-UNDO = "undo"
 # Stages after which no traffic has moved yet.
 BEFORE_THE_TRAFFIC = frozenset({BEFORE_MIGRATIONS, STAGE, BEFORE_TRAFFIC})
 
@@ -44,21 +43,21 @@ def verdict(
     :param live: host to what is there.
     :param evaluated: the value of a variable, which may be a template.
     :param preview: whether the time that was asked for is judged instead of now.
-    :raises SlipwayError: a variable is wrong; not for a way back.
+    :raises SlipwayError: a variable is wrong; not for what passes in any case, as every way back does.
     """
     if not planned.plan["changes"] or planned.parked or VARIABLES["policy"] not in task_vars:
         return {}
     about = _about(inputs, planned.plan)
+    deploys = inputs.verb == DEPLOY
+    why = _exempt(planned, live.get(inputs.ledger_host, {})) if deploys else ""
 
     def judging() -> dict[str, Any]:
-        deploys = inputs.verb == DEPLOY
         options = {**about, **_written(inputs)} if deploys else with_variables(about, task_vars, evaluated)
         if not options.get("policy"):
             return {}
-        exempt = _exempt(planned, live.get(inputs.ledger_host, {})) if deploys else ""
-        return judged({**options, "at": inputs.change_at if preview else ""}, task_vars, exempt)
+        return judged({**options, "at": inputs.change_at if preview else ""}, task_vars, why)
 
-    found = whatever_is_wrong(about["operation"], judging)
+    found = whatever_is_wrong(why or exempt(about["operation"]), judging)
     return {**found, "about": about, "again": not found["exempt"]} if found else {}
 
 
@@ -102,7 +101,7 @@ def for_the_audit_log(change: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     good = [found.get("person") or found["signer"] for found in change.get("approvals", []) if not found.get("refusal")]
     overridden = [finding["what"] for finding in change.get("findings", []) if finding["overridden"]]
-    made = {name: change.get(name) for name in ("verdict", "exempt", "reasons", "digest", "override")}
+    made = {name: change.get(name) for name in ("by", "verdict", "exempt", "reasons", "digest", "override")}
     told = {**made, "approved_by": good, "overridden": overridden}
     return {name: value for name, value in told.items() if value}
 
@@ -125,7 +124,7 @@ def _exempt(planned: Planned, ledger_host: Mapping[str, Any]) -> str:
     committed: Collection[str] = unfinished.get("committed") or ()
     if not planned.resume:
         return ""
-    if planned.way_back or UNDO in committed:
+    if planned.goes_back:
         return "it goes back"
     if planned.settled:
         return "it has settled"

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from .._common.backwards import ALWAYS_ALLOWED
 from .._common.errors import SlipwayError
 from .document import APPROVAL, OVERRIDE, Court, Document, Judged, Verify
 from .openings import Calendar, Matched
@@ -21,8 +22,7 @@ from .policy import POLICY_NAME, REQUEST_NAME, Policy
 from .subject import Subject
 
 DEPLOY, FAILOVER, MIGRATE = "deploy", "failover", "migrate"
-ALWAYS = ("rollback", "abort", "kill_switch")
-OPERATIONS = (DEPLOY, FAILOVER, MIGRATE, *ALWAYS)
+OPERATIONS = (DEPLOY, FAILOVER, MIGRATE, *ALWAYS_ALLOWED)
 PASS, WARN, BLOCK = "pass", "warn", "block"
 AUTHOR_APPROVER, APPROVER_DEPLOYER = "author_approver", "approver_deployer"
 OF_AN_APPROVER = (AUTHOR_APPROVER, APPROVER_DEPLOYER)
@@ -85,8 +85,9 @@ def judge(policy: Policy, change: Change, evidence: Callable[[], Sequence[Docume
     :param evidence: reads approvals and overrides; it is called where they are needed.
     :param verify: as a court's.
     """
-    if change.exempt or change.subject.operation in ALWAYS:
-        return _exempt(policy, change)
+    why = change.exempt or exempt(change.subject.operation)
+    if why:
+        return _exempt(policy, change, why)
     verdict = Verdict()
     needed = _needed(policy, change)
     findings = [
@@ -109,12 +110,14 @@ def judge(policy: Policy, change: Change, evidence: Callable[[], Sequence[Docume
 
 
 def exempt(operation: str) -> str:
-    """Why an operation passes whatever the policy says."""
+    """Why an operation passes whatever the policy says; empty where it does not."""
+    if operation not in ALWAYS_ALLOWED:
+        return ""
     return f"{'an' if operation[0] in 'aeiou' else 'a'} {operation.replace('_', ' ')} always passes"
 
 
-def _exempt(policy: Policy, change: Change) -> Verdict:
-    verdict = Verdict(exempt=change.exempt or exempt(change.subject.operation))
+def _exempt(policy: Policy, change: Change, why: str) -> Verdict:
+    verdict = Verdict(exempt=why)
     verdict.findings = [*_windows(policy, change, verdict), *_residency(policy, change)]
     return verdict
 
@@ -352,6 +355,6 @@ def shown(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def not_judged(operation: str, error: SlipwayError) -> Verdict:
-    """The verdict over what always passes, where the policy itself is wrong."""
-    return Verdict(exempt=exempt(operation), findings=[Finding("policy", error.message())])
+def not_judged(why: str, error: SlipwayError) -> Verdict:
+    """The verdict over what passes in any case, where the policy itself is wrong."""
+    return Verdict(exempt=why, findings=[Finding("policy", error.message())])

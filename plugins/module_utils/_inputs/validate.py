@@ -14,14 +14,16 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from .._common.backwards import WITHOUT_A_RELEASE
 from .._common.errors import InputError
 from .audit import VARIABLES as AUDIT_VARIABLES
 from .change import VARIABLES as CHANGE_VARIABLES
 from .checklist import VARIABLES as CHECKLIST_VARIABLES
+from .flags import VARIABLES as FLAG_VARIABLES
 from .notifications import VARIABLES as NOTIFICATION_VARIABLES
 from .reading import Reading
 from .reports import VARIABLES as REPORT_VARIABLES
-from .rules.base import BACKWARDS, Context
+from .rules.base import Context
 from .rules.migrations import APPLYING, WHERE, unread
 from .rules.release import artifact_path
 from .rules.table import RULES
@@ -33,7 +35,14 @@ WATCH_DEFAULTS = {name: declared["default"] for name, declared in WATCH.items()}
 PROFILE_DEFAULTS = {name: declared["default"] for name, declared in PROFILE.items()}
 # What keeps nobody from going back, whatever values it has, or none that can be told.
 NOT_BACKWARDS = frozenset(
-    (*AUDIT_VARIABLES, *CHANGE_VARIABLES, *CHECKLIST_VARIABLES, *NOTIFICATION_VARIABLES, *REPORT_VARIABLES)
+    (
+        *AUDIT_VARIABLES,
+        *CHANGE_VARIABLES,
+        *CHECKLIST_VARIABLES,
+        *FLAG_VARIABLES,
+        *NOTIFICATION_VARIABLES,
+        *REPORT_VARIABLES,
+    )
 )
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -127,6 +136,7 @@ class Inputs:
     inventory_region: str
     compliance: list[str]
     checklist: dict[str, Any]
+    checklist_phase: str
     smoke_checks: list[dict[str, Any]]
     hooks: list[dict[str, Any]]
     migrations: dict[str, Any] | None
@@ -192,7 +202,7 @@ def validate(
     """
     base = base or Path.cwd()
     without = set() if verb in APPLYING else {WHERE}
-    if verb in BACKWARDS:
+    if verb in WITHOUT_A_RELEASE:
         without.update(NOT_BACKWARDS)
         variables = {name: value for name, value in variables.items() if name not in NOT_BACKWARDS}
     reading = Reading(SPEC, variables, {name: why for name, why in undefined.items() if name not in without})

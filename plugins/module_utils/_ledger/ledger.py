@@ -34,6 +34,7 @@ from .whose import Whose
 
 ROOT = Path("/var/lib/slipway/ledger")
 FLAGS = "flags_before"
+CHECKLIST = "checklist"
 
 
 @dataclass(frozen=True)
@@ -265,6 +266,25 @@ class Ledger:
             self.storage.write("state.json", {"app": self.app, **records.state})
             return Answer(True, deployment, records.token)
 
+    def checklist(self, deployment: str, found: dict[str, Any], operator: str) -> Answer:
+        """Record what the checklist after a deployment has found; needs no lease, and a later one counts instead.
+
+        :raises StateError: the history has no such deployment.
+        """
+        _require_json(found, "evidence")
+        with self.storage.locked():
+            records = self._records()
+            if history.result_of(records.state, deployment) is None:
+                raise StateError(
+                    f"deployment {deployment} is not in the history",
+                    where=str(self.storage.directory),
+                    remedy="go through the checklist when it has ended",
+                )
+            looking = Lease(records.token, deployment, operator, 0, 0, "")
+            self._event(looking, "outcome", CHECKLIST, evidence={CHECKLIST: found})
+            made, warnings = self._documented(deployment, self.storage.plan(deployment))
+            return Answer(True, deployment, records.token, document=made, warnings=warnings)
+
     def finish(
         self, deployment: str, token: int, result: str, reason: str = "", evidence: dict[str, Any] | None = None
     ) -> Answer:
@@ -333,6 +353,7 @@ class Ledger:
             "state": {key: records.state[key] for key in ("active", "proven", "left_out", "deployments")},
             "last": self._last(records.state),
             "notes_due": list(history.notes_due(records.state, self.time.now())),
+            "flags_set": self._flags_set(records),
         }
 
     def figures(self) -> dict[str, Any]:
@@ -536,6 +557,15 @@ class Ledger:
         """Feature flags as they were before a deployment set them; none where it set none."""
         found = (event.get("evidence", {}).get(FLAGS) for event in self.storage.events(deployment))
         return next((list(flags) for flags in found if flags), [])
+
+    def _flags_set(self, records: _Records) -> dict[str, Any] | None:
+        """Names of the feature flags that the deployment under way, or else the active one, has begun to set."""
+        deployment = records.open or history.last_active(records.state["deployments"])
+        if deployment is None:
+            return None
+        identifier: str = deployment.get("deployment") or deployment["id"]
+        names = sorted({flag["name"] for flag in self._flags(identifier)})
+        return {"deployment": identifier, "names": names} if names else None
 
     def _flags_left(self, records: _Records) -> list[dict[str, Any]]:
         active = history.last_active(records.state["deployments"])

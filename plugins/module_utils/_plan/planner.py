@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from .._common.address import shown
+from .._common.backwards import UNDO
 from .._common.canonical import digest
 from .._inputs.validate import Inputs
 from .._release.revision import revision_id
@@ -41,6 +42,7 @@ class Planned:
     :param settled: ``resume`` has settled and lacks only its end; nothing leads back to the slot that it left any more.
     :param parked: what ``resume`` still waits for, as the ledger has it; empty when it may go on.
     :param way_back: why ``resume`` can only go back.
+    :param undone: an earlier attempt of ``resume`` has begun its way back.
     :param warnings: what an operator should know of this moment.
     """
 
@@ -57,7 +59,13 @@ class Planned:
     settled: bool = False
     parked: dict[str, Any] = field(default_factory=dict)
     way_back: str = ""
+    undone: bool = False
     warnings: list[str] = field(default_factory=list)
+
+    @property
+    def goes_back(self) -> bool:
+        """Whether this run does nothing but end what was begun before, where it came from."""
+        return bool(self.way_back) or self.undone
 
 
 def plan(
@@ -125,7 +133,7 @@ def _repeats(unfinished: Mapping[str, Any], request: str, fleet: Fleet) -> bool:
 def _end(fleet: Fleet, unfinished: Mapping[str, Any]) -> dict[str, Any]:
     """What a run makes of an unfinished deployment that lacks only its end, as values of ``Planned``."""
     recorded = unfinished["plan"]
-    goes_on = unfinished.get("parked") or "undo" in unfinished["committed"]
+    goes_on = unfinished.get("parked") or UNDO in unfinished["committed"]
     if goes_on or not fleet.has_left(recorded):
         return {}
     astray = consumers.astray(recorded["revision"], fleet, recorded["slot"])
@@ -146,6 +154,7 @@ def taken_up(fleet: Fleet, unfinished: Mapping[str, Any], database: Mapping[str,
         token_seen=fleet.ledger.token,
         carried=fleet.carried(recorded["slot"]),
         held=fleet.held(recorded),
+        undone=UNDO in unfinished["committed"],
     )
 
 

@@ -42,6 +42,7 @@ def figures(document: Document, audit: Mapping[str, Any]) -> dict[str, Any]:
         "checks": list(_checks(document)),
         "metrics": list(_metrics(document)),
         "profile": document.get("profile"),
+        "checklist": document.get("checklist"),
         "migrations": _migrations(document),
         "approvals": _approvals(document),
         "compensation": document["compensation"],

@@ -43,7 +43,7 @@ def told(*parts):
     open({path!r}, 'a').write(repr(parts) + '\\n')
 syslog.openlog = syslog.syslog = told
 """
-OF_THE_CONTROLLER = ("change_gate", "checklist", "deployment_plan")
+OF_THE_CONTROLLER = ("change_gate", "deployment_plan")
 # Arguments that the module accepts, and with which it does nothing here.
 CALLS: dict[str, dict[str, Any]] = {
     "agent_place": {"library": "{{ scratch }}"},

@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.slipway.release.plugins.module_utils._change import deployment
 from ansible_collections.slipway.release.plugins.module_utils._change.deployment import for_the_audit_log
 from ansible_collections.slipway.release.plugins.module_utils._change.document import namespace
+from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError
 from ansible_collections.slipway.release.plugins.module_utils._plan.planner import Planned
 
 from tests.unit.change.made import Keys
@@ -97,6 +99,17 @@ def test_a_refusal_is_told_to_the_audit_log_without_a_lease(variables: dict[str,
     assert told["audit"]["context"]["version"] == "1.1" and told["audit"]["context"]["environment"] == "production"
     checking = Audited(check_mode=True)
     assert not checking.run(given).get("failed") and checking.ran == []
+
+
+def test_a_checklist_that_blocks_is_told_to_the_audit_log(variables: dict[str, Any]) -> None:
+    stand = Audited()
+    hostvars = {**variables["hostvars"], "localhost": {"__checklist": BLOCKS}}
+    assert stand.run({**variables, "hostvars": hostvars})["msg"] == BLOCKS["msg"]
+    ((_name, told),) = stand.ran
+    assert (told["command"], told["purpose"]) == ("judge", "deploy")
+    assert told["change"] == {"by": "checklist", "verdict": "block", "reasons": [BLOCKS["msg"]]}
+    checking = Audited(check_mode=True)
+    assert checking.run({**variables, "hostvars": hostvars})["failed"] and checking.ran == []
 
 
 @pytest.mark.parametrize("how", ["failed", "unreachable", "raised"])
@@ -203,6 +216,41 @@ def test_what_the_checklist_found_counts_before_what_is_said(variables: dict[str
     assert about_gates(__checklist={"gates": {"security_scan": "fail"}}) == ["gate security_scan: fail"]
 
 
+BLOCKS = {"msg": "the checklist blocks: app.py:1: a password.", "verdict": "block", "failed": False}
+
+
+@pytest.mark.parametrize("found", [BLOCKS, {"failed": True, "msg": "slipway_checklist: no."}])
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_a_checklist_that_blocks_stops_a_release_before_its_lease(
+    variables: dict[str, Any], found: dict[str, Any], check_mode: bool
+) -> None:
+    stand = planning(check_mode=check_mode)
+    hostvars = {**variables["hostvars"], "localhost": {"__checklist": found}}
+    refused = stand.run({**variables, "hostvars": hostvars})
+    assert refused == {"failed": True, "changed": False, "msg": found["msg"]} and stand.ran == []
+    hostvars["localhost"] = {"__checklist": {"verdict": "warn", "msg": "checklist: old."}}
+    assert not planning(check_mode=check_mode).run({**variables, "hostvars": hostvars}).get("failed")
+
+
+@pytest.mark.parametrize("committed", [[], ["gate"], ["gate", "undo"]])
+def test_a_checklist_stops_no_deployment_that_was_interrupted(variables: dict[str, Any], committed: list[str]) -> None:
+    live, _planned = unfinished(variables, committed)
+    stand = planning(live=live)
+    hostvars = {**variables["hostvars"], "localhost": {"__checklist": BLOCKS}}
+    result = stand.run({**variables, "hostvars": hostvars})
+    assert not result.get("failed") and stand.ran
+    assert [warning for warning in result["warnings"] if warning.startswith(BLOCKS["msg"])]
+
+
+def test_a_checklist_stops_neither_what_is_done_nor_the_next_region(variables: dict[str, Any]) -> None:
+    hostvars = {**variables["hostvars"], "localhost": {"__checklist": BLOCKS}}
+    stand = planning()
+    stand.action._task.args["changed_regions"] = [{"region": "eu"}]
+    assert not stand.run({**variables, "hostvars": hostvars}).get("failed")
+    rollback = planning(verb="rollback", live=fleet_of("1.1", "1.0", history=(proven("1.0"), proven("1.1"))))
+    assert not rollback.run({**variables, "hostvars": hostvars}).get("failed")
+
+
 def test_what_is_to_be_signed_is_written_or_refused(variables: dict[str, Any], tmp_path: Path) -> None:
     given = {**variables, "slipway_change_policy": SHUT, "slipway_change_to_sign": str(tmp_path / "nowhere")}
     refused = planning(check_mode=True).run(given)
@@ -290,6 +338,32 @@ def test_only_what_moves_traffic_already_goes_on_in_a_freeze(
     assert bool(result.get("failed")) != passes, result.get("msg")
     assert bool(stand.ran) == passes
     assert bool(result["change"]["exempt"]) == passes
+
+
+@pytest.mark.parametrize(("committed", "passes"), [([], False), (["gate", "undo"], True)])
+def test_no_policy_that_cannot_be_judged_stops_a_deployment_that_goes_back(
+    variables: dict[str, Any], monkeypatch: pytest.MonkeyPatch, committed: list[str], passes: bool
+) -> None:
+    def broken(*_given: Any) -> dict[str, Any]:
+        raise InputError("the profile is gone", where="slipway_compliance", remedy="bring it back")
+
+    monkeypatch.setattr(deployment, "judged", broken)
+    live, _planned = unfinished(variables, committed)
+    stand = planning(live=live)
+    result = stand.run({**variables, "slipway_change_policy": OPEN})
+    assert bool(result.get("failed")) != passes and bool(stand.ran) == passes
+    assert "the profile is gone" in (result["change"] if passes else result)["msg"]
+
+
+@pytest.mark.parametrize(("committed", "required"), [([], True), (["gate"], True), (["gate", "undo"], False)])
+def test_a_deployment_that_goes_back_needs_no_audit_log(
+    variables: dict[str, Any], committed: list[str], required: bool
+) -> None:
+    live, _planned = unfinished(variables, committed)
+    stand = planning(live=live)
+    stand.action._task.args["audit"] = {"stream": "deployments"}
+    assert not stand.run(variables).get("failed")
+    assert stand.ran[0][1]["audit"]["required"] == required
 
 
 def test_what_waits_and_what_changes_nothing_is_not_judged(variables: dict[str, Any]) -> None:

@@ -37,7 +37,6 @@ def played(
         "slipway_artifact": str(release),
         "slipway_checklist": options,
         "slipway_evidence_directory": str(directory / "evidence"),
-        "slipway_audit": {"directory": str(directory / "audit")},
         "ansible_python_interpreter": sys.executable,
     }
     (directory / "hosts.yml").write_text(yaml.safe_dump({"all": {"vars": variables}}), encoding="utf-8")
@@ -69,36 +68,12 @@ def test_what_fails_blocks_and_is_kept(tmp_path: Path) -> None:
     assert [(document["verdict"], document["gates"]["secrets"]) for document in kept] == [("block", "fail")]
 
 
-def recorded(directory: Path) -> list[dict[str, Any]]:
-    """The events of the audit log, without those of the log itself."""
-    lines = [line for path in directory.rglob("*.jsonl") for line in path.read_text(encoding="utf-8").splitlines()]
-    events = [json.loads(line)["event"] for line in lines]
-    return [event for event in events if event["type"] != "audit.log"]
-
-
-def test_a_deployment_that_it_stops_is_in_the_audit_log_as_refused(tmp_path: Path) -> None:
-    deploying = ("-e", "deployment_verb=deploy")
-    played(tmp_path, *deploying, enforcement="warn")
-    played(tmp_path, *deploying, "--check", enforcement="block")
-    played(tmp_path, enforcement="block")
-    assert recorded(tmp_path) == []
-    done, _kept = played(tmp_path, *deploying, enforcement="block")
-    assert done.returncode != 0
-    (event,) = recorded(tmp_path)
-    assert (event["type"], event["operation"], event["outcome"]) == ("deployment", "begin", "refused")
-    change = event["details"]["change"]
-    assert (event["target"], change["by"], change["verdict"]) == ("shop", "checklist", "block")
-    assert any("app.py:1: a password in a URL lies there" in reason for reason in change["reasons"])
-    assert SECRET not in json.dumps(event)
-
-
-def test_an_audit_log_that_cannot_be_written_does_not_mask_what_it_found(tmp_path: Path) -> None:
-    (tmp_path / "audit").write_text("no directory", encoding="utf-8")
-    done, kept = played(tmp_path, "-e", "deployment_verb=deploy", enforcement="block")
-    assert done.returncode != 0
-    assert "the checklist blocks: " in done.stdout
-    assert "the audit log does not have this verdict: " in done.stdout + done.stderr
-    assert [document["verdict"] for document in kept] == ["block"]
+def test_before_a_deployment_it_leaves_the_judgement_to_the_plan(tmp_path: Path) -> None:
+    for wrong in ({"enforcement": "block"}, {"release": "{{ nowhere }}"}):
+        done, _kept = played(tmp_path, "-e", '{"checklist_fails": false}', **wrong)
+        assert done.returncode == 0 and "and then" in done.stdout, done.stdout
+    books = yaml.safe_load((TOP / "playbooks" / "deploy.yml").read_text(encoding="utf-8"))
+    assert [book["vars"] for book in books if "checklist" in str(book)] == [{"checklist_fails": False}]
 
 
 def test_what_is_warned_of_goes_on(tmp_path: Path) -> None:
@@ -138,6 +113,11 @@ def test_the_documentation_has_the_options_of_the_action() -> None:
         ({"backup": {"path": "/a", "max_age": 0}}, "slipway_checklist.backup.max_age"),
         ({"allow": [{"item": "secrets", "place": "*", "reason": " "}]}, "slipway_checklist.allow[0].reason"),
         ({"stagign": "/a"}, "slipway_checklist.stagign"),
+        ({"after": {"log_pattern": "("}}, "slipway_checklist.after.log_pattern"),
+        ({"after": {"errors_below": 0}}, "slipway_checklist.after.errors_below"),
+        ({"after": {"p95_below": 0}}, "slipway_checklist.after.p95_below"),
+        ({"after": {"log_errors": -1}}, "slipway_checklist.after.log_errors"),
+        ({"after": {"required": ["backup", "secrets"]}}, "slipway_checklist.after.required"),
     ],
 )
 def test_what_makes_no_sense_is_refused(tmp_path: Path, options: dict[str, Any], where: str) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.slipway.release.plugins.module_utils._common.backwards import WITHOUT_A_RELEASE
 from ansible_collections.slipway.release.plugins.module_utils._evidence.inputs import shown
-from ansible_collections.slipway.release.plugins.module_utils._inputs.rules.base import BACKWARDS
 from ansible_collections.slipway.release.plugins.module_utils._inputs.validate import InputProblems, Inputs, validate
 
 from tests.unit.inputs.test_validate import GROUPS, good
@@ -21,6 +21,13 @@ POLICY: dict[str, Any] = {
     "groups": {"engineering_manager": ["eva"], "operations_lead": ["otto"], "dba": ["dora"], "operations": ["otto"]},
     "approvals": {"url": "https://approvals.example/secret-4711", "headers": {"X-Token": "secret-4711"}},
 }
+FLAGS: dict[str, Any] = {
+    "slipway_flags_store": {"kind": "cloud"},
+    "slipway_flags": [{"name": "x", "strategy": "gradual"}],
+    "slipway_flags_hosts": ["gone"],
+    "slipway_flags_user": "no user",
+}
+OF_NO_WAY_BACK = ["slipway_audit", "slipway_change", "slipway_checklist", "slipway_notifications", *FLAGS]
 
 
 def judged(tmp_path: Path, verb: str = "deploy", **changes: Any) -> Inputs:
@@ -59,12 +66,21 @@ def test_what_is_wrong_is_named(tmp_path: Path, changes: dict[str, Any], where: 
     assert "secret-4711" not in str(raised.value.as_result())
 
 
-@pytest.mark.parametrize("verb", BACKWARDS)
+@pytest.mark.parametrize("verb", WITHOUT_A_RELEASE)
 def test_a_wrong_policy_stands_in_no_way_back(tmp_path: Path, verb: str) -> None:
     wrong = {"slipway_change_policy": "block", "slipway_change": 5, "slipway_compliance": "soks"}
     with pytest.raises(InputProblems):
         judged(tmp_path, **wrong)
     assert judged(tmp_path, verb, **wrong).change_policy == {}
+
+
+@pytest.mark.parametrize("verb", WITHOUT_A_RELEASE)
+@pytest.mark.parametrize("name", FLAGS)
+def test_nothing_about_feature_flags_stands_in_a_way_back(tmp_path: Path, verb: str, name: str) -> None:
+    with pytest.raises(InputProblems) as raised:
+        judged(tmp_path, **{name: FLAGS[name]})
+    assert raised.value.where.startswith(name)
+    assert judged(tmp_path, verb, **{name: FLAGS[name]}).verb == verb
 
 
 def test_the_evidence_of_a_deployment_shows_no_secret_of_the_policy(tmp_path: Path) -> None:
@@ -90,7 +106,7 @@ def test_where_there_are_regions_the_inventory_is_in_none(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("verb", ["abort", "rollback"])
-@pytest.mark.parametrize("name", ["slipway_audit", "slipway_change", "slipway_checklist", "slipway_notifications"])
+@pytest.mark.parametrize("name", OF_NO_WAY_BACK)
 def test_what_cannot_be_evaluated_stands_in_no_way_back(tmp_path: Path, verb: str, name: str) -> None:
     given = {**good(tmp_path), "slipway_reason": "the test says so"}
     undefined = {name: "'vault_key' is undefined"}

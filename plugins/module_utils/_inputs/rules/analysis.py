@@ -12,9 +12,10 @@ from ..._analysis import spec as metric_spec
 from ..._analysis.arguments import METRIC
 from ..._analysis.factory import SOURCES
 from ..._checks.metrics import TRAFFIC, needed, pre_metrics, step_metrics
+from ..._common.backwards import WITHOUT_A_RELEASE
 from ..._common.errors import InputError
 from ..edge import Unconvertible, convert_options
-from .base import A_DAY, BACKWARDS, IN_BATCHES, Context, problem
+from .base import A_DAY, IN_BATCHES, Context, problem
 
 PLAN = {"app": "app", "slot": "green", "stable_slot": "blue", "from": {}}
 
@@ -30,7 +31,7 @@ def analysis(values: dict[str, Any], context: Context) -> Iterator[InputError]:
             yield from _judged(where, metric, values["slipway_rollout"], _shared(watched), context.verb)
         else:
             yield from _metric(where, metric, _in_step, watched)
-    if metrics and not watched and not _watched_after(values) and context.verb not in BACKWARDS:
+    if metrics and not watched and not _watched_after(values) and context.verb not in WITHOUT_A_RELEASE:
         yield problem(
             "no step is watched, so nothing would be measured",
             "slipway_analysis",
@@ -83,7 +84,7 @@ def _watched(values: dict[str, Any], verb: str) -> dict[str, int]:
     rollout = values["slipway_rollout"]
     names = ["slipway_bake", "slipway_batch_pause"] if rollout == "rolling" else ["slipway_bake"]
     lengths = {name: values[name] for name in names}
-    if rollout == "canary" and verb not in BACKWARDS:
+    if rollout == "canary" and verb not in WITHOUT_A_RELEASE:
         steps = enumerate(values["slipway_canary_steps"])
         lengths.update({f"slipway_canary_steps[{index}].pause": step["pause"] for index, step in steps})
     return {name: seconds for name, seconds in lengths.items() if seconds > 0}
@@ -99,7 +100,7 @@ def _judged(
 ) -> Iterator[InputError]:
     """The judge compares, so it needs a watched step in which both slots have traffic, and not too many looks."""
     lasting = {"canary": "the pause of a step in slipway_canary_steps", "rolling": "slipway_batch_pause"}
-    if rollout in lasting and not shared and verb not in BACKWARDS:
+    if rollout in lasting and not shared and verb not in WITHOUT_A_RELEASE:
         yield problem("no step is watched in which it could compare", where, f"set {lasting[rollout]}, or remove it")
     interval = str(metric.get("interval", ""))
     if interval.isdecimal() and int(interval):

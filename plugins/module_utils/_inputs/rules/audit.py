@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..._common.backwards import WITHOUT_A_RELEASE
 from ..._common.errors import InputError
-from .base import BACKWARDS, Context, problem
+from .base import Context, problem
 
 SHORTEST_VALUE = 8
 NAME = "slipway_audit"
@@ -29,7 +30,7 @@ def audit(values: dict[str, Any], context: Context) -> Iterator[InputError]:
             "mask its field with slipway_audit.mask",
         )
     key = given.get("signing_key")
-    if key and context.verb not in BACKWARDS:
+    if key and context.verb not in WITHOUT_A_RELEASE:
         yield from _unreadable(Path(key).expanduser())
 
 

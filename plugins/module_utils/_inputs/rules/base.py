@@ -16,7 +16,6 @@ APP = re.compile(r"[a-z][a-z0-9-]{0,30}")
 VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._+~-]{0,63}")
 USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 IN_BATCHES = ("rolling", "simple")
-BACKWARDS = ("rollback", "abort", "approve", "release_lease", "root_cause")
 ROLLBACK_WORDS = ("previous", "latest_good")
 A_DAY = 86400
 LONGEST_PAUSE = 7 * A_DAY

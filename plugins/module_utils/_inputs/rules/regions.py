@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from ..._common.backwards import WITHOUT_A_RELEASE
 from ..._common.errors import InputError
-from .base import BACKWARDS, Context, problem
+from .base import Context, problem
 
 REGION = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,30}")
 PARENT = "slipway_regions"
@@ -82,7 +83,7 @@ def asked(values: dict[str, Any], context: Context) -> Iterator[InputError]:
             "slipway_region",
             f"use one of {', '.join(regions)}" if regions else "remove it, or set slipway_regions",
         )
-    elif region and context.verb not in (*BACKWARDS, "validate"):
+    elif region and context.verb not in (*WITHOUT_A_RELEASE, "validate"):
         yield problem(
             f"a deployment to {region} alone would leave the order",
             "slipway_region",

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ..._common.backwards import WITHOUT_A_RELEASE
 from ..._common.errors import InputError
 from ..._release.order import seconds_to_hand_over
 from ..spec import MIGRATE_POINT
-from .base import A_DAY, BACKWARDS, IN_BATCHES, LONGEST_PAUSE, Context, problem
+from .base import A_DAY, IN_BATCHES, LONGEST_PAUSE, Context, problem
 
 LONGEST_WARM = 30 * A_DAY
 
@@ -63,7 +64,7 @@ def lease(values: dict[str, Any], context: Context) -> Iterator[InputError]:
     }
     by_thirds = values["slipway_rollout"] in IN_BATCHES or values["slipway_hooks"]
     needed = {name: (seconds * 3 // 2 if by_thirds else seconds, seconds) for name, seconds in deadlines.items()}
-    handover = seconds_to_hand_over(values["slipway_components"]) if context.verb not in BACKWARDS else 0
+    handover = seconds_to_hand_over(values["slipway_components"]) if context.verb not in WITHOUT_A_RELEASE else 0
     needed["the handover of slipway_components on a host"] = (handover * 3 // 2, handover)
     name, (least, longest) = max(needed.items(), key=lambda item: item[1])
     if 0 < values["slipway_lease_seconds"] <= least:
@@ -82,7 +83,7 @@ def keep_warm(values: dict[str, Any], context: Context) -> Iterator[InputError]:
     seconds = values["slipway_keep_warm"]
     if not 0 <= seconds <= LONGEST_WARM:
         yield problem(f"{seconds} is out of range", "slipway_keep_warm", f"use 0 to {LONGEST_WARM} seconds")
-    elif seconds and values["slipway_rollout"] not in IN_BATCHES and context.verb not in BACKWARDS:
+    elif seconds and values["slipway_rollout"] not in IN_BATCHES and context.verb not in WITHOUT_A_RELEASE:
         outlasted = {
             "slipway_watch.seconds": values["slipway_watch"].get("seconds", A_DAY),
             "slipway_lease_seconds": values["slipway_lease_seconds"],
