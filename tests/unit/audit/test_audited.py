@@ -47,6 +47,10 @@ OF_THE_CONTROLLER = ("change_gate", "deployment_plan")
 # Arguments that the module accepts, and with which it does nothing here.
 CALLS: dict[str, dict[str, Any]] = {
     "agent_place": {"library": "{{ scratch }}"},
+    "flag_restore": {
+        "flags": [{"name": "x", "strategy": "full"}],
+        "store": {"kind": "json", "path": "{{ scratch }}/none/flags.json"},
+    },
     "flag_set": {"name": "x", "strategy": "full", "store": {"kind": "json", "path": "{{ scratch }}/none/flags.json"}},
     "hook_run": {"name": "x", "command": "true"},
     "lb_structure": {"config": {"schema": 99, "app": "x-none", "kind": "nginx", "servers": {}}, "files": []},
