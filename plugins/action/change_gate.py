@@ -17,7 +17,13 @@ from ansible_collections.slipway.release.plugins.module_utils._change.controller
     with_variables,
 )
 from ansible_collections.slipway.release.plugins.module_utils._change.deployment import for_the_audit_log
-from ansible_collections.slipway.release.plugins.module_utils._change.gate import BLOCK, MIGRATE, OPERATIONS, WARN, exempt
+from ansible_collections.slipway.release.plugins.module_utils._change.gate import (
+    BLOCK,
+    MIGRATE,
+    OPERATIONS,
+    WARN,
+    exempt,
+)
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
 from ansible_collections.slipway.release.plugins.plugin_utils.verdicts import Judges
 

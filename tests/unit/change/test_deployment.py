@@ -47,7 +47,10 @@ def test_what_permits_is_the_same_wherever_it_is_asked_for(variables: dict[str, 
         hosts = {host: {**of_host, name: value[name]} for host, of_host in variables["hostvars"].items()}
         hosts = {**hosts, "localhost": local, "app2": {"slipway_address": "192.0.2.1", **app2}}
         stand = Stand("deployment_plan", {"verb": "validate", "purpose": purpose}, delegate_to=None)
-        more = {"slipway_flags_store": {"kind": "json", "path": "/a"}, "slipway_migrations": {"path": "/b", "host": "db1"}}
+        more = {
+            "slipway_flags_store": {"kind": "json", "path": "/a"},
+            "slipway_migrations": {"path": "/b", "host": "db1"},
+        }
         return stand.run({**variables, **more, "slipway_reason": "why", "hostvars": hosts})
 
     same = validated({name: value[name]}, {name: value[name]})
