@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Judges on the controller whether a change may be made now, or at a given time.
 
-Writes nothing but, where it refuses, into the audit log of the host that the task is delegated to.
+Writes nothing but its verdict into the audit log of the host that the task is delegated to.
 """
 
 from __future__ import annotations
@@ -17,9 +17,15 @@ from ansible_collections.slipway.release.plugins.module_utils._change.controller
     with_variables,
 )
 from ansible_collections.slipway.release.plugins.module_utils._change.deployment import for_the_audit_log
-from ansible_collections.slipway.release.plugins.module_utils._change.gate import BLOCK, OPERATIONS, WARN, exempt
+from ansible_collections.slipway.release.plugins.module_utils._change.gate import (
+    BLOCK,
+    MIGRATE,
+    OPERATIONS,
+    WARN,
+    exempt,
+)
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
-from ansible_collections.slipway.release.plugins.plugin_utils.refusals import Refuses
+from ansible_collections.slipway.release.plugins.plugin_utils.verdicts import Judges
 
 ARGUMENTS = {
     "app": {"type": "str", "required": True},
@@ -41,8 +47,10 @@ ARGUMENTS = {
     "audit": {"type": "dict"},
 }
 
+WITHOUT_A_BEGINNING = (MIGRATE,)
 
-class ActionModule(Refuses):
+
+class ActionModule(Judges):
     """Runs once; nothing of it depends on a host."""
 
     TRANSFERS_FILES = False
@@ -59,7 +67,7 @@ class ActionModule(Refuses):
             return {"failed": True, "changed": False, **exc.as_result()}
         fails = found.pop("fail", False) and found["verdict"] == BLOCK
         told = found.pop("told", {})
-        unrecorded = self.refusal_recorded(told, task_vars or {}) if fails and not self._task.check_mode else []
+        unrecorded = self.verdict_recorded(told, task_vars or {}) if self._is_told(found, fails) else []
         warns = found["verdict"] == WARN or found.pop("unjudged", False)
         warnings = [*([found["msg"]] if warns else []), *unrecorded]
         return {"changed": False, "failed": fails, "warnings": warnings, **found}
@@ -70,11 +78,17 @@ class ActionModule(Refuses):
         options = with_variables(arguments, task_vars, self._templar.template)
         plain = json.loads(json.dumps(options, default=str))
         found = judged(plain, task_vars)
+        condensed = for_the_audit_log(found)
         told = {
             "audit": plain.get("audit"),
             "app": plain["app"],
             "region": plain.get("region") or "",
             "purpose": plain["operation"],
-            "change": for_the_audit_log(found),
+            "change": condensed,
         }
-        return {**found, "fail": plain["fail"], "told": told}
+        return {**found, "condensed": condensed, "fail": plain["fail"], "told": told}
+
+    def _is_told(self, found: dict[str, Any], fails: bool) -> bool:
+        """Whether the audit log is told: of a refusal, and of what passes where no deployment begins that says so."""
+        passes = self._task.args.get("operation") in WITHOUT_A_BEGINNING and found["allowed"] and not found["preview"]
+        return not self._task.check_mode and (fails or passes)

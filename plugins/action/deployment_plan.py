@@ -39,7 +39,7 @@ from ansible_collections.slipway.release.plugins.module_utils._release.fetch imp
 from ansible_collections.slipway.release.plugins.module_utils._release.revision import build
 from ansible_collections.slipway.release.plugins.module_utils._verdict.stage import judge
 from ansible_collections.slipway.release.plugins.plugin_utils.audited import GOES_BACK, PLAN
-from ansible_collections.slipway.release.plugins.plugin_utils.refusals import Refuses
+from ansible_collections.slipway.release.plugins.plugin_utils.verdicts import Judges
 
 ARGUMENTS = {
     "verb": {
@@ -59,10 +59,13 @@ ARGUMENTS = {
     "database": {"type": "dict"},
     "audit": {"type": "dict"},
 }
+# What needs a permission, and the variables that say whose. They are asked for on localhost and on other hosts.
+PERMITTED = ("deploy", "migrate", "flags")
+PERMITTING = ("slipway_change_policy", "slipway_compliance", "slipway_checklist")
 FOR_DEPLOY = ("slipway_version", "slipway_artifact", "slipway_artifact_sha256")
 
 
-class ActionModule(Refuses):
+class ActionModule(Judges):
     """Runs once, delegated to the ledger host."""
 
     TRANSFERS_FILES = False
@@ -108,7 +111,7 @@ class ActionModule(Refuses):
         change_control.write_to_sign(inputs, change)
         blocked = refusal(task_vars) if inputs.verb == "deploy" else ""
         if blocked and _is_new(planned, options["changed_regions"]):
-            by_checklist = {"msg": blocked, "verdict": BLOCK, "reasons": [blocked]}
+            by_checklist = {"by": "checklist", "msg": blocked, "verdict": BLOCK, "reasons": [blocked]}
             return self._refused(inputs, planned, by_checklist, task_vars, options["audit"])
         result = {
             "changed": planned.plan["changes"] and not planned.parked,
@@ -176,7 +179,7 @@ class ActionModule(Refuses):
             "plan": planned.plan,
             "change": change_control.for_the_audit_log(change),
         }
-        warnings = self.refusal_recorded(told, {**task_vars, PLAN: {"plan": planned.plan}})
+        warnings = self.verdict_recorded(told, {**task_vars, PLAN: {"plan": planned.plan}})
         return {**refusal, **({"warnings": warnings} if warnings else {})}
 
     def _planned(
@@ -208,6 +211,8 @@ class ActionModule(Refuses):
             for region in self._regions(task_vars) or [""]
         ]
         _refuse_limit(found, task_vars)
+        if purpose in PERMITTED:
+            _refuse_scattered(task_vars["hostvars"], sorted({host for one in found for host in one.application_hosts}))
         return {
             "changed": False,
             "ledger_hosts": sorted({inputs.ledger_host for inputs in found}),
@@ -421,6 +426,29 @@ def _refuse_unaddressed(inputs: Inputs, hostvars: Mapping[str, Mapping[str, Any]
             where="slipway_address",
             remedy="give each host the address under which the others reach it",
         )
+
+
+def _refuse_scattered(hostvars: Mapping[str, Mapping[str, Any]], hosts: Iterable[str]) -> None:
+    """Refuse what would be asked for here and not there, and so would let something pass."""
+    if "localhost" not in hostvars:
+        return
+    for name in PERMITTING:
+        here = _value_of(hostvars["localhost"], name)
+        differing = [host for host in hosts if _value_of(hostvars[host], name) != here]
+        if differing:
+            raise InputError(
+                f"{', '.join(differing)} and localhost, where it is asked for too, do not have the same",
+                where=name,
+                remedy="put it into the variables of group all, and nowhere else",
+            )
+
+
+def _value_of(variables: Mapping[str, Any], name: str) -> str:
+    """What a host has, for comparison; that it has nothing, or cannot be told, is a value too."""
+    try:
+        return json.dumps(variables.get(name) or None, default=str, sort_keys=True)
+    except AnsibleError as exc:
+        return str(exc)
 
 
 def _revision(inputs: Inputs, found: ResolvedArtifact) -> dict[str, Any]:

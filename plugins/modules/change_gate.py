@@ -24,8 +24,8 @@ description:
   - A rollback, an abort and a kill switch always pass, also where the policy itself is wrong or cannot be evaluated,
     as long as it is not given as O(policy). What would have stopped a deployment is in RV(reasons).
   - The playbooks ask the gate by themselves where C(slipway_change_policy) is set.
-  - Runs on the controller. It connects to no host but the one that the task is delegated to, and only where it refuses
-    and O(audit) is given.
+  - Runs on the controller. It connects to no host but the one that the task is delegated to, and only where O(audit) is
+    given and there is something to tell.
 options:
   app:
     description: Name of the application.
@@ -293,7 +293,8 @@ options:
     default: true
   audit:
     description: The option O(slipway.release.ledger#module:audit) of M(slipway.release.ledger), which tells the audit
-      log of the host that the task is delegated to where this task refuses a V(deploy), V(migrate) or V(flags).
+      log of the host that the task is delegated to what was decided of a V(migrate), and of anything else that this
+      task refuses.
     type: dict
 attributes:
   check_mode:
@@ -415,6 +416,11 @@ override:
   type: dict
   returned: success
   sample: {}
+condensed:
+  description: What the audit log is told of the verdict, with C(approved_by) and what was C(overridden).
+  type: dict
+  returned: success
+  sample: {verdict: pass, approved_by: [eva, otto]}
 digest:
   description: What approvals are bound to.
   type: str

@@ -47,15 +47,15 @@ options:
       - V(approve) records that O(operator) approves what is parked at O(stage); no lease is needed.
       - V(finish) records O(result) and ends the lease.
       - V(release) ends the lease without an outcome; the same plan resumes the deployment.
-      - V(refuse) writes into the audit log that O(purpose) was refused before it was begun, with O(change). Nothing in
-        the ledger changes, and no lease is needed.
+      - V(judge) writes into the audit log what was decided of O(purpose) before anything of it was begun, as O(change)
+        says it. Nothing in the ledger changes, and no lease is needed.
       - V(root_cause) records in O(reason) why a deployment that has ended was undone, returned or rolled back, and who
         says so; no lease is needed.
       - V(checklist) records in O(evidence) what M(slipway.release.checklist) has found after a deployment that has
         ended; no lease is needed, and what is recorded later counts instead.
     type: str
     required: true
-    choices: [begin, hold, renew, commit, park, approve, finish, release, root_cause, checklist, refuse]
+    choices: [begin, hold, renew, commit, park, approve, finish, release, root_cause, checklist, judge]
   plan:
     description: Plan made by M(slipway.release.deployment_plan). Required by V(begin).
     type: dict
@@ -64,7 +64,7 @@ options:
       it in.
     type: str
   purpose:
-    description: What V(hold) takes the lease for, or what V(refuse) was asked for, in a word. Required by them.
+    description: What V(hold) takes the lease for, or what V(judge) was asked for, in a word. Required by them.
     type: str
   lease_seconds:
     description: Length of the lease from each sign of life, in seconds.
@@ -140,7 +140,7 @@ options:
     default: {}
   change:
     description: What the change gate has said, for the audit log; nothing where there is no policy. Required by
-      V(refuse), as what has refused it says it.
+      V(judge).
     type: dict
     default: {}
   evidence_directory:
@@ -412,7 +412,7 @@ COMMANDS = [
     "release",
     "root_cause",
     CHECKLIST,
-    "refuse",
+    "judge",
 ]
 ARGUMENTS: dict[str, Any] = {
     "app": {"type": "str", "required": True},
@@ -446,7 +446,7 @@ ARGUMENTS: dict[str, Any] = {
     "audit": AUDIT,
 }
 SIGN_OF_LIFE = "renew"
-REFUSE = "refuse"
+JUDGE, BLOCK = "judge", "block"
 # What is refused, as it would be called had it been done.
 REFUSED = {
     "deploy": ("deployment", "begin"),
@@ -467,7 +467,7 @@ REQUIRED_IF = [
     ("command", "release", ["reason"]),
     ("command", "root_cause", ["deployment", "reason"]),
     ("command", CHECKLIST, ["deployment"]),
-    ("command", "refuse", ["purpose", "change"]),
+    ("command", "judge", ["purpose", "change"]),
 ]
 
 
@@ -569,8 +569,8 @@ def target_of(options: Mapping[str, Any]) -> str:
     return "@".join(part for part in (options["app"], options["region"]) if part)
 
 
-def refused(options: dict[str, Any], audit: Auditor) -> Answer:
-    """Tell the audit log of a change that was refused.
+def judged(options: dict[str, Any], audit: Auditor) -> Answer:
+    """Tell the audit log what was decided of a change that has not begun.
 
     :raises InputError: nobody knows what it would have been called.
     """
@@ -578,7 +578,10 @@ def refused(options: dict[str, Any], audit: Auditor) -> Answer:
         raise InputError(
             f"nothing is called {options['purpose']}", where="purpose", remedy=f"use one of {', '.join(REFUSED)}"
         )
-    audit.refused(*REFUSED[options["purpose"]], target=target_of(options), details=asked(options))
+    refused = options["change"].get("verdict") == BLOCK
+    kind, name = REFUSED[options["purpose"]] if refused else ("change", JUDGE)
+    outcome = "refused" if refused else "success"
+    audit.judged(kind, name, outcome, target=target_of(options), details=asked(options))
     return Answer(changed=False)
 
 
@@ -622,8 +625,8 @@ def main() -> None:
     ledger = Ledger(module.params["app"], module.params["region"], check_mode=module.check_mode)
     try:
         audit = auditor_of(module, acts=module.params["command"] != SIGN_OF_LIFE)
-        if module.params["command"] == REFUSE:
-            answer = refused(module.params, audit)
+        if module.params["command"] == JUDGE:
+            answer = judged(module.params, audit)
             module.exit_json(**asdict(answer), **where_it_ends(audit, module.params))
         before = ledger.summary()
         answer = audited(ledger, module.params, audit)

@@ -144,6 +144,11 @@ options:
     description: Seconds that the backup of O(backup_record) may be old, by the clock of that host.
     type: int
     default: 86400
+  change:
+    description: What the change gate has said, of each region, for the audit log; nothing where there is no policy.
+    type: list
+    elements: dict
+    default: []
   planned:
     description:
       - For O(action=migrate), the files that may be applied, as C(migrations.files) of the plan of a deployment has
@@ -446,7 +451,9 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     work = Run(options, Lint(options.lint), compares=compares)
     try:
         audit = auditor_of(module)
-        with audit.operation("database", module.params["action"], target="migrations") as act:
+        change = module.params["change"]
+        details = {"change": change} if change else {}
+        with audit.operation("database", module.params["action"], target="migrations", details=details) as act:
             try:
                 outcome = work.plan() if module.check_mode else work.do()
             finally:
@@ -469,7 +476,8 @@ def run(module: AnsibleModule) -> dict[str, Any]:
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(argument_spec={**MIGRATING, "audit": AUDIT}, supports_check_mode=True)
+    spec = {**MIGRATING, "change": {"type": "list", "elements": "dict", "default": []}, "audit": AUDIT}
+    module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
     try:
         result = run(module)
     except SlipwayError as exc:

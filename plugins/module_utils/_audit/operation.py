@@ -28,7 +28,7 @@ UNCHANGED = "unchanged"
 IMPATIENT = 2
 REFUSED = ("input", "lease", "stale_token")
 # Commands of the ledger that can be the last one of a run, whose record has the heads of the other logs.
-LAST_OF_A_RUN = ("park", "finish", "release", "approve", "root_cause", "checklist", "refuse")
+LAST_OF_A_RUN = ("park", "finish", "release", "approve", "root_cause", "checklist", "judge")
 AUDIT: dict[str, Any] = {
     "type": "dict",
     "options": {
@@ -132,12 +132,12 @@ class Auditor:
             except SlipwayError as exc:
                 self._say(f"it was done, but its outcome is not in the audit log: {exc.message()}")
 
-    def refused(self, kind: str, name: str, **fields: Any) -> None:
-        """Write that an act was refused before anything of it was begun: an outcome that has no intent.
+    def judged(self, kind: str, name: str, outcome: str, **fields: Any) -> None:
+        """Write what was decided of an act before anything of it was begun: an outcome that has no intent.
 
         :raises SlipwayError: it cannot be written.
         """
-        self._write(kind, name, {**fields, "stage": "outcome", "outcome": "refused"})
+        self._write(kind, name, {**fields, "stage": "outcome", "outcome": outcome})
 
     def as_result(self) -> dict[str, Any]:
         """For the module's result: where the log ends, so that the controller can sign it."""

@@ -101,7 +101,7 @@ def for_the_audit_log(change: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     good = [found.get("person") or found["signer"] for found in change.get("approvals", []) if not found.get("refusal")]
     overridden = [finding["what"] for finding in change.get("findings", []) if finding["overridden"]]
-    made = {name: change.get(name) for name in ("verdict", "exempt", "reasons", "digest", "override")}
+    made = {name: change.get(name) for name in ("by", "verdict", "exempt", "reasons", "digest", "override")}
     told = {**made, "approved_by": good, "overridden": overridden}
     return {name: value for name, value in told.items() if value}
 

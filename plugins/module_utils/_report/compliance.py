@@ -19,8 +19,10 @@ from .deployments import (
     APPROVE,
     BEGIN,
     DEPLOY,
+    JUDGED,
     KILL,
     NOTE,
+    REFUSED,
     ROLLBACK,
     UNSUCCESSFUL,
     Deployment,
@@ -32,6 +34,8 @@ from .words import DAY, iso
 
 SCHEMA = 1
 NOTE_DUE = DAY
+AT_THE_GATE = "change gate"
+OVERRIDDEN = " (overridden)"
 IN_TIME, LATE, DUE, OVERDUE = "in time", "late", "due", "overdue"
 Found = tuple[str, Mapping[str, Any]]
 
@@ -67,8 +71,12 @@ def figures(parts: Sequence[Part], period: Period, *, environment: str, as_of: i
         "dora": dora.dora(chosen, period),
         "list": [_line(one) for one in touched],
         "incidents": list(_incidents(chosen, about, period, as_of)),
-        "approvals": [_approval(found, known) for found in _of(about, APPROVE, period)],
+        "approvals": [
+            *(_approval(found, known) for found in _of(about, APPROVE, period)),
+            *_of_the_gate(about, period),
+        ],
         "overrides": list(_overrides(about, period)),
+        "refusals": [_refusal(found) for found in _of(about, REFUSED, period)],
         "kill_switches": [_act(found) for found in _of(about, KILL, period)],
         "interrupted": [
             {**act, "at": iso(act["at"]), "log": part["log"]["origin"]} for part in parts for act in part["interrupted"]
@@ -224,17 +232,66 @@ def _approval(found: Found, known: Sequence[Deployment]) -> dict[str, Any]:
     return {**made, "ran_by": ran, "own": bool(ran) and ran == made["by"]}
 
 
+def _judged(about: Sequence[Found], period: Period) -> Iterator[Found]:
+    """What the change gate has let begin, each with what it has said."""
+    for means in (BEGIN, JUDGED):
+        for found in _of(about, means, period):
+            if found[1].get("outcome") == "success" and isinstance(found[1].get("change"), Mapping):
+                yield found
+
+
+def _of_the_gate(about: Sequence[Found], period: Period) -> Iterator[dict[str, Any]]:
+    """Approvals that the change gate has accepted; a deployment that is taken up again has its own but once."""
+    seen: set[tuple[str, str]] = set()
+    for found in _judged(about, period):
+        act = _act(found)
+        for person in _texts(found[1]["change"].get("approved_by")):
+            if (act["deployment"], person) in seen:
+                continue
+            if act["deployment"]:
+                seen.add((act["deployment"], person))
+            yield {**act, "by": person, "reason": "", "stage": AT_THE_GATE, "ran_by": found[1]["by"], "own": False}
+
+
+def _refusal(found: Found) -> dict[str, Any]:
+    """What the change gate, or the checklist, has refused before it was begun."""
+    fact = found[1]
+    change = fact["change"]
+    said = {"refused_by": str(change.get("by", AT_THE_GATE)), "reasons": _texts(change.get("reasons"))}
+    return {**_act(found), "what": fact["what"], "version": fact.get("version", ""), **said}
+
+
+def _of_an_override(override: Any) -> str:
+    """Who has overridden it, and why."""
+    if not isinstance(override, Mapping):
+        return ""
+    who = str(override.get("person") or override.get("signer") or "")
+    return ", ".join(filter(None, (who, *(str(override.get(name) or "") for name in ("justification", "ticket")))))
+
+
+def _texts(value: Any) -> list[str]:
+    return [str(item) for item in value] if isinstance(value, (list, tuple)) else []
+
+
 def _overrides(about: Sequence[Found], period: Period) -> Iterator[dict[str, Any]]:
     """What was let through: by the change gate, by force, by leaving something out, by taking over."""
     for found in _of(about, BEGIN, period):
         for kind, name in (
-            ("change gate", "overridden"),
             ("forced", "force"),
             ("left out", "skip"),
             ("taken over", "take_over"),
         ):
             if found[1].get(name) and found[1].get("outcome") == "success":
                 yield {**_act(found), "kind": kind, "what": _words(found[1][name])}
+    for found in _judged(about, period):
+        change, act = found[1]["change"], _act(found)
+        overridden = _texts(change.get("overridden"))
+        if overridden:
+            why = _of_an_override(change.get("override")) or act["reason"]
+            yield {**act, "kind": AT_THE_GATE, "what": _words(overridden), "reason": why}
+        waved = [reason for reason in _texts(change.get("reasons")) if not reason.endswith(OVERRIDDEN)]
+        if waved and not change.get("exempt"):
+            yield {**act, "kind": "waved through", "what": _words(waved)}
 
 
 def _words(value: Any) -> str:

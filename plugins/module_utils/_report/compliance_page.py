@@ -44,6 +44,7 @@ def rendered(made: Figures) -> str:
         _incidents(made),
         _approvals(made),
         _overrides(made),
+        _refusals(made),
         _acts(made),
         _deployments(made),
         _logs(made),
@@ -268,6 +269,24 @@ def _overrides(made: Figures) -> Markup:
         table("What was let through", names, rows) if rows else paragraph("Nothing was overridden, forced or left out.")
     )
     return section("Overrides", body, name="overrides")
+
+
+def _refusals(made: Figures) -> Markup:
+    rows = [
+        (
+            when(_at(one["at"])),
+            one["what"],
+            one["target"],
+            one["version"],
+            one["by"],
+            one["refused_by"],
+            "; ".join(one["reasons"]),
+        )
+        for one in made["refusals"]
+    ]
+    names = ("Time", "What", "Application", "Version", "By", "Refused by", "Reasons")
+    body = table("What was refused", names, rows) if rows else paragraph("Nothing was refused.")
+    return section("Refusals", body, name="refusals")
 
 
 def _acts(made: Figures) -> Markup:

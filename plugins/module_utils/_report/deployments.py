@@ -12,7 +12,11 @@ type            operation             what it means
                                       may have ``verb``, ``built`` (commit time in seconds since the epoch), ``skip``,
                                       ``force``, ``reason``; ``abandon`` with ``abandon_as`` says how another one
                                       ended, ``returned`` which one the watch has returned since;
-                                      ``change.overridden`` is what an override of the change gate was good for
+                                      ``change`` is what the change gate has said: ``verdict``, ``reasons``,
+                                      ``approved_by``, ``override`` and what it was good for, ``overridden``
+``change``      ``judge``             the change gate lets something pass that is no deployment, with ``details.change``
+any             any                   with the outcome ``refused``, and ``details.change.verdict`` ``block``: the change
+                                      gate, or what ``details.change.by`` says, has refused it
 ``deployment``  ``commit``, ``park``  the stage ``details.stage`` is done; ``undo`` is the way back
 ``deployment``  ``finish``            how it ended: ``result`` is ``active``, ``failed`` or ``aborted``
 ``deployment``  ``root_cause``        a root-cause note of the deployment; so is any event of the type ``root_cause``
@@ -40,7 +44,7 @@ from .._audit.event import INTENT, LOG
 from .._audit.record import Record
 from .words import moment
 
-BEGIN, STAGE, FINISH, APPROVE, TRAFFIC, RETURN, KILL, NOTE = (
+BEGIN, STAGE, FINISH, APPROVE, TRAFFIC, RETURN, KILL, NOTE, JUDGED, REFUSED = (
     "begin",
     "stage",
     "finish",
@@ -49,9 +53,12 @@ BEGIN, STAGE, FINISH, APPROVE, TRAFFIC, RETURN, KILL, NOTE = (
     "return",
     "kill",
     "note",
+    "judged",
+    "refused",
 )
 MEANINGS = {
     ("deployment", "begin"): BEGIN,
+    ("change", "judge"): JUDGED,
     ("deployment", "commit"): STAGE,
     ("deployment", "park"): STAGE,
     ("deployment", "finish"): FINISH,
@@ -75,6 +82,7 @@ DETAILS = (
     "take_over",
     "verb",
 )
+CHANGE = ("verdict", "exempt", "reasons", "approved_by", "override", "overridden", "by")
 DEPLOY, ROLLBACK = "deploy", "rollback"
 ACTIVE, RETURNED, ABANDONED = "active", "returned", "abandoned"
 UNSUCCESSFUL = ("failed", "aborted", RETURNED)
@@ -88,13 +96,15 @@ def fact_of(found: Record) -> dict[str, Any] | None:
     """What a record means for a report; ``None`` for one that means nothing for it."""
     event = found.event
     kind, operation = str(event.get("type")), str(event.get("operation"))
-    means = MEANINGS.get((kind, operation)) or OF_A_TYPE.get(kind)
-    if means is None or event.get("stage") == INTENT:
-        return None
     given = event.get("details")
     details = given if isinstance(given, Mapping) else {}
     change = details.get("change")
-    overridden = change.get("overridden") if isinstance(change, Mapping) else None
+    change = change if isinstance(change, Mapping) else {}
+    refused = event.get("outcome") == "refused" and change.get("verdict") == "block"
+    means = REFUSED if refused else MEANINGS.get((kind, operation)) or OF_A_TYPE.get(kind)
+    if means is None or event.get("stage") == INTENT:
+        return None
+    said = {name: change[name] for name in CHANGE if change.get(name)}
     return {
         "means": means,
         "seq": found.seq,
@@ -103,7 +113,8 @@ def fact_of(found: Record) -> dict[str, Any] | None:
         "token": event.get("token", 0),
         **{name: str(event[name]) for name in FIELDS if event.get(name) is not None},
         **{name: details[name] for name in DETAILS if details.get(name) not in (None, "", [], False)},
-        **({"overridden": overridden} if overridden else {}),
+        **({"change": said} if said else {}),
+        **({"what": f"{kind} {operation}"} if refused else {}),
         **({"moved": True} if means == TRAFFIC and _percents_moved(details) else {}),
         **({"servers": dict(details["servers"])} if isinstance(details.get("servers"), Mapping) else {}),
     }

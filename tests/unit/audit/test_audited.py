@@ -354,7 +354,7 @@ def test_the_end_of_a_run_is_signed_once_the_log_is_what_was_signed_before(tmp_p
     assert "anchor" not in scene.end({}, "commit")[0].arguments["audit"]
 
 
-@pytest.mark.parametrize("command", ["park", "finish", "release", "approve", "root_cause", "checklist", "refuse"])
+@pytest.mark.parametrize("command", ["park", "finish", "release", "approve", "root_cause", "checklist", "judge"])
 def test_whatever_may_come_last_in_a_run_is_signed(tmp_path: Path, command: str) -> None:
     scene = Scene(tmp_path)
     scene.end({"audit": scene.head()}, command)

@@ -34,6 +34,35 @@ OPEN = {
 }
 
 
+@pytest.mark.parametrize("name", ["slipway_change_policy", "slipway_compliance", "slipway_checklist"])
+@pytest.mark.parametrize("purpose", ["deploy", "migrate", "flags", "rollback", "abort"])
+def test_what_permits_is_the_same_wherever_it_is_asked_for(variables: dict[str, Any], name: str, purpose: str) -> None:
+    value = {
+        "slipway_change_policy": SHUT,
+        "slipway_compliance": ["sox"],
+        "slipway_checklist": {"required": ["health"]},
+    }
+
+    def validated(local: dict[str, Any], app2: dict[str, Any]) -> dict[str, Any]:
+        hosts = {host: {**of_host, name: value[name]} for host, of_host in variables["hostvars"].items()}
+        hosts = {**hosts, "localhost": local, "app2": {"slipway_address": "192.0.2.1", **app2}}
+        stand = Stand("deployment_plan", {"verb": "validate", "purpose": purpose}, delegate_to=None)
+        more = {
+            "slipway_flags_store": {"kind": "json", "path": "/a"},
+            "slipway_migrations": {"path": "/b", "host": "db1"},
+        }
+        return stand.run({**variables, **more, "slipway_reason": "why", "hostvars": hosts})
+
+    same = validated({name: value[name]}, {name: value[name]})
+    assert not same.get("failed"), same
+    for local, app2 in (({}, {name: value[name]}), ({name: value[name]}, {})):
+        result = validated(local, app2)
+        assert bool(result.get("failed")) == (purpose not in ("rollback", "abort")), result
+        if result.get("failed"):
+            assert result["error"]["where"] == name and "group all" in result["error"]["remedy"]
+            assert result["msg"].startswith(f"{name}: ") and "app2" in result["msg"] and "localhost" in result["msg"]
+
+
 def test_without_a_policy_nothing_is_judged(variables: dict[str, Any]) -> None:
     begun = planning().run(variables)
     assert begun["change"] == {} and "change gate" not in begun["summary"]
@@ -64,7 +93,7 @@ def test_a_refusal_is_told_to_the_audit_log_without_a_lease(variables: dict[str,
     ((name, told),) = stand.ran
     assert (name, told["command"], told["purpose"], told["app"]) == (
         "slipway.release.ledger",
-        "refuse",
+        "judge",
         "deploy",
         "shop",
     )
@@ -80,8 +109,8 @@ def test_a_checklist_that_blocks_is_told_to_the_audit_log(variables: dict[str, A
     hostvars = {**variables["hostvars"], "localhost": {"__checklist": BLOCKS}}
     assert stand.run({**variables, "hostvars": hostvars})["msg"] == BLOCKS["msg"]
     ((_name, told),) = stand.ran
-    assert (told["command"], told["purpose"]) == ("refuse", "deploy")
-    assert told["change"] == {"verdict": "block", "reasons": [BLOCKS["msg"]]}
+    assert (told["command"], told["purpose"]) == ("judge", "deploy")
+    assert told["change"] == {"by": "checklist", "verdict": "block", "reasons": [BLOCKS["msg"]]}
     checking = Audited(check_mode=True)
     assert checking.run({**variables, "hostvars": hostvars})["failed"] and checking.ran == []
 
@@ -96,7 +125,7 @@ def test_what_keeps_a_refusal_from_the_audit_log_does_not_mask_it(variables: dic
     assert result["failed"] and result["msg"].startswith("change gate: deploy of shop: block: freeze shut holds")
     (warning,) = result["warnings"]
     says = "KeyError" if how == "raised" else "the disk is full"
-    assert warning == f"the audit log does not have this refusal: {says}"
+    assert warning == f"the audit log does not have this verdict: {says}"
 
 
 def test_a_check_says_what_would_be_and_shows_the_plan(variables: dict[str, Any]) -> None:

@@ -40,6 +40,7 @@ def judged(directory: Path, due: list[dict[str, Any]], policy: dict[str, Any], *
     known = {
         "ansible_python_interpreter": "{{ ansible_playbook_python }}",
         "__migrate_due_digest": variables["__migrate_due_digest"],
+        **{name: variables[name] for name in ("__migrate_verdicts", "__migrate_verdict_of")},
         "__migrate_action": "migrate",
         "migrate_app": "shop",
         "migrate_change_at": "",
@@ -47,7 +48,8 @@ def judged(directory: Path, due: list[dict[str, Any]], policy: dict[str, Any], *
         "slipway_change_policy": policy,
     }
     kept = (
-        "{{ {'judged': __migrate_judged | default(none), 'change': {'results': __migrate_change.results}} | to_json }}"
+        "{{ {'judged': __migrate_judged | default(none), 'change': {'results': __migrate_change.results}, "
+        "'verdicts': __migrate_verdict_of} | to_json }}"
     )
     tasks = [
         {
@@ -76,12 +78,19 @@ def test_they_are_refused_in_a_freeze_in_each_region(tmp_path: Path) -> None:
     assert "change gate: migrate of shop: block: freeze shut holds" in refused["output"]
 
 
-def test_a_refusal_is_in_the_audit_log_of_the_ledger_host_and_nothing_else_is(tmp_path: Path) -> None:
+def test_what_was_decided_is_in_the_audit_log_of_the_ledger_host(tmp_path: Path) -> None:
     judged(tmp_path / "checked", FILES, SHUT, "--check")
-    judged(tmp_path / "passed", FILES, {"timezone": "UTC"})
     assert recorded(tmp_path) == []
+    passed = judged(tmp_path / "passed", FILES, {**SHUT, "enforcement": "warn"})
+    events = recorded(tmp_path / "passed")
+    assert [(event["type"], event["operation"], event["outcome"], event["target"]) for event in events] == [
+        ("change", "judge", "success", f"shop@{region}") for region in ("eu", "us")
+    ]
+    told = [event["details"]["change"] for event in events]
+    assert told == list(passed["verdicts"].values()) and list(passed["verdicts"]) == ["eu", "us"]
+    assert told[0]["verdict"] == "warn" and "freeze shut holds" in told[0]["reasons"][0]
     judged(tmp_path / "refused", FILES, SHUT)
-    events = recorded(tmp_path)
+    events = recorded(tmp_path / "refused")
     assert [(event["type"], event["operation"], event["outcome"], event["target"]) for event in events] == [
         ("database", "migrate", "refused", f"shop@{region}") for region in ("eu", "us")
     ]
@@ -104,6 +113,18 @@ def test_what_is_judged_is_what_may_be_applied_and_its_digest_is_of_the_files(tm
 def test_nothing_due_is_not_judged(tmp_path: Path) -> None:
     nothing = judged(tmp_path / "nothing", [], SHUT)
     assert nothing["code"] == 0 and nothing["judged"] == [] and nothing["change"]["results"] == []
+
+
+def test_the_lease_and_the_module_are_told_of_the_verdict() -> None:
+    def named(file: str, name: str) -> dict[str, Any]:
+        tasks = yaml.safe_load((ROLE / "tasks" / file).read_text(encoding="utf-8"))
+        found: dict[str, Any] = next(task for task in tasks[0].get("block", tasks) if task["name"] == name)
+        return found
+
+    held = named("guarded.yml", "Guarded | Take the lease of every ledger")["slipway.release.ledger"]
+    assert held["change"] == "{{ __migrate_verdict_of[item.region] | default({}) }}"
+    begun = named("run.yml", "Run | Begin")["slipway.release.pg_migrate"]
+    assert begun["change"] == "{{ __migrate_verdict_of.values() | list }}"
 
 
 def test_the_gate_is_asked_before_the_leases_and_before_anything_is_applied() -> None:

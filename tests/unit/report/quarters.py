@@ -114,9 +114,30 @@ class Fleet:
         return [first, self.balancer.part(Head(1, known["seq"], known["hash"]) if known else None)]
 
 
+def said_by_the_gate(chance: random.Random) -> dict[str, Any]:
+    """What the change gate has said of a deployment that has begun, or nothing."""
+    override = {"person": "carl", "justification": "orders are lost", "ticket": "INC-4"}
+    approved = {"approved_by": chance.sample(["eva", "otto", "dora"], chance.randrange(4))}
+    said: dict[str, Any] = chance.choice(
+        [
+            {},
+            {"verdict": "pass", **approved},
+            {"verdict": "warn", "reasons": ["no approval by dba", "gate unit_tests: fail"], **approved},
+            {
+                "verdict": "pass",
+                "reasons": ["freeze year end holds (overridden)"],
+                "overridden": ["freeze year end holds"],
+                "override": override,
+            },
+            {"verdict": "pass", "exempt": "a rollback always passes", "reasons": ["freeze year end holds"]},
+        ]
+    )
+    return {"change": {name: value for name, value in said.items() if value}} if said else {}
+
+
 def quarter(fleet: Fleet, seed: int, deployments: int = 120) -> None:
     """A random quarter, with what came before and after it."""
-    chance = random.Random(seed)
+    chance, judge = random.Random(seed), random.Random(seed + 1000)
     at = START - 20 * DAY
     last: dict[tuple[str, str], str] = {}
     for number in range(deployments):
@@ -129,7 +150,17 @@ def quarter(fleet: Fleet, seed: int, deployments: int = 120) -> None:
         more: dict[str, Any] = {"skip": ["smoke"], "reason": "CHG"} if chance.random() < 0.1 else {}
         common: dict[str, Any] = {"app": app, "environment": environment}
         version = f"1.{number}"
+        more |= said_by_the_gate(judge)
         name = fleet.deploys(at, version, result=result, moves=moves, by=by, built=built, **common, **more)
+        if judge.random() < 0.2:
+            what = judge.choice([("deployment", "begin"), ("database", "migrate"), ("flag", "set")])
+            change = {"verdict": "block", "reasons": ["freeze year end holds", "no approval by dba"]}
+            told = {"target": app, "environment": environment, "initiator": {"user": by}, "details": {"change": change}}
+            fleet.ledger.writes(at + HOUR, type=what[0], operation=what[1], outcome="refused", **told)
+        if judge.random() < 0.2:
+            change = {"verdict": "pass", "approved_by": ["dora"]}
+            told = {"target": app, "environment": environment, "initiator": {"user": by}, "details": {"change": change}}
+            fleet.ledger.writes(at + HOUR, type="change", operation="judge", outcome="success", **told)
         if chance.random() < 0.3:
             fleet.ledger.acts(
                 at + 90_000,

@@ -136,6 +136,82 @@ def middle(values: list[float]) -> int | None:
     return round(ordered[math.ceil(len(ordered) / 2) - 1] * 1000) if ordered else None
 
 
+def changes_again(fleet: Fleet, environment: str) -> dict[str, Any]:
+    """What the change gate has done, from the raw lines: text by text, without what the report knows of events."""
+    found: dict[str, Any] = {"approved": [], "waved": 0, "overridden": 0, "refused": []}
+    low, high = QUARTER.start / 1000, QUARTER.end / 1000
+    for one in raw(fleet):
+        change = one.get("details", {}).get("change", {})
+        here = low <= at(one["time"]) < high and one.get("environment") == environment
+        if one["stage"] == "intent" or not change or not here:
+            continue
+        if one["outcome"] == "refused":
+            found["refused"].append((f"{one['type']} {one['operation']}", one["initiator"]["user"]))
+            continue
+        found["approved"] += [(person, one.get("deployment", "")) for person in change.get("approved_by", [])]
+        found["waved"] += change["verdict"] == "warn"
+        found["overridden"] += "overridden" in change
+    return found
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("environment", ["production", "staging"])
+def test_what_the_change_gate_has_done_is_that_of_the_raw_lines(fleet: Fleet, seed: int, environment: str) -> None:
+    quarter(fleet, seed)
+    made = report(fleet, environment)
+    again = changes_again(fleet, environment)
+    gate = [(one["by"], one["deployment"]) for one in made["approvals"] if one["stage"] == "change gate"]
+    assert sorted(gate) == sorted(again["approved"])
+    kinds = [one["kind"] for one in made["overrides"]]
+    assert (kinds.count("waved through"), kinds.count("change gate")) == (again["waved"], again["overridden"])
+    assert sorted((one["what"], one["by"]) for one in made["refusals"]) == sorted(again["refused"])
+    if environment == "production":
+        assert min(len(again["approved"]), again["waved"], again["overridden"], len(again["refused"])) > 0
+
+
+WAVED = {
+    "verdict": "warn",
+    "reasons": ["no approval by dba", "gate unit_tests: fail"],
+    "approved_by": ["eva", "otto"],
+}
+
+
+def test_what_the_gate_has_said_is_on_the_page(fleet: Fleet) -> None:
+    override = {"person": "carl", "justification": "orders are lost", "ticket": "INC-4"}
+    name = fleet.deploys(START + DAY, "1.0", by="ann@pc", change=WAVED)
+    fleet.ledger.acts(
+        START + DAY + 5, 0, "deployment", "begin", deployment=name, target="shop", result="resumed",
+        initiator={"user": "ann@pc"}, details={"change": {"verdict": "pass", "approved_by": ["eva", "otto"]}},
+    )  # fmt: skip
+    fleet.deploys(START + 2 * DAY, "1.1", change={**LET_THROUGH, "override": override, "reasons": ["x (overridden)"]})
+    fleet.deploys(START + 3 * DAY, "1.0", verb="rollback", change={**WAVED, "exempt": "a rollback always passes"})
+    blocked = {"by": "checklist", "verdict": "block", "reasons": ["debug_off: a.yml:1: debugging is on"]}
+    refused = {"type": "deployment", "operation": "begin", "outcome": "refused", "target": "shop", "version": "1.2"}
+    fleet.ledger.writes(START + 4 * DAY, **refused, initiator={"user": "ann@pc"}, details={"change": blocked})
+    lease = {"error": "lease", "message": "somebody else deploys", "change": LET_THROUGH}
+    fleet.ledger.acts(START + 5 * DAY, 0, "deployment", "begin", outcome="refused", target="shop", details=lease)
+    made = report(fleet, "")
+    assert [(one["by"], one["ran_by"], one["deployment"]) for one in made["approvals"]][:2] == [
+        ("eva", "ann@pc", name),
+        ("otto", "ann@pc", name),
+    ]
+    assert [(one["kind"], one["what"], one["reason"]) for one in made["overrides"]] == [
+        ("waved through", "no approval by dba, gate unit_tests: fail", ""),
+        ("change gate", "freeze period close holds", "carl, orders are lost, INC-4"),
+    ]
+    (refusal,) = made["refusals"]
+    assert (refusal["what"], refusal["refused_by"], refusal["version"], refusal["by"]) == (
+        "deployment begin",
+        "checklist",
+        "1.2",
+        "ann@pc",
+    )
+    page = Page(rendered(made))
+    assert len(page.table("What was refused")) == 1 and len(page.table("What was let through")) == 2
+    assert "debug_off: a.yml:1: debugging is on" in page.text and "carl, orders are lost, INC-4" in page.text
+    assert made["deployments"]["all"] == 2, "what was refused is no deployment"
+
+
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("environment", ["production", "staging"])
 def test_the_figures_are_those_of_the_raw_lines(fleet: Fleet, seed: int, environment: str) -> None:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The slipway.release developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A change that is refused is in the audit log of the ledger host, like one that is made.
+"""What was decided of a change is in the audit log of the ledger host, also where nothing was begun then.
 
 Touches nothing here: the module of the ledger writes, on the host that the task is delegated to.
 """
@@ -17,20 +17,20 @@ from ansible_collections.slipway.release.plugins.plugin_utils.audited import Aud
 from ansible_collections.slipway.release.plugins.plugin_utils.ending import Ending
 
 LEDGER = "slipway.release.ledger"
-REFUSE = "refuse"
-LACKING = "the audit log does not have this refusal: "
+JUDGE = "judge"
+LACKING = "the audit log does not have this verdict: "
 
 
-class Refuses(Audits):
-    """An action that may refuse a change."""
+class Judges(Audits):
+    """An action that decides whether a change may be made."""
 
-    def refusal_recorded(self, arguments: Mapping[str, Any], variables: Mapping[str, Any]) -> list[str]:
-        """Tell the audit log; what keeps that from being done is a warning, and no other reason for the refusal.
+    def verdict_recorded(self, arguments: Mapping[str, Any], variables: Mapping[str, Any]) -> list[str]:
+        """Tell the audit log; what keeps that from being done is a warning, and changes no verdict.
 
         :param arguments: of the ledger, with ``audit``; without that nothing is told.
         """
         try:
-            return self._recorded({**arguments, "command": REFUSE}, dict(variables))
+            return self._recorded({**arguments, "command": JUDGE}, dict(variables))
         except SlipwayError as exc:
             why = exc.message()
         except (AnsibleError, OSError, LookupError, TypeError, ValueError) as exc:
