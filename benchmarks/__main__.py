@@ -27,7 +27,7 @@ CACHE = REPOSITORY / ".cache" / "benchmarks"
 MACHINE = "db1"
 MOUNT = "/mnt/slipway"
 SEARCHED = (".cache/collections", "", ".cache/venv-oldest/lib/python3.11/site-packages")
-ON_SLOTS = ("deployment", "rollback", "switch")
+ON_SLOTS = ("deployment", "audited", "rollback", "switch")
 ON_DATABASE = ("migrations", "backfill")
 CHOICES = (*ON_SLOTS, *ON_DATABASE, "audit", "judge", "kill_switch")
 APPLICATIONS = {"nginx": ("shop", 8000), "haproxy": ("cart", 8001)}
@@ -80,6 +80,8 @@ def in_lab(options: argparse.Namespace) -> None:
             show(deployments.warm(options.rounds).lines("deployment, warm", "5.0"))
             show([f"  {deployments.tasks()}"])
             show(deployments.cold(options.rounds).lines("deployment, cold", "2.7"))
+        if options.only in (None, "audited"):
+            show(deployments.audited(options.rounds))
         if options.only in (None, "rollback"):
             for rollout in ("blue_green", "canary"):
                 show(deployments.rollbacks(options.rounds, rollout).lines(f"rollback of a finished {rollout}"))

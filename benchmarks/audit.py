@@ -1,8 +1,9 @@
 # Copyright: (c) 2026, The slipway.release developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the audit log costs: an event written alone and in a batch beside a plain write and fsync of the same bytes, and
-verifying beside a plain SHA-256 of the same file. Each round measures both sides, one after the other.
+"""What the audit log costs: an event written alone and in a batch beside a plain write and fsync of the same bytes and
+beside json.dumps with the same write, and verifying beside a plain SHA-256 of the same file. Each round measures all
+sides, one after the other.
 
 Writes below the directory that it is given.
 """
@@ -10,6 +11,7 @@ Writes below the directory that it is given.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import time
@@ -65,18 +67,21 @@ def _emitting(directory: Path, rounds: int) -> Iterator[str]:
     descriptor = os.open(directory / "plain", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         for name, count, size, aim in (("single", SINGLE, 1, "3"), (f"batch of {BATCH}", BATCHES, BATCH, "3")):
-            plain, emitted = [], []
+            plain, dumped, emitted = [], [], []
             processor = time.process_time()
             for _round in range(rounds):
                 plain.append(_time(partial(_written, descriptor, line * size), count) / size)
+                dumped.append(_time(partial(_dumped, descriptor, size), count) / size)
                 emitted.append(_time(partial(_emitted, log, redactor, size), count) / size)
             used = (time.process_time() - processor) / (rounds * count * size)
             ratios = [one / floor for one, floor in zip(emitted, plain)]
+            dumps = [one / floor for one, floor in zip(emitted, dumped)]
             yield (
                 f"audit emit, {name}: {median(emitted) * 1e6:.1f} us an event ({used * 1e6:.1f} us of processor, "
-                f"plain side included), plain write and fsync "
+                f"plain sides included), plain write and fsync "
                 f"{median(plain) * 1e6:.1f} us, ratio {median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}; "
-                f"aim: at most {aim})"
+                f"aim: at most {aim}); to json.dumps, write and fsync {median(dumps):.2f} "
+                f"({min(dumps):.2f} to {max(dumps):.2f})"
             )
     finally:
         os.close(descriptor)
@@ -119,6 +124,10 @@ def _time(act: Callable[[], object], count: int) -> float:
 def _written(descriptor: int, data: bytes) -> None:
     os.write(descriptor, data)
     os.fsync(descriptor)
+
+
+def _dumped(descriptor: int, size: int) -> None:
+    _written(descriptor, "".join(json.dumps(FIELDS) + "\n" for _event in range(size)).encode())
 
 
 def _hashed(path: Path) -> None:

@@ -115,6 +115,23 @@ class DeploymentBenchmark:
         connections.close()
         return times
 
+    def audited(self, rounds: int) -> list[str]:
+        """What the audit log costs: deployments with it and without it, by turns, on hosts that have the archive."""
+        release = self._release()
+        self._run("deploy", release)
+        times: dict[bool, list[float]] = {True: [], False: []}
+        tasks: dict[bool, set[str]] = {True: set(), False: set()}
+        for number in range(rounds):
+            for enabled in (True, False):
+                config = {"SHOP_STATE": "state", "SHOP_GRACE": "1", "BENCHMARK_ROUND": f"{number} {enabled}"}
+                given = {"slipway_config": config, "slipway_audit": {"enabled": enabled}}
+                times[enabled].append(self._run("deploy", release, "-e", json.dumps(given)))
+                tasks[enabled].add(self.tasks())
+        ratios = [one / other for one, other in zip(times[True], times[False])]
+        more = "no task more" if tasks[True] == tasks[False] else f"{tasks[True]} instead of {tasks[False]}"
+        found = f"{median(ratios):.3f} times one without ({min(ratios):.3f} to {max(ratios):.3f}; aim: at most 1.010)"
+        return [f"deployment with the audit log: {found}, {more}"]
+
     def rollbacks(self, rounds: int, rollout: str) -> Times:
         """Each time a deployment by this rollout is finished, and then taken back."""
         times = Times()

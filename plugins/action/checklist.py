@@ -3,18 +3,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Goes through the checklist on the controller, where the release and the reports are, and keeps what it has found.
 
-Writes <evidence_directory>/<app>/checklist-<time>.json there; connects to no host of the inventory.
+Writes <evidence_directory>/<app>/checklist-<time>.json there. Connects to no host, unless it blocks: then the audit log
+of the host that the task is delegated to is told.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from ansible.plugins.action import ActionBase
+from ansible_collections.slipway.release.plugins.module_utils._change.gate import DEPLOY
 from ansible_collections.slipway.release.plugins.module_utils._checklist.files import texts
 from ansible_collections.slipway.release.plugins.module_utils._checklist.model import WARN, Scene
 from ansible_collections.slipway.release.plugins.module_utils._checklist.run import BLOCK, gone_through, told
@@ -22,6 +23,7 @@ from ansible_collections.slipway.release.plugins.module_utils._checklist.spec im
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._compliance.load import load
 from ansible_collections.slipway.release.plugins.module_utils._evidence.keep import keep
+from ansible_collections.slipway.release.plugins.plugin_utils.refusals import Refuses
 
 ARGUMENTS = {
     "app": {"type": "str", "required": True},
@@ -35,11 +37,13 @@ ARGUMENTS = {
     "compliance": {"type": "list", "elements": "str", "default": []},
     "evidence_directory": {"type": "str", "default": ""},
     "fail": {"type": "bool", "default": True},
+    "audit": {"type": "dict"},
 }
+MOST_TOLD = 20
 BACKUP_AGE = OPTIONS["backup"]["options"]["max_age"]["default"]
 
 
-class ActionModule(ActionBase):
+class ActionModule(Refuses):
     """Runs once; nothing of it depends on a host."""
 
     TRANSFERS_FILES = False
@@ -60,15 +64,26 @@ class ActionModule(ActionBase):
         blocked = checklist["verdict"] == BLOCK
         message = "; ".join(findings) or "nothing was found"
         warnings = [f"checklist: {finding}" for finding in findings] if checklist["verdict"] == WARN else []
+        fails = blocked and options["fail"]
+        if fails and not self._task.check_mode:
+            warnings += self.refusal_recorded(_told_of(options, checklist, findings), task_vars or {})
         file, lacking = ("", "") if self._task.check_mode else _kept(options, checklist)
         return {
             "changed": False,
-            "failed": blocked and options["fail"],
+            "failed": fails,
             "msg": f"the checklist blocks: {message}" if blocked else f"checklist: {message}",
             "warnings": [*warnings, *([lacking] if lacking else [])],
             "document_file": file,
             **checklist,
         }
+
+
+def _told_of(options: Mapping[str, Any], checklist: Mapping[str, Any], findings: Sequence[str]) -> dict[str, Any]:
+    """What the ledger is asked to tell the audit log."""
+    more = len(findings) - MOST_TOLD
+    reasons = [*findings[:MOST_TOLD], *([f"{more} more in the checklist that is kept"] if more > 0 else [])]
+    found = {"by": "checklist", "verdict": checklist["verdict"], "reasons": reasons}
+    return {"audit": options["audit"], "app": options["app"], "purpose": DEPLOY, "change": found}
 
 
 def _required(options: Mapping[str, Any]) -> list[str]:

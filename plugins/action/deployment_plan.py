@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 from ansible.errors import AnsibleError
 from ansible_collections.slipway.release.plugins.module_utils._change import deployment as change_control
-from ansible_collections.slipway.release.plugins.module_utils._checklist.found import refusal
+from ansible_collections.slipway.release.plugins.module_utils._checklist.found import BLOCK, refusal
 from ansible_collections.slipway.release.plugins.module_utils._common.backwards import UNDO, WITHOUT_A_RELEASE
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._evidence import collect
@@ -37,7 +37,8 @@ from ansible_collections.slipway.release.plugins.module_utils._release.artifact 
 from ansible_collections.slipway.release.plugins.module_utils._release.fetch import shown
 from ansible_collections.slipway.release.plugins.module_utils._release.revision import build
 from ansible_collections.slipway.release.plugins.module_utils._verdict.stage import judge
-from ansible_collections.slipway.release.plugins.plugin_utils.audited import GOES_BACK, PLAN, Audits
+from ansible_collections.slipway.release.plugins.plugin_utils.audited import GOES_BACK, PLAN
+from ansible_collections.slipway.release.plugins.plugin_utils.refusals import Refuses
 
 ARGUMENTS = {
     "verb": {
@@ -60,7 +61,7 @@ ARGUMENTS = {
 FOR_DEPLOY = ("slipway_version", "slipway_artifact", "slipway_artifact_sha256")
 
 
-class ActionModule(Audits):
+class ActionModule(Refuses):
     """Runs once, delegated to the ledger host."""
 
     TRANSFERS_FILES = False
@@ -106,7 +107,7 @@ class ActionModule(Audits):
         change_control.write_to_sign(inputs, change)
         blocked = refusal(task_vars) if inputs.verb == "deploy" else ""
         if blocked and _is_new(planned, options["changed_regions"]):
-            return {"failed": True, "changed": False, "msg": blocked}
+            return self._blocked(inputs, planned, blocked, task_vars, options["audit"])
         result = {
             "changed": planned.plan["changes"] and not planned.parked,
             "plan": {
@@ -146,11 +147,55 @@ class ActionModule(Audits):
         if self._task.check_mode or not result["changed"]:
             return result
         if not change.get("allowed", True):
-            return {"failed": True, "changed": False, "msg": change["msg"], "change": change}
+            return self._refused(inputs, planned, change, task_vars, options["audit"])
         begun = self._begin(inputs, planned, change, task_vars, options["audit"])
         warnings = result["warnings"] + begun.pop("warnings", [])
         migrates = not begun.get("failed") and _migrates(planned, begun["committed"])
         return {**result, **begun, "warnings": warnings, "migrates": migrates}
+
+    def _blocked(
+        self,
+        inputs: Inputs,
+        planned: Planned,
+        why: str,
+        task_vars: dict[str, Any],
+        audit: dict[str, Any] | None,
+    ) -> dict[str, Any]:
+        """What the checklist stops."""
+        told = {"by": "checklist", "verdict": BLOCK, "reasons": [why]}
+        warnings = [] if self._task.check_mode else self._told(inputs, planned, told, task_vars, audit)
+        return {"failed": True, "changed": False, "msg": why, **({"warnings": warnings} if warnings else {})}
+
+    def _refused(
+        self,
+        inputs: Inputs,
+        planned: Planned,
+        change: dict[str, Any],
+        task_vars: dict[str, Any],
+        audit: dict[str, Any] | None,
+    ) -> dict[str, Any]:
+        warnings = self._told(inputs, planned, change_control.for_the_audit_log(change), task_vars, audit)
+        refusal = {"failed": True, "changed": False, "msg": change["msg"], "change": change}
+        return {**refusal, **({"warnings": warnings} if warnings else {})}
+
+    def _told(
+        self,
+        inputs: Inputs,
+        planned: Planned,
+        why: dict[str, Any],
+        task_vars: dict[str, Any],
+        audit: dict[str, Any] | None,
+    ) -> list[str]:
+        """Tell the audit log what is refused, and why; a warning where that cannot be done."""
+        told = {
+            "audit": audit,
+            "app": inputs.app,
+            "region": inputs.region,
+            "purpose": inputs.verb,
+            "plan": planned.plan,
+            "change": why,
+        }
+        return self.refusal_recorded(told, {**task_vars, PLAN: {"plan": planned.plan}})
 
     def _planned(
         self, inputs: Inputs, found: ResolvedArtifact | None, options: dict[str, Any]

@@ -18,7 +18,8 @@ description:
   - What it has found is kept on the controller, C(<evidence_directory>/<app>/checklist-<time>.json). RV(gates) is what
     module M(slipway.release.change_gate) takes.
   - A secret that lies in the release is told by its kind and its place alone.
-  - Runs on the controller and connects to no host.
+  - Runs on the controller. It connects to no host but the one that the task is delegated to, and only where it fails
+    and O(audit) is given.
 options:
   app:
     description: Name of the application.
@@ -68,6 +69,10 @@ options:
     description: Whether the task fails when the verdict is V(block).
     type: bool
     default: true
+  audit:
+    description: The option O(slipway.release.ledger#module:audit) of M(slipway.release.ledger), which tells the audit
+      log of the host that the task is delegated to where this task fails.
+    type: dict
 attributes:
   check_mode:
     description: Looks at everything, and keeps nothing.

@@ -47,11 +47,13 @@ options:
       - V(approve) records that O(operator) approves what is parked at O(stage); no lease is needed.
       - V(finish) records O(result) and ends the lease.
       - V(release) ends the lease without an outcome; the same plan resumes the deployment.
+      - V(refuse) writes into the audit log that O(purpose) was refused before it was begun, with O(change). Nothing in
+        the ledger changes, and no lease is needed.
       - V(root_cause) records in O(reason) why a deployment that has ended was undone, returned or rolled back, and who
         says so; no lease is needed.
     type: str
     required: true
-    choices: [begin, hold, renew, commit, park, approve, finish, release, root_cause]
+    choices: [begin, hold, renew, commit, park, approve, finish, release, root_cause, refuse]
   plan:
     description: Plan made by M(slipway.release.deployment_plan). Required by V(begin).
     type: dict
@@ -60,7 +62,7 @@ options:
       it in.
     type: str
   purpose:
-    description: What V(hold) takes the lease for, in a word. Required by it.
+    description: What V(hold) takes the lease for, or what V(refuse) was asked for, in a word. Required by them.
     type: str
   lease_seconds:
     description: Length of the lease from each sign of life, in seconds.
@@ -135,7 +137,8 @@ options:
     type: dict
     default: {}
   change:
-    description: What the change gate has said of the plan, for the audit log; nothing where there is no policy.
+    description: What the change gate has said, for the audit log; nothing where there is no policy. Required by
+      V(refuse), as what has refused it says it.
     type: dict
     default: {}
   evidence_directory:
@@ -389,11 +392,11 @@ from ansible_collections.slipway.release.plugins.module_utils._audit.operation i
     auditor_of,
     discontinued,
 )
-from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
+from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._evidence import prometheus
 from ansible_collections.slipway.release.plugins.module_utils._ledger.ledger import Answer, Ledger
 
-COMMANDS = ["begin", "hold", "renew", "commit", "park", "approve", "finish", "release", "root_cause"]
+COMMANDS = ["begin", "hold", "renew", "commit", "park", "approve", "finish", "release", "root_cause", "refuse"]
 ARGUMENTS: dict[str, Any] = {
     "app": {"type": "str", "required": True},
     "region": {"type": "str", "default": ""},
@@ -427,6 +430,14 @@ ARGUMENTS: dict[str, Any] = {
 }
 SIGN_OF_LIFE = "renew"
 LAST_OF_A_RUN = ("park", "finish", "release", "approve")
+REFUSE = "refuse"
+# What is refused, as it would be called had it been done.
+REFUSED = {
+    "deploy": ("deployment", "begin"),
+    "failover": ("deployment", "begin"),
+    "migrate": ("database", "migrate"),
+    "flags": ("flag", "set"),
+}
 KINDS = {"approve": "approval", "hold": "lease", "release": "lease"}
 
 REQUIRED_IF = [
@@ -439,6 +450,7 @@ REQUIRED_IF = [
     ("command", "finish", ["deployment", "token", "result"]),
     ("command", "release", ["reason"]),
     ("command", "root_cause", ["deployment", "reason"]),
+    ("command", "refuse", ["purpose", "change"]),
 ]
 
 
@@ -525,12 +537,30 @@ def planned(plan: Mapping[str, Any]) -> dict[str, Any]:
 
 def audited(ledger: Ledger, options: dict[str, Any], audit: Auditor) -> Answer:
     """Carry out the command between its intent and its outcome."""
-    command, target = options["command"], "@".join(part for part in (options["app"], options["region"]) if part)
+    command, target = options["command"], target_of(options)
     with audit.operation(KINDS.get(command, "deployment"), command, target=target, details=asked(options)) as act:
         answer = run(ledger, options)
         act.fields = {"deployment": answer.deployment, "token": answer.token}
         act.result = told(options, answer)
     return answer
+
+
+def target_of(options: Mapping[str, Any]) -> str:
+    """What the audit log calls it."""
+    return "@".join(part for part in (options["app"], options["region"]) if part)
+
+
+def refused(options: dict[str, Any], audit: Auditor) -> Answer:
+    """Tell the audit log of a change that was refused.
+
+    :raises InputError: nobody knows what it would have been called.
+    """
+    if options["purpose"] not in REFUSED:
+        raise InputError(
+            f"nothing is called {options['purpose']}", where="purpose", remedy=f"use one of {', '.join(REFUSED)}"
+        )
+    audit.refused(*REFUSED[options["purpose"]], target=target_of(options), details=asked(options))
+    return Answer(changed=False)
 
 
 def told(options: dict[str, Any], answer: Answer) -> str:
@@ -573,6 +603,8 @@ def main() -> None:
     ledger = Ledger(module.params["app"], module.params["region"], check_mode=module.check_mode)
     try:
         audit = auditor_of(module, acts=module.params["command"] != SIGN_OF_LIFE)
+        if module.params["command"] == REFUSE:
+            module.exit_json(**asdict(refused(module.params, audit)), **audit.as_result())
         before = ledger.summary()
         answer = audited(ledger, module.params, audit)
         diff = {"before": before, "after": ledger.summary()}

@@ -122,6 +122,12 @@ notes_due:
   returned: success
   sample:
     - {deployment: 20261121T073000Z-4be1c2, due: "2026-11-22T07:31:00+00:00", overdue: false}
+flags_set:
+  description: Names of the feature flags that the deployment under way, or else the active one, has begun to set;
+    nothing when it has set none.
+  type: dict
+  returned: success
+  sample: {deployment: 20261121T073000Z-4be1c2, names: [new_checkout]}
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -15,7 +15,21 @@ from tests.system import databases
 from tests.system.fleet import REPOSITORY, Fleet, Versions, call
 
 FIRST = "1.0.0"
+STATE = Path("/var/lib/slipway")
 FIGURES = pytest.StashKey[list[str]]()
+
+
+def state_here() -> dict[str, int]:
+    """The files of this computer below where hosts keep their state, with when they were written."""
+    return {str(path): path.stat().st_mtime_ns for path in (STATE, *STATE.rglob("*")) if path.exists()}
+
+
+@pytest.fixture(autouse=True)
+def untouched() -> Iterator[None]:
+    """What a test does stays in the lab, also where its playbooks act on this computer."""
+    before = state_here()
+    yield
+    assert state_here() == before
 
 
 @pytest.fixture(scope="session")
@@ -74,6 +88,12 @@ def fleet_behind(lab: str, versions: Versions, fleets: dict[str, Fleet]) -> Iter
     yield behind
     for found in used:
         found.recover()
+
+
+@pytest.fixture(params=["nginx", pytest.param("haproxy", marks=pytest.mark.exhaustive)])
+def either(request: pytest.FixtureRequest, fleet_behind: Callable[[str], Fleet]) -> Fleet:
+    """A settled application behind nginx, and in the exhaustive tests behind HAProxy too."""
+    return fleet_behind(request.param)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from typing import Any
 
 import psycopg2
 
-from tests.system.fleet import Fleet
+from tests.system.fleet import Fleet, own_log
 
 HOST = "db2"
 CLUSTER = ("15", "migrations")
@@ -77,7 +77,8 @@ def made(fleet: Fleet, directory: Path) -> Iterator[Database]:
     files.mkdir()
     dsn = f"host={fleet.network}.32 port={PORT} dbname=shop user=shop"
     written = directory / "migrations.json"
-    variables = {"slipway_migrations": {"path": str(files), "dsn": dsn}, "slipway_contract_after": 0}
+    migrations = {"path": str(files), "dsn": dsn}
+    variables = {"slipway_migrations": migrations, "slipway_contract_after": 0, **own_log(directory)}
     written.write_text(json.dumps(variables), encoding="utf-8")
     try:
         yield Database(dsn, files, variables, ["-e", f"@{written}"])

@@ -381,6 +381,11 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any], path: str =
     return found
 
 
+def own_log(directory: Path) -> dict[str, Any]:
+    """The variables of runs that also act on this computer, where the audit log of nobody else is to be."""
+    return {"slipway_audit": {"directory": str(directory / "audit")}}
+
+
 def inventory_without(directory: Path, name: str) -> list[str]:
     """The lab's inventory without a group or a host, in a directory, as flags of ansible-playbook."""
     return inventory_changed(directory, lambda everything: remove(everything, name))

@@ -6,17 +6,20 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from lab.operator import PlaybookRun
 from tests.system.fleet import APPLICATION, BALANCERS, LEDGER, WATCHING, Fleet
 
 LOG = "/var/lib/slipway/audit/deployments/current.jsonl"
 REASON = "users report errors"
 SLOWLY = {"slipway_rollout": "canary", "slipway_canary_steps": [{"percent": 50, "pause": 600}]}
+RECAP = re.compile(r"^(\S+) +: (ok=.*)$", re.MULTILINE)
 
 
 def events(fleet: Fleet, host: str, since: int = 0) -> list[dict[str, Any]]:
@@ -47,13 +50,22 @@ def require_matched(found: list[dict[str, Any]]) -> None:
     ]
 
 
+def signing(directory: Path) -> dict[str, str]:
+    """Settings with which the end of the ledger host's log is signed."""
+    key = directory / "audit.pem"
+    key.write_bytes(Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return {"signing_key": str(key), "checkpoint_directory": str(directory / "kept")}
+
+
+def work(run: PlaybookRun) -> tuple[list[str], dict[str, str]]:
+    """The tasks of a run in their order, and how many results of each kind every host has."""
+    output = run.output()
+    tasks = [line for line in output.splitlines() if line.startswith("TASK [")]
+    return tasks, {host: " ".join(counts.split()) for host, counts in RECAP.findall(output)}
+
+
 def test_a_deployment_and_its_rollback_are_told_by_every_host_and_proven(fleet: Fleet, tmp_path: Path) -> None:
-    key = tmp_path / "audit.pem"
-    key.write_bytes(
-        Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
-    )
-    audit = {"signing_key": str(key), "checkpoint_directory": str(tmp_path / "kept")}
-    given = json.dumps({"slipway_audit": audit, "slipway_environment": "lab"})
+    given = json.dumps({"slipway_audit": signing(tmp_path), "slipway_environment": "lab"})
     before = fleet.active()
     had = {host: length(fleet, host) for host in (*BALANCERS, *APPLICATION, LEDGER)}
     was = {host: fleet.percents(host) for host in BALANCERS}
@@ -140,3 +152,21 @@ def test_a_log_that_cannot_be_written_stops_a_deployment_and_no_way_back(fleet: 
             fleet.inside(host, "rmdir", LOG)
             fleet.inside(host, "mv", f"{LOG}.aside", LOG)
     fleet.deploy(version)
+
+
+def test_a_deployment_makes_no_task_for_it(nginx: Fleet, tmp_path: Path, figures: list[str]) -> None:
+    nginx.deploy(nginx.versions.fresh())
+    settings = signing(tmp_path)
+    runs, written = {}, {}
+    for enabled in (False, True):
+        had = length(nginx, LEDGER)
+        given = {"slipway_audit": {**settings, "enabled": enabled}}
+        runs[enabled] = nginx.deploy(nginx.versions.fresh(), "-e", json.dumps(given))
+        written[enabled] = length(nginx, LEDGER) - had
+    assert written[True] > 0 and written[False] == 0
+    (tasks, results), (without, results_without) = work(runs[True]), work(runs[False])
+    assert len(tasks) > 20 and set(results) >= set(nginx.hosts)
+    assert tasks == without
+    assert results == results_without
+    ratio = runs[True].seconds / runs[False].seconds
+    figures.append(f"a deployment with its audit log takes {ratio:.2f} times as long as without, {len(tasks)} tasks")

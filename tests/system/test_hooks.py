@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.system.fleet import APPLICATION, BALANCERS, LEDGER, OTHER, WATCHING, Fleet
+from tests.system.fleet import APPLICATION, BALANCERS, LEDGER, OTHER, WATCHING, Fleet, own_log
 
 POINTS = ("before_slots", "before_traffic", "after_step", "before_settle", "after_settle", "on_undo")
 SECRET = "s3cr3t-of-the-chat"
@@ -83,7 +83,7 @@ def chat() -> Iterator[Chat]:
 def hooked(directory: Path, hooks: list[dict[str, Any]]) -> list[str]:
     """Flags of ansible-playbook for these hooks."""
     path = directory / "hooks.json"
-    path.write_text(json.dumps({"slipway_hooks": hooks}), encoding="utf-8")
+    path.write_text(json.dumps({"slipway_hooks": hooks, **own_log(directory)}), encoding="utf-8")
     return ["-e", f"@{path}"]
 
 

@@ -133,6 +133,13 @@ class Auditor:
             except SlipwayError as exc:
                 self._say(f"it was done, but its outcome is not in the audit log: {exc.message()}")
 
+    def refused(self, kind: str, name: str, **fields: Any) -> None:
+        """Write that an act was refused before anything of it was begun: an outcome that has no intent.
+
+        :raises SlipwayError: it cannot be written.
+        """
+        self._write(kind, name, {**fields, "stage": "outcome", "outcome": "refused"})
+
     def as_result(self) -> dict[str, Any]:
         """For the module's result: where the log ends, so that the controller can sign it."""
         if self.log is None or self.head is None:

@@ -16,7 +16,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, Optional
 from urllib.parse import quote, quote_plus
 
 from .._common.address import HIDDEN
@@ -32,6 +32,7 @@ _NAMES = re.compile(
     r"|credentials?|dsn|(?:api|private|access|secret|encryption|signing|session)[_-]?keys?)$"
 )
 _ESCAPE = re.compile("%[0-9A-F]{2}")
+_Path = Optional[tuple[Any, str]]
 _IN_URL = re.compile(r"(?<=://)[^\s\"']+(?=@)")
 
 
@@ -86,7 +87,7 @@ class Redactor:
     def redacted(self, made: Mapping[str, Any]) -> dict[str, Any]:
         """The event without what is hidden."""
         try:
-            found: dict[str, Any] = self._walk.value(dict(made), ())
+            found: dict[str, Any] = self._walk.value(dict(made), None)
         except RecursionError:
             raise _refused("it is nested too deeply") from None
         return found
@@ -119,19 +120,20 @@ class _Walk:
         self.short = {value for value in rules.values if 0 < len(value) < SHORTEST_INSIDE}
         self.long = sorted({form for value in rules.values for form in _forms(value)}, key=len, reverse=True)
         self.known: dict[str, str] = {}
-        self.simple = not self.mask and not self.hashed
+        self.ruled = bool(self.mask or self.hashed)
         self.any = re.compile("|".join(map(re.escape, self.long))) if self.long else None
 
-    def value(self, value: Any, path: tuple[str, ...]) -> Any:
+    def value(self, value: Any, path: _Path) -> Any:
         """A field with everything below it."""
-        if path and not self.simple:
-            if any(_matches(rule, path) for rule in self.hashed):
+        if self.ruled and path:
+            names = _names(path)
+            if any(_matches(rule, names) for rule in self.hashed):
                 self._hide(value)
                 return self.rules.mark(value)
-            if any(_matches(rule, path) for rule in self.mask):
+            if any(_matches(rule, names) for rule in self.mask):
                 self._hide(value)
                 return HIDDEN
-        if path and _named_secret(path, value):
+        if path and _names_secret(path[1]) and _may_be_secret(path, value):
             self._hide(value)
             return HIDDEN
         if isinstance(value, str):
@@ -139,8 +141,8 @@ class _Walk:
         if isinstance(value, int):
             return HIDDEN if not isinstance(value, bool) and str(value) in self.rules.values else value
         if isinstance(value, (list, tuple)):
-            return [self.value(item, (*path, str(place))) for place, item in enumerate(value)]
-        if isinstance(value, Mapping):
+            return [self.value(item, (path, str(place))) for place, item in enumerate(value)]
+        if isinstance(value, (dict, Mapping)):
             return self._mapping(value, path)
         return value
 
@@ -190,7 +192,7 @@ class _Walk:
         elif value is not None and not isinstance(value, bool):
             self.rules.hidden.update(_long_enough(str(value)))
 
-    def _mapping(self, value: Mapping[Any, Any], path: tuple[str, ...]) -> dict[Any, Any]:
+    def _mapping(self, value: Mapping[Any, Any], path: _Path) -> dict[Any, Any]:
         """Keys are texts too; two that become equal are numbered."""
         found: dict[Any, Any] = {}
         for key, item in value.items():
@@ -199,15 +201,23 @@ class _Walk:
             while name in found:
                 number += 1
                 name = f"{shown}.{number}"
-            found[name] = self.value(item, (*path, str(key)))
+            found[name] = self.value(item, (path, str(key)))
         return found
 
 
-def _named_secret(path: tuple[str, ...], value: Any) -> bool:
-    """Whether the field's name says that it is a secret; the fencing token, a number, is none."""
-    if not _names_secret(path[-1]) or isinstance(value, bool) or value is None or value in ("", [], (), {}):
+def _names(path: _Path) -> tuple[str, ...]:
+    names = []
+    while path:
+        path, name = path
+        names.append(name)
+    return tuple(reversed(names))
+
+
+def _may_be_secret(path: tuple[_Path, str], value: Any) -> bool:
+    """Whether the value of a field that is named like a secret may be one; the fencing token, a number, is none."""
+    if isinstance(value, bool) or value is None or value in ("", [], (), {}):
         return False
-    return not (path == ("token",) and isinstance(value, int))
+    return not (path == (None, "token") and isinstance(value, int))
 
 
 @lru_cache(maxsize=1024)

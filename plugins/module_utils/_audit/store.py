@@ -17,6 +17,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import IO, TypeVar, cast
 
@@ -281,11 +282,11 @@ def blocks(handle: IO[bytes], size: int | None) -> Iterator[list[bytes]]:
             break
         if left is not None:
             left -= len(block)
-        lines = (rest + block).split(b"\n")
-        rest = lines.pop()
+        lines = BytesIO(rest + block).readlines()
+        rest = b"" if lines[-1].endswith(b"\n") else lines.pop()
         if len(rest) > record.LARGEST:
             rest = _OVERLONG
         if lines:
-            yield lines
+            yield [line[:-1] for line in lines]
     if rest:
         raise Torn(rest)

@@ -60,7 +60,7 @@ def shown(inputs: Inputs) -> dict[str, Any]:
 
 def _shown(declared: Mapping[str, Any], value: Any) -> Any:
     if declared.get("no_log"):
-        return _names(value)
+        return None if declared.get("elements") == "str" else _names(value)
     options = declared.get("options")
     if options and isinstance(value, list):
         return [_options(options, item) for item in value]

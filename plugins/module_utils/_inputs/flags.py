@@ -45,9 +45,10 @@ VARIABLES: dict[str, dict[str, Any]] = {
     },
     "slipway_flags_environment": {
         "type": "str",
-        "default": "production",
-        "choices": list(ENVIRONMENTS),
-        "description": "Whose defaults of O(slipway_flags_schema) count.",
+        "default": "",
+        "choices": ["", *ENVIRONMENTS],
+        "description": "Whose defaults of O(slipway_flags_schema) count. When empty, those of O(slipway_environment), "
+        "or of C(production) where it is none of these.",
     },
     "slipway_flags_hosts": {
         "type": "list",

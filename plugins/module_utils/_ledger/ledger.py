@@ -333,6 +333,7 @@ class Ledger:
             "state": {key: records.state[key] for key in ("active", "proven", "left_out", "deployments")},
             "last": self._last(records.state),
             "notes_due": list(history.notes_due(records.state, self.time.now())),
+            "flags_set": self._flags_set(records),
         }
 
     def figures(self) -> dict[str, Any]:
@@ -536,6 +537,15 @@ class Ledger:
         """Feature flags as they were before a deployment set them; none where it set none."""
         found = (event.get("evidence", {}).get(FLAGS) for event in self.storage.events(deployment))
         return next((list(flags) for flags in found if flags), [])
+
+    def _flags_set(self, records: _Records) -> dict[str, Any] | None:
+        """Names of the feature flags that the deployment under way, or else the active one, has begun to set."""
+        deployment = records.open or history.last_active(records.state["deployments"])
+        if deployment is None:
+            return None
+        identifier: str = deployment.get("deployment") or deployment["id"]
+        names = sorted({flag["name"] for flag in self._flags(identifier)})
+        return {"deployment": identifier, "names": names} if names else None
 
     def _flags_left(self, records: _Records) -> list[dict[str, Any]]:
         active = history.last_active(records.state["deployments"])

@@ -193,6 +193,7 @@ def _ledger(answer: Mapping[str, Any]) -> dict[str, Any]:
         "deployments": list(state.get("deployments", []))[-SHOWN_DEPLOYMENTS:],
         "last": answer.get("last"),
         "notes_due": list(answer.get("notes_due") or []),
+        "flags_set": answer.get("flags_set"),
         "error": answer.get("error"),
     }
 
@@ -228,6 +229,7 @@ def _problems(made: Mapping[str, Any], live: Mapping[str, Mapping[str, Any]]) ->
     elif _left_unfinished(made["ledger"]):
         unfinished = made["ledger"]["unfinished"]
         yield f"deployment {unfinished} was left unfinished: run it again to resume it, or abort.yml to go back"
+        yield from _flags_problem(made["ledger"], unfinished)
     for note in (made["ledger"] or {}).get("notes_due", []):
         if note["overdue"]:
             yield f"the root cause of deployment {note['deployment']} was due until {note['due']} (root_cause.yml)"
@@ -253,6 +255,7 @@ def _watch_problems(made: Mapping[str, Any]) -> Iterator[str]:
             f"the watch has returned the traffic of deployment {returned['deployment']} to slot "
             f"{OTHER[returned['slot']]} ({reasons}); the next run records that and hands workers back"
         )
+        yield from _flags_problem(made["ledger"], returned["deployment"])
     for host, balancer in made["balancers"].items():
         outcome, armed = balancer["watch"].get("outcome") or {}, balancer["watch"].get("armed")
         if armed and outcome.get("refused"):
@@ -263,6 +266,14 @@ def _watch_problems(made: Mapping[str, Any]) -> Iterator[str]:
         for one in (armed or {}).get("judged", []):
             if one["verdict"] == "insufficient" and "in a row" in one["reason"]:
                 yield f"the watch on {host} cannot judge {one['name']}: {one['reason']}"
+
+
+def _flags_problem(ledger: Mapping[str, Any] | None, deployment: str) -> Iterator[str]:
+    """The feature flags of a deployment whose traffic the balancers may have returned by themselves."""
+    flags = (ledger or {}).get("flags_set")
+    if flags and flags["deployment"] == deployment:
+        names = ", ".join(flags["names"])
+        yield f"feature flags that deployment {deployment} has set stay until somebody acts (kill_switch.yml): {names}"
 
 
 def _watches(balancers: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -296,6 +307,7 @@ def _parked_problems(made: Mapping[str, Any]) -> Iterator[str]:
             f"the watch has returned the traffic of the parked deployment {parked['deployment']} "
             f"({'; '.join(reasons)}): run the same again, which goes back, or deploy another version"
         )
+        yield from _flags_problem(made["ledger"], parked["deployment"])
 
 
 def _left_unfinished(ledger: Mapping[str, Any]) -> bool:

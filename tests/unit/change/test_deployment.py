@@ -21,7 +21,7 @@ from ansible_collections.slipway.release.plugins.module_utils._plan.planner impo
 
 from tests.unit.change.made import Keys
 from tests.unit.plan.made import fleet_of, leave_unfinished, proven
-from tests.unit.plan.test_actions import LEDGER, Templar, planning, variables
+from tests.unit.plan.test_actions import LEDGER, Stand, Templar, planning, variables
 from tests.unit.plan.test_actions_database import deploying
 from tests.unit.plan.test_planner_database import APPLIED
 
@@ -46,6 +46,46 @@ def test_a_freeze_stops_it_before_the_lease(variables: dict[str, Any]) -> None:
     assert result["msg"].startswith("change gate: deploy of shop in production: block: freeze shut holds")
     assert "Remedy: " in result["msg"] and result["change"]["findings"][0]["kind"] == "windows"
     assert set(result) == {"failed", "changed", "msg", "change"}, "no plan around the message"
+
+
+class Audited(Stand):
+    """The planning of a play whose tasks are audited."""
+
+    def __init__(self, **task: Any) -> None:
+        audit = {"stream": "deployments"}
+        super().__init__("deployment_plan", {"verb": "deploy", "live": fleet_of("1.0", None), "audit": audit}, **task)
+        self.answers["slipway.release.ledger"] = {"changed": False}
+
+
+def test_a_refusal_is_told_to_the_audit_log_without_a_lease(variables: dict[str, Any]) -> None:
+    stand = Audited()
+    given = {**variables, "slipway_change_policy": SHUT, "slipway_environment": "production"}
+    result = stand.run(given)
+    ((name, told),) = stand.ran
+    assert (name, told["command"], told["purpose"], told["app"]) == (
+        "slipway.release.ledger",
+        "refuse",
+        "deploy",
+        "shop",
+    )
+    assert told["change"] == for_the_audit_log(result["change"])
+    assert told["change"]["verdict"] == "block" and "freeze shut holds" in told["change"]["reasons"][0]
+    assert told["audit"]["context"]["version"] == "1.1" and told["audit"]["context"]["environment"] == "production"
+    checking = Audited(check_mode=True)
+    assert not checking.run(given).get("failed") and checking.ran == []
+
+
+@pytest.mark.parametrize("how", ["failed", "unreachable", "raised"])
+def test_what_keeps_a_refusal_from_the_audit_log_does_not_mask_it(variables: dict[str, Any], how: str) -> None:
+    stand = Audited()
+    stand.answers["slipway.release.ledger"] = {how: True, "msg": "the disk is full"}
+    if how == "raised":
+        stand.answers = {}
+    result = stand.run({**variables, "slipway_change_policy": SHUT})
+    assert result["failed"] and result["msg"].startswith("change gate: deploy of shop: block: freeze shut holds")
+    (warning,) = result["warnings"]
+    says = "KeyError" if how == "raised" else "the disk is full"
+    assert warning == f"the audit log does not have this refusal: {says}"
 
 
 def test_a_check_says_what_would_be_and_shows_the_plan(variables: dict[str, Any]) -> None:
@@ -153,6 +193,17 @@ def test_a_checklist_that_blocks_stops_a_release_before_its_lease(
     assert refused == {"failed": True, "changed": False, "msg": found["msg"]} and stand.ran == []
     hostvars["localhost"] = {"__checklist": {"verdict": "warn", "msg": "checklist: old."}}
     assert not planning(check_mode=check_mode).run({**variables, "hostvars": hostvars}).get("failed")
+
+
+def test_what_the_checklist_stops_is_told_to_the_audit_log(variables: dict[str, Any]) -> None:
+    given = {**variables, "hostvars": {**variables["hostvars"], "localhost": {"__checklist": BLOCKS}}}
+    stand = Audited()
+    assert stand.run(given)["msg"] == BLOCKS["msg"]
+    ((_name, told),) = stand.ran
+    assert (told["command"], told["purpose"], told["app"]) == ("refuse", "deploy", "shop")
+    assert told["change"] == {"by": "checklist", "verdict": "block", "reasons": [BLOCKS["msg"]]}
+    checking = Audited(check_mode=True)
+    assert checking.run(given)["failed"] and checking.ran == []
 
 
 @pytest.mark.parametrize("committed", [[], ["gate"], ["gate", "undo"]])

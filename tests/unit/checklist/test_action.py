@@ -25,9 +25,12 @@ SECRET = "hunter22-of-the-release"
 
 
 def played(
-    directory: Path, *more: str, **options: Any
+    directory: Path, *more: str, audited: bool = False, **options: Any
 ) -> tuple[subprocess.CompletedProcess[str], list[dict[str, Any]]]:
-    """Run the stage with a release that holds a secret; what was kept."""
+    """Run the stage with a release that holds a secret; what was kept.
+
+    :param audited: the task is, as in a play of an operator's own.
+    """
     release = directory / "release"
     release.mkdir(exist_ok=True)
     (release / "app.py").write_text(f"url = 'https://me:{SECRET}@db.test/'\n", encoding="utf-8")
@@ -37,6 +40,7 @@ def played(
         "slipway_artifact": str(release),
         "slipway_checklist": options,
         "slipway_evidence_directory": str(directory / "evidence"),
+        "slipway_audit": {"directory": str(directory / "audit")},
         "ansible_python_interpreter": sys.executable,
     }
     (directory / "hosts.yml").write_text(yaml.safe_dump({"all": {"vars": variables}}), encoding="utf-8")
@@ -44,7 +48,9 @@ def played(
         {"hosts": "localhost", "gather_facts": False, "tasks": [{"ansible.builtin.debug": {"msg": text}}]}
         for text in ("first", "and then")
     )
-    stage = {"import_playbook": str(TOP / "playbooks" / "stages" / "checklist.yml")}
+    (stage,) = yaml.safe_load((TOP / "playbooks" / "stages" / "checklist.yml").read_text(encoding="utf-8"))
+    if audited:
+        stage["module_defaults"] = {"group/slipway.release.audited": {"audit": {"stream": "deployments"}}}
     (directory / "play.yml").write_text(yaml.safe_dump([before, stage, after]), encoding="utf-8")
     done = subprocess.run(
         [str(Path(sys.executable).parent / "ansible-playbook"), "-vvv", "-i", "hosts.yml", "play.yml", *more],
@@ -74,6 +80,37 @@ def test_before_a_deployment_it_leaves_the_judgement_to_the_plan(tmp_path: Path)
         assert done.returncode == 0 and "and then" in done.stdout, done.stdout
     books = yaml.safe_load((TOP / "playbooks" / "deploy.yml").read_text(encoding="utf-8"))
     assert [book["vars"] for book in books if "checklist" in str(book)] == [{"checklist_fails": False}]
+
+
+def recorded(directory: Path) -> list[dict[str, Any]]:
+    """The events of the audit log, without those of the log itself."""
+    lines = [line for path in directory.rglob("*.jsonl") for line in path.read_text(encoding="utf-8").splitlines()]
+    events = [json.loads(line)["event"] for line in lines]
+    return [event for event in events if event["type"] != "audit.log"]
+
+
+def test_what_it_stops_is_in_the_audit_log_as_refused(tmp_path: Path) -> None:
+    played(tmp_path, audited=True, enforcement="warn")
+    played(tmp_path, "--check", audited=True, enforcement="block")
+    played(tmp_path, enforcement="block")
+    assert recorded(tmp_path) == []
+    done, _kept = played(tmp_path, audited=True, enforcement="block")
+    assert done.returncode != 0
+    (event,) = recorded(tmp_path)
+    assert (event["type"], event["operation"], event["outcome"]) == ("deployment", "begin", "refused")
+    change = event["details"]["change"]
+    assert (event["target"], change["by"], change["verdict"]) == ("shop", "checklist", "block")
+    assert any("app.py:1: a password in a URL lies there" in reason for reason in change["reasons"])
+    assert SECRET not in json.dumps(event)
+
+
+def test_an_audit_log_that_cannot_be_written_does_not_mask_what_it_found(tmp_path: Path) -> None:
+    (tmp_path / "audit").write_text("no directory", encoding="utf-8")
+    done, kept = played(tmp_path, audited=True, enforcement="block")
+    assert done.returncode != 0
+    assert "the checklist blocks: " in done.stdout
+    assert "the audit log does not have this refusal: " in done.stdout + done.stderr
+    assert [document["verdict"] for document in kept] == ["block"]
 
 
 def test_what_is_warned_of_goes_on(tmp_path: Path) -> None:

@@ -300,6 +300,7 @@ def test_no_secret_comes_into_it(ledger: Ledger) -> None:
         ],
         smoke_checks=[{"path": f"/a?token={SECRET}", "secret_headers": {"Authorization": SECRET}}],
         bake=60,
+        audit={"values": [SECRET], "mask": ["details.reason"]},
         analysis=[
             {
                 "name": "errors",
@@ -324,6 +325,7 @@ def test_no_secret_comes_into_it(ledger: Ledger) -> None:
     assert found["inputs"]["config"] == found["plan"]["revision"]["config"] == ["PASSWORD"]
     assert found["inputs"]["components"][0]["environment"] == ["TOKEN"]
     assert found["inputs"]["hooks"] == ["tell"]
+    assert (found["inputs"]["audit"]["mask"], found["inputs"]["audit"]["values"]) == (["details.reason"], None)
     assert found["inputs"]["smoke_checks"] == [{"path": "/a"}]
     assert found["inputs"]["analysis"][0]["success_condition"] == "result < 1.5"
 

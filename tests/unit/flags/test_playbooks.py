@@ -152,6 +152,22 @@ def test_new_flags_get_their_defaults_and_what_is_asked_for_holds(tmp_path: Path
     assert "changed=1" not in again.stdout
 
 
+@pytest.mark.parametrize(
+    ("variables", "wanted"),
+    [
+        ({"slipway_environment": "staging"}, "off"),
+        ({"slipway_environment": "Recovery"}, "on"),
+        ({}, "on"),
+        ({"slipway_environment": "staging", "slipway_flags_environment": "production"}, "on"),
+    ],
+)
+def test_the_defaults_are_those_of_the_environment(variables: dict[str, Any], wanted: str, tmp_path: Path) -> None:
+    known = [{"name": "fresh", "defaults": {"production": True, "staging": False}}]
+    done = book(tmp_path, "flags.yml", **{**SOUND, "slipway_flags_schema": known}, **variables)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert kept(tmp_path, "app1", "fresh")["defaultVariant"] == wanted
+
+
 def test_a_flag_that_is_refused_keeps_no_other_from_being_set(tmp_path: Path) -> None:
     book(tmp_path, "kill_switch.yml", "-e", "slipway_flag=search", slipway_flags_hosts=["application"])
     asked = [{"name": "search", "strategy": "full"}, {"name": "other", "strategy": "full"}]

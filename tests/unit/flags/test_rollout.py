@@ -16,6 +16,7 @@ from ansible_collections.slipway.release.plugins.module_utils._ledger.ledger imp
 from ansible_collections.slipway.release.plugins.module_utils._plan.flags import flags_back, flags_by_host, turned_back
 from ansible_collections.slipway.release.plugins.module_utils._plan.planner import Planned, plan
 from ansible_collections.slipway.release.plugins.module_utils._plan.undo import way_back
+from ansible_collections.slipway.release.plugins.module_utils._status.report import report
 
 from tests.unit.ledger.made import SetClock, plan_of
 from tests.unit.plan.made import document, fleet_of, inputs_for
@@ -175,13 +176,20 @@ def test_the_ledger_tells_every_later_run_what_they_were(ledger: Ledger) -> None
     ledger.commit(first.deployment, 1, "flags", {"flags_before": before})
     ledger.commit(first.deployment, 1, "canary at 10 %", {})
     ledger.release("the controller is gone")
+    told = {"deployment": first.deployment, "names": ["a"]}
+    assert ledger.info()["flags_set"] == told
+    assert f"feature flags that deployment {first.deployment} has set stay" in "\n".join(
+        report("shop", {"db1": {"ledger": ledger.info()}})["problems"]
+    )
     again = ledger.begin(plan_of("1.0"), "bob@pc", 60)
     assert (again.resumed, again.flags_before, again.flags_left) == (True, before, [])
     ledger.finish(again.deployment, 2, "active")
+    assert ledger.info()["flags_set"] == told
     following = ledger.begin(plan_of("1.1", origin="1.0"), "ann@pc", 60)
     assert (following.flags_before, following.flags_left) == ([], before)
     ledger.finish(following.deployment, 3, "active")
     assert ledger.begin(plan_of("1.2", origin="1.1"), "ann@pc", 60).flags_left == []
+    assert ledger.info()["flags_set"] is None
 
 
 def tasks(name: str) -> list[dict[str, Any]]:

@@ -310,6 +310,7 @@ def test_an_app_without_a_ledger_has_an_empty_one(ledger: Ledger) -> None:
         "state": {"active": None, "proven": [], "left_out": [], "deployments": []},
         "last": None,
         "notes_due": [],
+        "flags_set": None,
     }
     assert ledger.storage.events("never") == []
 

@@ -266,6 +266,19 @@ def test_a_returned_deployment_is_not_called_active_and_workers_are_named():
     assert "the watch has returned" not in "\n".join(lines(report("shop", live))), "a run has recorded it"
 
 
+def test_flags_of_a_release_that_has_lost_its_traffic_are_named():
+    live = watching(outcome=DONE)
+    live["db1"]["ledger"]["state"]["deployments"][1]["from"] = {"version": "1.0.0", "revision": "aaaa"}
+    live["db1"]["ledger"]["flags_set"] = {"deployment": "d2", "names": ["basket", "search"]}
+    said = "feature flags that deployment d2 has set stay until somebody acts (kill_switch.yml): basket, search"
+    assert said in report("shop", live)["problems"]
+    live["db1"]["ledger"]["flags_set"]["deployment"] = "d3"
+    assert said not in report("shop", live)["problems"]
+    live["db1"]["ledger"]["flags_set"]["deployment"] = "d2"
+    live["lb1"]["balancer"]["watch"]["outcome"] = None
+    assert said not in report("shop", live)["problems"], "it has its traffic"
+
+
 PARKED = {
     "stage": "canary at 10 %",
     "holder": "ann@pc",
