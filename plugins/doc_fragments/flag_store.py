@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-
 _SERVER = """\
       headers:
         description: More headers of a service, without credentials.

@@ -67,8 +67,9 @@ def sources(stream: str, given: Mapping[str, Any]) -> list[Source]:
     origin = given["origin"] or stream
     heads = [head for head in given.get("heads", ()) if head["stream"] == stream]
     named = sorted({str(head["directory"]) for head in heads}) if given["accounts"] else []
+    there = places(str(own.directory), stream, named) if given["accounts"] else {own.directory: ""}
     found: list[Source] = []
-    for directory, account in places(str(own.directory), stream, named).items():
+    for directory, account in there.items():
         known = _known(heads, directory)
         files = Files(directory, stream)
         if directory != own.directory:
