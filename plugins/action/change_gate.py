@@ -1,21 +1,25 @@
 # Copyright: (c) 2026, The slipway.release developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Judges on the controller whether a change may be made now, or at a given time."""
+"""Judges on the controller whether a change may be made now, or at a given time.
+
+Writes nothing but, where it refuses, into the audit log of the host that the task is delegated to.
+"""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from ansible.plugins.action import ActionBase
 from ansible_collections.slipway.release.plugins.module_utils._change.controller import (
     judged,
     whatever_is_wrong,
     with_variables,
 )
+from ansible_collections.slipway.release.plugins.module_utils._change.deployment import for_the_audit_log
 from ansible_collections.slipway.release.plugins.module_utils._change.gate import BLOCK, OPERATIONS, WARN, exempt
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
+from ansible_collections.slipway.release.plugins.plugin_utils.refusals import Refuses
 
 ARGUMENTS = {
     "app": {"type": "str", "required": True},
@@ -34,10 +38,11 @@ ARGUMENTS = {
     "at": {"type": "str", "default": ""},
     "begun": {"type": "bool", "default": False},
     "fail": {"type": "bool", "default": True},
+    "audit": {"type": "dict"},
 }
 
 
-class ActionModule(ActionBase):
+class ActionModule(Refuses):
     """Runs once; nothing of it depends on a host."""
 
     TRANSFERS_FILES = False
@@ -53,12 +58,23 @@ class ActionModule(ActionBase):
         except SlipwayError as exc:
             return {"failed": True, "changed": False, **exc.as_result()}
         fails = found.pop("fail", False) and found["verdict"] == BLOCK
+        told = found.pop("told", {})
+        unrecorded = self.refusal_recorded(told, task_vars or {}) if fails and not self._task.check_mode else []
         warns = found["verdict"] == WARN or found.pop("unjudged", False)
-        return {"changed": False, "failed": fails, "warnings": [found["msg"]] if warns else [], **found}
+        warnings = [*([found["msg"]] if warns else []), *unrecorded]
+        return {"changed": False, "failed": fails, "warnings": warnings, **found}
 
     def _judged(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         check: Any = self.validate_argument_spec
         _validated, arguments = check(argument_spec=ARGUMENTS)
         options = with_variables(arguments, task_vars, self._templar.template)
         plain = json.loads(json.dumps(options, default=str))
-        return {**judged(plain, task_vars), "fail": plain["fail"]}
+        found = judged(plain, task_vars)
+        told = {
+            "audit": plain.get("audit"),
+            "app": plain["app"],
+            "region": plain.get("region") or "",
+            "purpose": plain["operation"],
+            "change": for_the_audit_log(found),
+        }
+        return {**found, "fail": plain["fail"], "told": told}

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The slipway.release developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Goes through the checklist on the controller, where the release and the reports are, and keeps what it has found.
+"""Goes through a checklist on the controller, where the release and the reports are, and keeps what it has found.
 
 Writes <evidence_directory>/<app>/checklist-<time>.json there; connects to no host of the inventory.
 """
@@ -15,10 +15,18 @@ from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.slipway.release.plugins.module_utils._checklist.deployed import after, deployments
 from ansible_collections.slipway.release.plugins.module_utils._checklist.files import texts
-from ansible_collections.slipway.release.plugins.module_utils._checklist.model import WARN, Scene
+from ansible_collections.slipway.release.plugins.module_utils._checklist.model import FAIL, PASS, Deployed, Scene
 from ansible_collections.slipway.release.plugins.module_utils._checklist.run import BLOCK, gone_through, told
-from ansible_collections.slipway.release.plugins.module_utils._checklist.spec import ITEMS, OPTIONS
+from ansible_collections.slipway.release.plugins.module_utils._checklist.spec import (
+    AFTER,
+    BEFORE,
+    ITEMS,
+    OF_AFTER,
+    OPTIONS,
+    PHASES,
+)
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._compliance.load import load
 from ansible_collections.slipway.release.plugins.module_utils._evidence.keep import keep
@@ -26,6 +34,15 @@ from ansible_collections.slipway.release.plugins.module_utils._evidence.keep imp
 ARGUMENTS = {
     "app": {"type": "str", "required": True},
     "checklist": {"type": "dict", "required": True, "options": OPTIONS},
+    "phase": {"type": "str", "default": BEFORE, "choices": list(PHASES)},
+    "version": {"type": "str", "default": ""},
+    "document": {"type": "str", "default": ""},
+    "live": {"type": "dict", "default": {}},
+    "regions": {"type": "dict", "default": {}},
+    "audits": {"type": "dict", "default": {}},
+    "logs": {"type": "dict", "default": {}},
+    "stores": {"type": "dict", "default": {}},
+    "database": {"type": "dict", "default": {}},
     "artifact": {"type": "str", "default": ""},
     "artifact_sha256": {"type": "str", "default": ""},
     "config": {"type": "dict", "default": {}},
@@ -37,6 +54,8 @@ ARGUMENTS = {
     "fail": {"type": "bool", "default": True},
 }
 BACKUP_AGE = OPTIONS["backup"]["options"]["max_age"]["default"]
+DEFAULTS_AFTER = {name: option["default"] for name, option in OF_AFTER.items()}
+SAID = {BEFORE: "the checklist", AFTER: "the checklist after the deployment"}
 
 
 class ActionModule(ActionBase):
@@ -52,49 +71,66 @@ class ActionModule(ActionBase):
         check: Any = self.validate_argument_spec
         _validated, arguments = check(argument_spec=ARGUMENTS)
         options = json.loads(json.dumps(arguments, default=str))
+        phase = options["phase"]
         try:
-            checklist = gone_through(_scene(options), _required(options))
+            deployed = after(options) if phase == AFTER else Deployed()
+            checklist = gone_through(_scene(options, deployed), _required(options), phase)
         except SlipwayError as exc:
             return {"failed": True, "changed": False, **exc.as_result()}
         findings = told(checklist)
-        blocked = checklist["verdict"] == BLOCK
+        fails = options["fail"] and checklist["verdict"] in (BLOCK, FAIL)
         message = "; ".join(findings) or "nothing was found"
-        warnings = [f"checklist: {finding}" for finding in findings] if checklist["verdict"] == WARN else []
+        warned = checklist["verdict"] != PASS and not fails
+        warnings = [f"{SAID[phase]}: {finding}" for finding in findings] if warned else []
         file, lacking = ("", "") if self._task.check_mode else _kept(options, checklist)
+        word = {BLOCK: " blocks", FAIL: " fails"}.get(checklist["verdict"], "")
         return {
             "changed": False,
-            "failed": blocked and options["fail"],
-            "msg": f"the checklist blocks: {message}" if blocked else f"checklist: {message}",
+            "failed": fails,
+            "msg": f"{SAID[phase]}{word}: {message}",
             "warnings": [*warnings, *([lacking] if lacking else [])],
             "document_file": file,
+            "deployments": deployments(deployed),
             **checklist,
         }
 
 
 def _required(options: Mapping[str, Any]) -> list[str]:
     """Items that must be looked at; what else a profile asks for is no item of this list."""
+    if options["phase"] == AFTER:
+        return list(options["checklist"]["after"].get("required", ())) if options["live"] else []
     profile = load(options["compliance"])
     return [name for name in ITEMS if name in (*options["checklist"]["required"], *(profile.gates if profile else ()))]
 
 
-def _scene(options: Mapping[str, Any]) -> Scene:
+def _scene(options: Mapping[str, Any], deployed: Deployed) -> Scene:
     checklist = options["checklist"]
-    artifact = options["artifact"]
-    release = checklist["release"] or (artifact if artifact and "://" not in artifact else "")
-    if artifact.startswith("git+"):
-        release = checklist["release"]
     return Scene(
-        options={**checklist, "backup": {"max_age": BACKUP_AGE, **checklist["backup"]}},
-        files=texts(release, checklist["environment"]),
+        options={
+            **checklist,
+            "backup": {"max_age": BACKUP_AGE, **checklist["backup"]},
+            "after": {**DEFAULTS_AFTER, **checklist["after"]},
+        },
+        files=texts(_release(options), checklist["environment"]) if options["phase"] == BEFORE else [],
         sha256=options["artifact_sha256"],
         now=datetime.now(timezone.utc),
         variables={
+            "slipway_app": options["app"],
+            "slipway_version": options["version"],
             "slipway_config": options["config"],
             "slipway_flags": options["flags"],
             "slipway_flags_schema": options["flags_schema"],
             "slipway_change": options["change"],
         },
+        deployed=deployed,
     )
+
+
+def _release(options: Mapping[str, Any]) -> str:
+    """Where the release is on the controller; empty where it is not there."""
+    named: str = options["checklist"]["release"]
+    artifact: str = options["artifact"]
+    return named or (artifact if artifact and "://" not in artifact and not artifact.startswith("git+") else "")
 
 
 def _kept(options: Mapping[str, Any], checklist: Mapping[str, Any]) -> tuple[str, str]:

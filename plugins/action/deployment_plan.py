@@ -16,6 +16,8 @@ from typing import Any
 import yaml
 from ansible.errors import AnsibleError
 from ansible_collections.slipway.release.plugins.module_utils._change import deployment as change_control
+from ansible_collections.slipway.release.plugins.module_utils._checklist.found import refusal
+from ansible_collections.slipway.release.plugins.module_utils._checklist.run import BLOCK
 from ansible_collections.slipway.release.plugins.module_utils._common.backwards import UNDO, WITHOUT_A_RELEASE
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._evidence import collect
@@ -36,7 +38,8 @@ from ansible_collections.slipway.release.plugins.module_utils._release.artifact 
 from ansible_collections.slipway.release.plugins.module_utils._release.fetch import shown
 from ansible_collections.slipway.release.plugins.module_utils._release.revision import build
 from ansible_collections.slipway.release.plugins.module_utils._verdict.stage import judge
-from ansible_collections.slipway.release.plugins.plugin_utils.audited import GOES_BACK, PLAN, Audits
+from ansible_collections.slipway.release.plugins.plugin_utils.audited import GOES_BACK, PLAN
+from ansible_collections.slipway.release.plugins.plugin_utils.refusals import Refuses
 
 ARGUMENTS = {
     "verb": {
@@ -59,7 +62,7 @@ ARGUMENTS = {
 FOR_DEPLOY = ("slipway_version", "slipway_artifact", "slipway_artifact_sha256")
 
 
-class ActionModule(Audits):
+class ActionModule(Refuses):
     """Runs once, delegated to the ledger host."""
 
     TRANSFERS_FILES = False
@@ -103,6 +106,10 @@ class ActionModule(Audits):
             preview=bool(self._task.check_mode),
         )
         change_control.write_to_sign(inputs, change)
+        blocked = refusal(task_vars) if inputs.verb == "deploy" else ""
+        if blocked and _is_new(planned, options["changed_regions"]):
+            by_checklist = {"msg": blocked, "verdict": BLOCK, "reasons": [blocked]}
+            return self._refused(inputs, planned, by_checklist, task_vars, options["audit"])
         result = {
             "changed": planned.plan["changes"] and not planned.parked,
             "plan": {
@@ -130,18 +137,47 @@ class ActionModule(Audits):
             "flags_left": [],
             "abandoned": planned.abandon,
             "artifact": shown(found.location) if found else "",
-            "warnings": inputs.warnings + planned.warnings + _active_already(inputs, planned),
+            "warnings": [
+                *inputs.warnings,
+                *planned.warnings,
+                *_active_already(inputs, planned),
+                *([f"{blocked} Nothing new begins here, so that it stops nothing."] if blocked else []),
+            ],
         }
         if self._task.diff:
             result["diff"] = _difference(inputs, planned)
         if self._task.check_mode or not result["changed"]:
             return result
         if not change.get("allowed", True):
-            return {"failed": True, "changed": False, "msg": change["msg"], "change": change}
+            refused = self._refused(inputs, planned, change, task_vars, options["audit"])
+            return {**refused, "change": change}
         begun = self._begin(inputs, planned, change, task_vars, options["audit"])
         warnings = result["warnings"] + begun.pop("warnings", [])
         migrates = not begun.get("failed") and _migrates(planned, begun["committed"])
         return {**result, **begun, "warnings": warnings, "migrates": migrates}
+
+    def _refused(
+        self,
+        inputs: Inputs,
+        planned: Planned,
+        change: dict[str, Any],
+        task_vars: dict[str, Any],
+        audit: dict[str, Any] | None,
+    ) -> dict[str, Any]:
+        """The result of a run that must not begin, which the audit log is told of unless in check mode."""
+        refusal = {"failed": True, "changed": False, "msg": change["msg"]}
+        if self._task.check_mode:
+            return refusal
+        told = {
+            "audit": audit,
+            "app": inputs.app,
+            "region": inputs.region,
+            "purpose": inputs.verb,
+            "plan": planned.plan,
+            "change": change_control.for_the_audit_log(change),
+        }
+        warnings = self.refusal_recorded(told, {**task_vars, PLAN: {"plan": planned.plan}})
+        return {**refusal, **({"warnings": warnings} if warnings else {})}
 
     def _planned(
         self, inputs: Inputs, found: ResolvedArtifact | None, options: dict[str, Any]
@@ -400,6 +436,11 @@ def _revision(inputs: Inputs, found: ResolvedArtifact) -> dict[str, Any]:
         schema_range=inputs.schema_range,
         user=inputs.user,
     )
+
+
+def _is_new(planned: Planned, changed_regions: Collection[Any]) -> bool:
+    """Whether a release begins, instead of one that is continued, or undone, where an earlier run has left it."""
+    return bool(planned.plan["changes"]) and not planned.resume and not changed_regions
 
 
 def _migrates(planned: Planned, committed: Collection[str]) -> bool:

@@ -20,8 +20,8 @@ from ansible_collections.slipway.release.plugins.plugin_utils.ending import Endi
 
 MODULE = "slipway.release.ledger"
 HOLD = "hold"
-ROOT_CAUSE = "root_cause"
-WITHOUT_EVIDENCE = ("begin", HOLD, "renew", "approve", ROOT_CAUSE)
+SIGNED_BY_OPERATOR = ("root_cause", "checklist")
+WITHOUT_EVIDENCE = ("begin", HOLD, "renew", "approve", *SIGNED_BY_OPERATOR)
 
 
 class ActionModule(Audits):
@@ -42,7 +42,7 @@ class ActionModule(Audits):
         arguments = self.completed(dict(self._task.args), variables)
         if arguments.get("command") == HOLD:
             arguments["holder"] = operator(variables)
-        if arguments.get("command") == ROOT_CAUSE:
+        if arguments.get("command") in SIGNED_BY_OPERATOR:
             arguments["operator"] = operator(variables)
         metrics = variables.get("slipway_metrics_directory") or ""
         arguments.setdefault("metrics_directory", self._templar.template(metrics))

@@ -13,7 +13,7 @@ from ansible_collections.slipway.release.plugins.module_utils._checks.metrics im
 from ansible_collections.slipway.release.plugins.module_utils._checks.watch import hold_option, watch_option
 from ansible_collections.slipway.release.plugins.module_utils._evidence import profile
 from ansible_collections.slipway.release.plugins.module_utils._hooks.facts import hook_facts
-from ansible_collections.slipway.release.plugins.module_utils._plan.flags import flags_back, turned_back
+from ansible_collections.slipway.release.plugins.module_utils._plan.flags import flags_back, flags_by_host, turned_back
 from ansible_collections.slipway.release.plugins.module_utils._plan.slices import watch_slices
 from ansible_collections.slipway.release.plugins.module_utils._plan.undo import way_back
 
@@ -25,6 +25,7 @@ class FilterModule:
         """Filter name to function."""
         return {
             "flags_back": flags_back,
+            "flags_by_host": flags_by_host,
             "flags_turned_back": turned_back,
             "hold_option": hold_option,
             "hook_facts": hook_facts,

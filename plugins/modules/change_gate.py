@@ -24,7 +24,8 @@ description:
   - A rollback, an abort and a kill switch always pass, also where the policy itself is wrong or cannot be evaluated,
     as long as it is not given as O(policy). What would have stopped a deployment is in RV(reasons).
   - The playbooks ask the gate by themselves where C(slipway_change_policy) is set.
-  - Runs on the controller and connects to no host.
+  - Runs on the controller. It connects to no host but the one that the task is delegated to, and only where it refuses
+    and O(audit) is given.
 options:
   app:
     description: Name of the application.
@@ -290,6 +291,10 @@ options:
     description: Whether the task fails when the verdict is V(block).
     type: bool
     default: true
+  audit:
+    description: The option O(slipway.release.ledger#module:audit) of M(slipway.release.ledger), which tells the audit
+      log of the host that the task is delegated to where this task refuses a V(deploy), V(migrate) or V(flags).
+    type: dict
 attributes:
   check_mode:
     description: Can run in check mode and judge without changing anything.

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: checklist
-short_description: Go through the checklist before a deployment
+short_description: Go through the checklist before or after a deployment
 version_added: 0.1.0
 description:
   - Looks at a release and at what others have said about it, and says of each item whether it passes, warns, fails or
     was skipped, with place and remedy.
-  - The items are C(config_lint), C(placeholder_audit), C(debug_off), C(secrets), C(security_scan), C(unit_tests),
-    C(staging_smoke), C(flags_known), C(backup), C(health) and C(change_request).
+  - The items before a deployment are C(config_lint), C(placeholder_audit), C(debug_off), C(secrets), C(security_scan),
+    C(unit_tests), C(staging_smoke), C(flags_known), C(backup), C(health) and C(change_request).
+  - Those after it, with O(phase=after), are C(running), C(smoke_tests), C(metrics), C(health), C(log_errors),
+    C(flags_set), C(migrations_done), C(audit_log), C(backup), C(alerts), C(acceptance) and C(incident_report). They
+    look at O(live) and what else was read, or at nothing but the evidence in O(document). Nothing is undone.
   - What it has found is kept on the controller, C(<evidence_directory>/<app>/checklist-<time>.json). RV(gates) is what
     module M(slipway.release.change_gate) takes.
   - A secret that lies in the release is told by its kind and its place alone.
@@ -29,6 +32,45 @@ options:
       option.
     type: dict
     required: true
+  phase:
+    description: Whether it is the checklist before or after a deployment.
+    type: str
+    choices: [before, after]
+    default: before
+  version:
+    description: After a deployment, the version that must be active; whichever is when empty.
+    type: str
+    default: ""
+  document:
+    description: After a deployment, its evidence on the controller, which module M(slipway.release.ledger) keeps. Not
+      read where O(live) is given.
+    type: str
+    default: ""
+  live:
+    description: After a deployment, host to what M(slipway.release.host_info) has returned there.
+    type: dict
+    default: {}
+  regions:
+    description: Region to its hosts, in an application with regions.
+    type: dict
+    default: {}
+  audits:
+    description: After a deployment, host to what M(slipway.release.audit_verify) has returned there.
+    type: dict
+    default: {}
+  logs:
+    description: After a deployment, host to what M(slipway.release.log_info) has returned there.
+    type: dict
+    default: {}
+  stores:
+    description: After a deployment, host to what M(slipway.release.flag_info) has returned there.
+    type: dict
+    default: {}
+  database:
+    description: After a deployment, the C(schemas) that M(slipway.release.pg_migrate_info) has returned, or an
+      C(error).
+    type: dict
+    default: {}
   artifact:
     description: Path or URL of the release. A path is looked at where the checklist names no C(release).
     type: str
@@ -65,7 +107,7 @@ options:
     type: str
     default: ""
   fail:
-    description: Whether the task fails when the verdict is V(block).
+    description: Whether the task fails when the verdict is V(block) or V(fail).
     type: bool
     default: true
 attributes:
@@ -83,6 +125,8 @@ author:
   - The slipway.release developers (@slipway)
 seealso:
   - module: slipway.release.change_gate
+  - module: slipway.release.host_info
+  - module: slipway.release.log_info
 """
 
 EXAMPLES = r"""
@@ -98,11 +142,21 @@ EXAMPLES = r"""
       staging: build/staging.json
       required: [security_scan, unit_tests, staging_smoke]
   register: checked
+
+- name: Go through the checklist after a deployment
+  slipway.release.checklist:
+    app: shop
+    phase: after
+    document: "{{ finished.document_file }}"
+    checklist:
+      health: ["https://shop.test/health/ready"]
+      after: {p95_below: 500}
 """
 
 RETURN = r"""
 verdict:
-  description: V(pass), V(warn) or V(block).
+  description: V(pass), V(warn), or what a failure comes to where O(checklist) has C(enforcement) V(block), V(block)
+    before a deployment and V(fail) after it.
   type: str
   returned: success
   sample: block
@@ -126,6 +180,17 @@ gates:
   type: dict
   returned: success
   sample: {config_lint: pass, debug_off: fail}
+phase:
+  description: V(before) or V(after).
+  type: str
+  returned: success
+  sample: before
+deployments:
+  description: After a deployment, region to the deployment that was looked at there; the name of the region is empty in
+    an application without regions.
+  type: dict
+  returned: success
+  sample: {"": 20261121T073000Z-4be1c2}
 enforcement:
   description: Whether what fails blocks.
   type: str

@@ -47,11 +47,15 @@ options:
       - V(approve) records that O(operator) approves what is parked at O(stage); no lease is needed.
       - V(finish) records O(result) and ends the lease.
       - V(release) ends the lease without an outcome; the same plan resumes the deployment.
+      - V(refuse) writes into the audit log that O(purpose) was refused before it was begun, with O(change). Nothing in
+        the ledger changes, and no lease is needed.
       - V(root_cause) records in O(reason) why a deployment that has ended was undone, returned or rolled back, and who
         says so; no lease is needed.
+      - V(checklist) records in O(evidence) what M(slipway.release.checklist) has found after a deployment that has
+        ended; no lease is needed, and what is recorded later counts instead.
     type: str
     required: true
-    choices: [begin, hold, renew, commit, park, approve, finish, release, root_cause]
+    choices: [begin, hold, renew, commit, park, approve, finish, release, root_cause, checklist, refuse]
   plan:
     description: Plan made by M(slipway.release.deployment_plan). Required by V(begin).
     type: dict
@@ -60,7 +64,7 @@ options:
       it in.
     type: str
   purpose:
-    description: What V(hold) takes the lease for, in a word. Required by it.
+    description: What V(hold) takes the lease for, or what V(refuse) was asked for, in a word. Required by them.
     type: str
   lease_seconds:
     description: Length of the lease from each sign of life, in seconds.
@@ -120,7 +124,7 @@ options:
     type: str
   operator:
     description: Who approves, as C(user@host). Required by V(approve), and refused for the user who has begun the
-      deployment or has run it to where it is parked.
+      deployment or has run it to where it is parked. For V(root_cause) and V(checklist) the action fills it in.
     type: str
   self_approval:
     description: Whether V(approve) takes those users too.
@@ -135,12 +139,14 @@ options:
     type: dict
     default: {}
   change:
-    description: What the change gate has said of the plan, for the audit log; nothing where there is no policy.
+    description: What the change gate has said, for the audit log; nothing where there is no policy. Required by
+      V(refuse), as what has refused it says it.
     type: dict
     default: {}
   evidence_directory:
     description:
-      - Directory on the controller in which V(finish) keeps the document, as C(<app>/<deployment>.json).
+      - Directory on the controller in which V(finish) and V(checklist) keep the document, as
+        C(<app>/<deployment>.json).
       - C(~/.slipway/evidence) when empty. A document that cannot be written there is a warning.
     type: str
     default: ""
@@ -390,11 +396,24 @@ from ansible_collections.slipway.release.plugins.module_utils._audit.operation i
     auditor_of,
     discontinued,
 )
-from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
+from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._evidence import prometheus
-from ansible_collections.slipway.release.plugins.module_utils._ledger.ledger import Answer, Ledger
+from ansible_collections.slipway.release.plugins.module_utils._evidence.plain import plain
+from ansible_collections.slipway.release.plugins.module_utils._ledger.ledger import CHECKLIST, Answer, Ledger
 
-COMMANDS = ["begin", "hold", "renew", "commit", "park", "approve", "finish", "release", "root_cause"]
+COMMANDS = [
+    "begin",
+    "hold",
+    "renew",
+    "commit",
+    "park",
+    "approve",
+    "finish",
+    "release",
+    "root_cause",
+    CHECKLIST,
+    "refuse",
+]
 ARGUMENTS: dict[str, Any] = {
     "app": {"type": "str", "required": True},
     "region": {"type": "str", "default": ""},
@@ -427,6 +446,14 @@ ARGUMENTS: dict[str, Any] = {
     "audit": AUDIT,
 }
 SIGN_OF_LIFE = "renew"
+REFUSE = "refuse"
+# What is refused, as it would be called had it been done.
+REFUSED = {
+    "deploy": ("deployment", "begin"),
+    "failover": ("deployment", "begin"),
+    "migrate": ("database", "migrate"),
+    "flags": ("flag", "set"),
+}
 KINDS = {"approve": "approval", "hold": "lease", "release": "lease"}
 
 REQUIRED_IF = [
@@ -439,6 +466,8 @@ REQUIRED_IF = [
     ("command", "finish", ["deployment", "token", "result"]),
     ("command", "release", ["reason"]),
     ("command", "root_cause", ["deployment", "reason"]),
+    ("command", CHECKLIST, ["deployment"]),
+    ("command", "refuse", ["purpose", "change"]),
 ]
 
 
@@ -486,6 +515,8 @@ def run(ledger: Ledger, options: dict[str, Any]) -> Answer:
         )
     if command == "root_cause":
         return ledger.root_cause(deployment, options["reason"], options["operator"] or "")
+    if command == CHECKLIST:
+        return ledger.checklist(deployment, plain(options["evidence"]), options["operator"] or "")
     if command == "finish":
         return ledger.finish(deployment, token, options["result"], options["reason"], options["evidence"])
     return ledger.release(options["reason"], token, options["evidence"])
@@ -525,12 +556,30 @@ def planned(plan: Mapping[str, Any]) -> dict[str, Any]:
 
 def audited(ledger: Ledger, options: dict[str, Any], audit: Auditor) -> Answer:
     """Carry out the command between its intent and its outcome."""
-    command, target = options["command"], "@".join(part for part in (options["app"], options["region"]) if part)
+    command, target = options["command"], target_of(options)
     with audit.operation(KINDS.get(command, "deployment"), command, target=target, details=asked(options)) as act:
         answer = run(ledger, options)
         act.fields = {"deployment": answer.deployment, "token": answer.token}
         act.result = told(options, answer)
     return answer
+
+
+def target_of(options: Mapping[str, Any]) -> str:
+    """What the audit log calls it."""
+    return "@".join(part for part in (options["app"], options["region"]) if part)
+
+
+def refused(options: dict[str, Any], audit: Auditor) -> Answer:
+    """Tell the audit log of a change that was refused.
+
+    :raises InputError: nobody knows what it would have been called.
+    """
+    if options["purpose"] not in REFUSED:
+        raise InputError(
+            f"nothing is called {options['purpose']}", where="purpose", remedy=f"use one of {', '.join(REFUSED)}"
+        )
+    audit.refused(*REFUSED[options["purpose"]], target=target_of(options), details=asked(options))
+    return Answer(changed=False)
 
 
 def told(options: dict[str, Any], answer: Answer) -> str:
@@ -561,7 +610,7 @@ def export(ledger: Ledger, options: dict[str, Any], answer: Answer) -> list[str]
         return []
     try:
         prometheus.write_ledger(directory, options["app"], options["region"], ledger.figures())
-        if answer.document:
+        if answer.document and options["command"] != CHECKLIST:
             prometheus.write(directory, answer.document)
     except OSError as exc:
         return [f"the metrics are not written to {directory}: {exc.strerror or exc}"]
@@ -573,6 +622,9 @@ def main() -> None:
     ledger = Ledger(module.params["app"], module.params["region"], check_mode=module.check_mode)
     try:
         audit = auditor_of(module, acts=module.params["command"] != SIGN_OF_LIFE)
+        if module.params["command"] == REFUSE:
+            answer = refused(module.params, audit)
+            module.exit_json(**asdict(answer), **where_it_ends(audit, module.params))
         before = ledger.summary()
         answer = audited(ledger, module.params, audit)
         diff = {"before": before, "after": ledger.summary()}

@@ -28,7 +28,7 @@ UNCHANGED = "unchanged"
 IMPATIENT = 2
 REFUSED = ("input", "lease", "stale_token")
 # Commands of the ledger that can be the last one of a run, whose record has the heads of the other logs.
-LAST_OF_A_RUN = ("park", "finish", "release", "approve")
+LAST_OF_A_RUN = ("park", "finish", "release", "approve", "root_cause", "checklist", "refuse")
 AUDIT: dict[str, Any] = {
     "type": "dict",
     "options": {
@@ -131,6 +131,13 @@ class Auditor:
                 self._write(kind, name, {**fields, **more})
             except SlipwayError as exc:
                 self._say(f"it was done, but its outcome is not in the audit log: {exc.message()}")
+
+    def refused(self, kind: str, name: str, **fields: Any) -> None:
+        """Write that an act was refused before anything of it was begun: an outcome that has no intent.
+
+        :raises SlipwayError: it cannot be written.
+        """
+        self._write(kind, name, {**fields, "stage": "outcome", "outcome": "refused"})
 
     def as_result(self) -> dict[str, Any]:
         """For the module's result: where the log ends, so that the controller can sign it."""

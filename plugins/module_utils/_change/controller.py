@@ -16,6 +16,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+from .._checklist.found import found
 from .._common.errors import InputError, SlipwayError
 from .._compliance.load import load
 from .._compliance.profile import Profile
@@ -32,7 +33,6 @@ from .subject import GROUPS, Subject, inventory_digest
 
 ADDRESSES = ("slipway_address", "ansible_host")
 # What an option is where it is not given.
-CHECKLIST = "__checklist"
 VARIABLES = {
     "policy": POLICY_NAME,
     "compliance": "slipway_compliance",
@@ -83,10 +83,7 @@ def whatever_is_wrong(exempt: str, judging: Callable[[], dict[str, Any]]) -> dic
 
 def _gates(options: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, str]:
     """What was checked before. What the checklist of this run has found counts before what is only said."""
-    local = (task_vars.get("hostvars") or {}).get("localhost")
-    checklist = local.get(CHECKLIST) if isinstance(local, Mapping) else None
-    found = checklist.get("gates") if isinstance(checklist, Mapping) else None
-    given = {**(options.get("gates") or {}), **(found or {})}
+    given = {**(options.get("gates") or {}), **(found(task_vars).get("gates") or {})}
     return {str(name): str(verdict) for name, verdict in given.items()}
 
 

@@ -9,29 +9,40 @@ import fnmatch
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from types import ModuleType
 from typing import Any
 
 from . import (
+    acceptance,
+    alerts,
+    audit_log,
     backup,
     change_request,
     config_lint,
     debug_off,
     flags_known,
+    flags_set,
     health,
+    incident_report,
+    log_errors,
+    metrics,
+    migrations_done,
     placeholder_audit,
+    running,
     secrets,
     security_scan,
+    smoke_tests,
     staging_smoke,
     unit_tests,
 )
 from .model import FAIL, PASS, SKIPPED, WARN, Finding, Looked, Scene
+from .spec import AFTER, BEFORE
 
 SCHEMA = 1
 BLOCK = "block"
 MOST_SHOWN = 20
-LOOKS: dict[str, Callable[[Scene], Looked]] = {
-    module.__name__.rpartition(".")[2]: module.look
-    for module in (
+_MODULES: dict[str, Sequence[ModuleType]] = {
+    BEFORE: (
         config_lint,
         placeholder_audit,
         debug_off,
@@ -43,24 +54,43 @@ LOOKS: dict[str, Callable[[Scene], Looked]] = {
         backup,
         health,
         change_request,
-    )
+    ),
+    AFTER: (
+        running,
+        smoke_tests,
+        metrics,
+        health,
+        log_errors,
+        flags_set,
+        migrations_done,
+        audit_log,
+        backup,
+        alerts,
+        acceptance,
+        incident_report,
+    ),
+}
+LOOKS: dict[str, dict[str, Callable[[Scene], Looked]]] = {
+    phase: {module.__name__.rpartition(".")[2]: module.look for module in modules}
+    for phase, modules in _MODULES.items()
 }
 
 
-def gone_through(scene: Scene, required: Sequence[str]) -> dict[str, Any]:
+def gone_through(scene: Scene, required: Sequence[str], phase: str = BEFORE) -> dict[str, Any]:
     """The checklist with its verdict; ``gates`` is what the change gate reads.
 
     :param required: items that must not be skipped.
+    :param phase: whether it is the one before or after a deployment.
     """
-    items = [_item(name, look(scene), scene, name in required) for name, look in LOOKS.items()]
+    items = [_item(name, look(scene), scene, name in required) for name, look in LOOKS[phase].items()]
     failed = [item["name"] for item in items if item["verdict"] == FAIL]
     warned = [item["name"] for item in items if item["verdict"] == WARN]
     enforcement = scene.options["enforcement"]
-    verdict = (
-        (BLOCK if enforcement == BLOCK else WARN) if failed and enforcement != "none" else WARN if warned else PASS
-    )
+    worst = BLOCK if phase == BEFORE else FAIL
+    verdict = (worst if enforcement == BLOCK else WARN) if failed else WARN if warned else PASS
     return {
         "schema": SCHEMA,
+        "phase": phase,
         "at": scene.now.isoformat(timespec="seconds"),
         "artifact_sha256": scene.sha256,
         "enforcement": enforcement,

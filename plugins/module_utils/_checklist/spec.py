@@ -20,11 +20,33 @@ ITEMS = (
     "health",
     "change_request",
 )
+AFTER_ITEMS = (
+    "running",
+    "smoke_tests",
+    "metrics",
+    "health",
+    "log_errors",
+    "flags_set",
+    "migrations_done",
+    "audit_log",
+    "backup",
+    "alerts",
+    "acceptance",
+    "incident_report",
+)
+BEFORE, AFTER = "before", "after"
+PHASES = (BEFORE, AFTER)
+LOG_PATTERN = r"\b(?:ERROR|CRITICAL|FATAL)\b|^Traceback "
 ENFORCEMENTS = ("none", "warn", "block")
 _PATHS: dict[str, Any] = {"type": "list", "elements": "str", "default": []}
 
 ALLOWED: dict[str, Any] = {
-    "item": {"type": "str", "required": True, "choices": list(ITEMS), "description": "Item that finds it."},
+    "item": {
+        "type": "str",
+        "required": True,
+        "choices": sorted({*ITEMS, *AFTER_ITEMS}),
+        "description": "Item that finds it.",
+    },
     "place": {
         "type": "str",
         "required": True,
@@ -41,12 +63,59 @@ BACKUP: dict[str, Any] = {
     "url": {"type": "str", "no_log": True, "description": "Where such JSON is; only the host and the path are shown."},
     "max_age": {"type": "int", "default": 86400, "units": "seconds", "description": "How old it may be."},
 }
+OF_AFTER: dict[str, Any] = {
+    "required": {
+        "type": "list",
+        "elements": "str",
+        "choices": list(AFTER_ITEMS),
+        "default": [],
+        "description": "Items that checklist.yml must not skip after a deployment.",
+    },
+    "errors_below": {
+        "type": "int",
+        "default": 1,
+        "units": "percent",
+        "description": "Fewer than so many of the requests that were measured must have failed.",
+    },
+    "p95_below": {
+        "type": "int",
+        "default": 2000,
+        "units": "milliseconds",
+        "description": "95 of 100 requests of the profile must be answered within less.",
+    },
+    "log_pattern": {
+        "type": "str",
+        "default": LOG_PATTERN,
+        "units": "regular expression",
+        "description": "A line of the log that it matches is an error, as is one of the priority C(err) or above.",
+    },
+    "log_errors": {
+        "type": "int",
+        "default": 0,
+        "units": "lines a host",
+        "description": "So many errors may be logged since the deployment has begun.",
+    },
+    "alerts": {
+        "type": "str",
+        "default": "",
+        "no_log": True,
+        "description": "Where Prometheus (C(/api/v1/alerts)) or Alertmanager (C(/api/v2/alerts)) says what fires.",
+    },
+    "acceptance": {
+        "type": "str",
+        "default": "",
+        "no_log": True,
+        "description": "File or URL of JSON with the C(sha256) of the artifact and the C(verdict) C(pass) of those who "
+        "have accepted it.",
+    },
+}
 OPTIONS: dict[str, Any] = {
     "enforcement": {
         "type": "str",
         "default": "block",
         "choices": list(ENFORCEMENTS),
-        "description": "Whether an item that fails blocks the deployment, warns, or is only said.",
+        "description": "Whether an item that fails blocks the deployment, warns, or is only said. After a deployment "
+        "C(block) fails checklist.yml; deploy.yml warns.",
     },
     "required": {
         "type": "list",
@@ -108,5 +177,11 @@ OPTIONS: dict[str, Any] = {
         "default": [],
         "options": ALLOWED,
         "description": "Findings that do not count.",
+    },
+    "after": {
+        "type": "dict",
+        "default": {},
+        "options": OF_AFTER,
+        "description": "What is looked at after a deployment, beside C(health) and C(backup).",
     },
 }

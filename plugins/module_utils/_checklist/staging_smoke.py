@@ -5,27 +5,13 @@
 
 from __future__ import annotations
 
-from .._common.address import shown
-from .model import PASS, Finding, Looked, Scene
-from .remote import fetched
-from .reports import NotUnderstood, from_json, read
+from .model import Looked, Scene
+from .tested import tested
 
 
 def look(scene: Scene) -> Looked:
-    """Compare the artifact's digest with that of the evidence, which is JSON with ``sha256`` and ``verdict``."""
+    """Read the evidence."""
     source = scene.options["staging"]
     if not source:
         return Looked(skipped="slipway_checklist.staging names no evidence")
-    place = shown(source)
-    if not scene.sha256:
-        return Looked([Finding(place, "the digest of the artifact is not known", "set slipway_artifact_sha256")])
-    try:
-        evidence = from_json(fetched(source) if "://" in source else read(source))
-    except NotUnderstood as exc:
-        return Looked([Finding(place, f"the evidence cannot be read: {exc}", "run the smoke tests on staging")])
-    said = evidence if isinstance(evidence, dict) else {}
-    if str(said.get("sha256", "")).lower() != scene.sha256.lower():
-        return Looked([Finding(place, "the evidence is about another artifact", "run the smoke tests with this one")])
-    if said.get("verdict") != PASS:
-        return Looked([Finding(place, "the smoke tests have not passed", "see why on staging")])
-    return Looked()
+    return tested(scene, source, "smoke tests", "run the smoke tests on staging with this artifact")

@@ -24,7 +24,7 @@ TAKES_UP = ("begin", "resume")
 # After these records a controller has nothing left to send.
 ENDS = ("finish", "release", "park")
 # What others record, for whom nothing is missing.
-BESIDE = ("approve", "returned")
+BESIDE = ("approve", "returned", "checklist")
 Event = Mapping[str, Any]
 
 
@@ -67,6 +67,7 @@ def build(deployment: str, plan: Mapping[str, Any], events: Sequence[Event], *, 
         "moves": list(_moves(judged)),
         "compensation": _compensation(plan, events, ended),
         "profile": _evidence_of(events, "profile"),
+        "checklist": _evidence_of(events, "checklist"),
         "missing": list(_missing(events)),
         "left_off": sum(event.get("evidence", {}).get("left_off", 0) for event in events),
     }

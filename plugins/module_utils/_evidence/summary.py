@@ -30,6 +30,7 @@ def summary(document: Mapping[str, Any]) -> dict[str, Any]:
         "health_checks": {"passed": len(health) - _failed(health), "failed": _failed(health)},
         "profile": document["profile"],
         "by_hand": document["compensation"]["by_hand"],
+        "left_out": [*document["plan"].get("lost", []), *document["plan"].get("unstarted", [])],
         "missing": len(document["missing"]),
     }
 

@@ -23,6 +23,10 @@ PAUSE = 0.2
 LONGEST_VERIFY = 300
 
 
+class Killed(StateError):
+    """The flag was killed, and was not asked to be revived."""
+
+
 @dataclass(frozen=True)
 class Request:
     """What is asked for.
@@ -90,7 +94,7 @@ def _allow(before: Flag | None, request: Request, provider: Provider) -> None:
     if before is None:
         return
     if before.killed and not flag.killed and not request.revive:
-        raise StateError(
+        raise Killed(
             f"flag {flag.name} was killed",
             where=provider.place(),
             remedy="once its cause is gone, set it with revive: true (slipway_flags_revive=true in flags.yml)",

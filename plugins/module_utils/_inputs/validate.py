@@ -136,6 +136,7 @@ class Inputs:
     inventory_region: str
     compliance: list[str]
     checklist: dict[str, Any]
+    checklist_phase: str
     smoke_checks: list[dict[str, Any]]
     hooks: list[dict[str, Any]]
     migrations: dict[str, Any] | None

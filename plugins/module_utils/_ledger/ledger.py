@@ -34,6 +34,7 @@ from .whose import Whose
 
 ROOT = Path("/var/lib/slipway/ledger")
 FLAGS = "flags_before"
+CHECKLIST = "checklist"
 
 
 @dataclass(frozen=True)
@@ -264,6 +265,25 @@ class Ledger:
             records.state = history.noted(records.state, deployment, note)
             self.storage.write("state.json", {"app": self.app, **records.state})
             return Answer(True, deployment, records.token)
+
+    def checklist(self, deployment: str, found: dict[str, Any], operator: str) -> Answer:
+        """Record what the checklist after a deployment has found; needs no lease, and a later one counts instead.
+
+        :raises StateError: the history has no such deployment.
+        """
+        _require_json(found, "evidence")
+        with self.storage.locked():
+            records = self._records()
+            if history.result_of(records.state, deployment) is None:
+                raise StateError(
+                    f"deployment {deployment} is not in the history",
+                    where=str(self.storage.directory),
+                    remedy="go through the checklist when it has ended",
+                )
+            looking = Lease(records.token, deployment, operator, 0, 0, "")
+            self._event(looking, "outcome", CHECKLIST, evidence={CHECKLIST: found})
+            made, warnings = self._documented(deployment, self.storage.plan(deployment))
+            return Answer(True, deployment, records.token, document=made, warnings=warnings)
 
     def finish(
         self, deployment: str, token: int, result: str, reason: str = "", evidence: dict[str, Any] | None = None

@@ -49,6 +49,7 @@ def figures(
         "checks": list(_checks(document)),
         "metrics": list(_metrics(document)),
         "profile": document.get("profile"),
+        "checklist": document.get("checklist"),
         "migrations": _migrations(document),
         "approvals": _approvals(document),
         "compensation": document["compensation"],

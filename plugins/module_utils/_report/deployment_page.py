@@ -18,6 +18,7 @@ from .words import counted, enumerated, length, moment, number, when
 
 KINDS = {"pass": "good", "fail": "bad", "insufficient": "warn"}
 RESULTS = {"active": "good", "failed": "bad", "aborted": "bad", "returned": "bad"}
+ITEMS = {"pass": "good", "warn": "warn", "fail": "bad"}
 MOST_ROWS = 400
 Figures = Mapping[str, Any]
 
@@ -35,6 +36,7 @@ def rendered(made: Figures) -> str:
         _gates(made),
         _migrations(made),
         _approvals(made),
+        _checklist(made),
         _undone(made),
         _timeline(made),
         audit_part(made),
@@ -448,6 +450,32 @@ def _approvals(made: Figures) -> Markup:
     rows = [(when(_at(one["time"])), one["stage"], one["by"], one["reason"]) for one in found["given"]]
     given = table("Approvals given", ("Time", "At", "By", "Reason"), rows) if rows else paragraph("None was given.")
     return section("Approvals", asked, given, name="approvals")
+
+
+def _checklist(made: Figures) -> Markup | None:
+    found = made["checklist"]
+    if not found:
+        return None
+    entries = found["entries"]
+    rows = [
+        (
+            entry["name"],
+            badge(ITEMS.get(entry["verdict"], "plain"), entry["verdict"]),
+            "; ".join(f"{one['place']}: {one['what']}" for one in entry["findings"]) or entry["reason"],
+            "; ".join(dict.fromkeys(one["remedy"] for one in entry["findings"])),
+        )
+        for entry in entries
+    ]
+    passed = sum(entry["verdict"] == "pass" for entry in entries)
+    return section(
+        "Checklist after the deployment",
+        paragraph(
+            badge(ITEMS.get(found["verdict"], "plain"), found["verdict"]),
+            f" {passed} of {counted(len(entries), 'item')} passed, {found['at'].replace('T', ' ')}",
+        ),
+        table("Items", ("Item", "Verdict", "Found", "Remedy"), rows),
+        name="checklist",
+    )
 
 
 def _undone(made: Figures) -> Markup | None:

@@ -230,9 +230,7 @@ def _problems(made: Mapping[str, Any], live: Mapping[str, Mapping[str, Any]]) ->
         unfinished = made["ledger"]["unfinished"]
         yield f"deployment {unfinished} was left unfinished: run it again to resume it, or abort.yml to go back"
         yield from _flags_problem(made["ledger"], unfinished)
-    for note in (made["ledger"] or {}).get("notes_due", []):
-        if note["overdue"]:
-            yield f"the root cause of deployment {note['deployment']} was due until {note['due']} (root_cause.yml)"
+    yield from note_problems(made["ledger"])
     yield from schedule_problems(made["schedules"])
     yield from _watch_problems(made)
     yield from _warm_problems(made["instances"])
@@ -244,6 +242,13 @@ def _problems(made: Mapping[str, Any], live: Mapping[str, Mapping[str, Any]]) ->
     active = made["active"]
     if active:
         yield from _misplaced(made["instances"], active)
+
+
+def note_problems(ledger: Mapping[str, Any] | None) -> Iterator[str]:
+    """Root causes that nobody has told in time."""
+    for note in (ledger or {}).get("notes_due", []):
+        if note["overdue"]:
+            yield f"the root cause of deployment {note['deployment']} was due until {note['due']} (root_cause.yml)"
 
 
 def _watch_problems(made: Mapping[str, Any]) -> Iterator[str]:

@@ -45,9 +45,14 @@ def told(*parts):
     open({path!r}, 'a').write(repr(parts) + '\\n')
 syslog.openlog = syslog.syslog = told
 """
+OF_THE_CONTROLLER = ("change_gate", "deployment_plan")
 # Arguments that the module accepts, and with which it does nothing here.
 CALLS: dict[str, dict[str, Any]] = {
     "agent_place": {"library": "{{ scratch }}"},
+    "flag_restore": {
+        "flags": [{"name": "x", "strategy": "full"}],
+        "store": {"kind": "json", "path": "{{ scratch }}/none/flags.json"},
+    },
     "flag_set": {"name": "x", "strategy": "full", "store": {"kind": "json", "path": "{{ scratch }}/none/flags.json"}},
     "hook_run": {"name": "x", "command": "true"},
     "lb_structure": {"config": {"schema": 99, "app": "x-none", "kind": "nginx", "servers": {}}, "files": []},
@@ -68,9 +73,9 @@ CALLS: dict[str, dict[str, Any]] = {
 
 
 def audited() -> list[str]:
-    """The modules of the action group, but the one that runs another of them."""
+    """The modules of the action group, but those that run another of them."""
     runtime = yaml.safe_load((TOP / "meta" / "runtime.yml").read_text(encoding="utf-8"))
-    return [name for name in runtime["action_groups"]["audited"] if name != "deployment_plan"]
+    return [name for name in runtime["action_groups"]["audited"] if name not in OF_THE_CONTROLLER]
 
 
 def run(
@@ -355,6 +360,13 @@ def test_the_end_of_a_run_is_signed_once_the_log_is_what_was_signed_before(tmp_p
     assert second.arguments["audit"]["anchor"]["size"] == 2 and "warnings" not in result
     assert len(list(tmp_path.rglob("*.note"))) == 2
     assert "anchor" not in scene.end({}, "commit")[0].arguments["audit"]
+
+
+@pytest.mark.parametrize("command", ["park", "finish", "release", "approve", "root_cause", "checklist", "refuse"])
+def test_whatever_may_come_last_in_a_run_is_signed(tmp_path: Path, command: str) -> None:
+    scene = Scene(tmp_path)
+    scene.end({"audit": scene.head()}, command)
+    assert scene.kept.last()
 
 
 @pytest.mark.parametrize("changed", [{"discontinued": "line 3: edited"}, {"hash": "VALUE"}, {"seq": "3"}, {"seq": 1}])

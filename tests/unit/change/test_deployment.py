@@ -21,7 +21,7 @@ from ansible_collections.slipway.release.plugins.module_utils._plan.planner impo
 
 from tests.unit.change.made import Keys
 from tests.unit.plan.made import fleet_of, leave_unfinished, proven
-from tests.unit.plan.test_actions import LEDGER, Templar, planning, variables
+from tests.unit.plan.test_actions import LEDGER, Stand, Templar, planning, variables
 from tests.unit.plan.test_actions_database import deploying
 from tests.unit.plan.test_planner_database import APPLIED
 
@@ -46,6 +46,57 @@ def test_a_freeze_stops_it_before_the_lease(variables: dict[str, Any]) -> None:
     assert result["msg"].startswith("change gate: deploy of shop in production: block: freeze shut holds")
     assert "Remedy: " in result["msg"] and result["change"]["findings"][0]["kind"] == "windows"
     assert set(result) == {"failed", "changed", "msg", "change"}, "no plan around the message"
+
+
+class Audited(Stand):
+    """The planning of a play whose tasks are audited."""
+
+    def __init__(self, **task: Any) -> None:
+        audit = {"stream": "deployments"}
+        super().__init__("deployment_plan", {"verb": "deploy", "live": fleet_of("1.0", None), "audit": audit}, **task)
+        self.answers["slipway.release.ledger"] = {"changed": False}
+
+
+def test_a_refusal_is_told_to_the_audit_log_without_a_lease(variables: dict[str, Any]) -> None:
+    stand = Audited()
+    given = {**variables, "slipway_change_policy": SHUT, "slipway_environment": "production"}
+    result = stand.run(given)
+    ((name, told),) = stand.ran
+    assert (name, told["command"], told["purpose"], told["app"]) == (
+        "slipway.release.ledger",
+        "refuse",
+        "deploy",
+        "shop",
+    )
+    assert told["change"] == for_the_audit_log(result["change"])
+    assert told["change"]["verdict"] == "block" and "freeze shut holds" in told["change"]["reasons"][0]
+    assert told["audit"]["context"]["version"] == "1.1" and told["audit"]["context"]["environment"] == "production"
+    checking = Audited(check_mode=True)
+    assert not checking.run(given).get("failed") and checking.ran == []
+
+
+def test_a_checklist_that_blocks_is_told_to_the_audit_log(variables: dict[str, Any]) -> None:
+    stand = Audited()
+    hostvars = {**variables["hostvars"], "localhost": {"__checklist": BLOCKS}}
+    assert stand.run({**variables, "hostvars": hostvars})["msg"] == BLOCKS["msg"]
+    ((_name, told),) = stand.ran
+    assert (told["command"], told["purpose"]) == ("refuse", "deploy")
+    assert told["change"] == {"verdict": "block", "reasons": [BLOCKS["msg"]]}
+    checking = Audited(check_mode=True)
+    assert checking.run({**variables, "hostvars": hostvars})["failed"] and checking.ran == []
+
+
+@pytest.mark.parametrize("how", ["failed", "unreachable", "raised"])
+def test_what_keeps_a_refusal_from_the_audit_log_does_not_mask_it(variables: dict[str, Any], how: str) -> None:
+    stand = Audited()
+    stand.answers["slipway.release.ledger"] = {how: True, "msg": "the disk is full"}
+    if how == "raised":
+        stand.answers = {}
+    result = stand.run({**variables, "slipway_change_policy": SHUT})
+    assert result["failed"] and result["msg"].startswith("change gate: deploy of shop: block: freeze shut holds")
+    (warning,) = result["warnings"]
+    says = "KeyError" if how == "raised" else "the disk is full"
+    assert warning == f"the audit log does not have this refusal: {says}"
 
 
 def test_a_check_says_what_would_be_and_shows_the_plan(variables: dict[str, Any]) -> None:
@@ -137,6 +188,41 @@ def test_what_the_checklist_found_counts_before_what_is_said(variables: dict[str
 
     assert about_gates() == []
     assert about_gates(__checklist={"gates": {"security_scan": "fail"}}) == ["gate security_scan: fail"]
+
+
+BLOCKS = {"msg": "the checklist blocks: app.py:1: a password.", "verdict": "block", "failed": False}
+
+
+@pytest.mark.parametrize("found", [BLOCKS, {"failed": True, "msg": "slipway_checklist: no."}])
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_a_checklist_that_blocks_stops_a_release_before_its_lease(
+    variables: dict[str, Any], found: dict[str, Any], check_mode: bool
+) -> None:
+    stand = planning(check_mode=check_mode)
+    hostvars = {**variables["hostvars"], "localhost": {"__checklist": found}}
+    refused = stand.run({**variables, "hostvars": hostvars})
+    assert refused == {"failed": True, "changed": False, "msg": found["msg"]} and stand.ran == []
+    hostvars["localhost"] = {"__checklist": {"verdict": "warn", "msg": "checklist: old."}}
+    assert not planning(check_mode=check_mode).run({**variables, "hostvars": hostvars}).get("failed")
+
+
+@pytest.mark.parametrize("committed", [[], ["gate"], ["gate", "undo"]])
+def test_a_checklist_stops_no_deployment_that_was_interrupted(variables: dict[str, Any], committed: list[str]) -> None:
+    live, _planned = unfinished(variables, committed)
+    stand = planning(live=live)
+    hostvars = {**variables["hostvars"], "localhost": {"__checklist": BLOCKS}}
+    result = stand.run({**variables, "hostvars": hostvars})
+    assert not result.get("failed") and stand.ran
+    assert [warning for warning in result["warnings"] if warning.startswith(BLOCKS["msg"])]
+
+
+def test_a_checklist_stops_neither_what_is_done_nor_the_next_region(variables: dict[str, Any]) -> None:
+    hostvars = {**variables["hostvars"], "localhost": {"__checklist": BLOCKS}}
+    stand = planning()
+    stand.action._task.args["changed_regions"] = [{"region": "eu"}]
+    assert not stand.run({**variables, "hostvars": hostvars}).get("failed")
+    rollback = planning(verb="rollback", live=fleet_of("1.1", "1.0", history=(proven("1.0"), proven("1.1"))))
+    assert not rollback.run({**variables, "hostvars": hostvars}).get("failed")
 
 
 def test_what_is_to_be_signed_is_written_or_refused(variables: dict[str, Any], tmp_path: Path) -> None:

@@ -20,7 +20,17 @@ FILES = [{"schema": "public", "version": "8", "name": "eight", "phase": "expand"
 SHUT = {"timezone": "UTC", "windows": [{"name": "shut", "kind": "deny", "rrule": "FREQ=DAILY"}]}
 
 
-def judged(directory: Path, due: list[dict[str, Any]], policy: dict[str, Any]) -> dict[str, Any]:
+INVENTORY = {"all": {**HOSTS["all"], "hosts": {"db1": {}, "db2": {}}}}
+
+
+def recorded(directory: Path) -> list[dict[str, Any]]:
+    """The events of the audit log, without those of the log itself."""
+    lines = [line for path in directory.rglob("*.jsonl") for line in path.read_text(encoding="utf-8").splitlines()]
+    events = [json.loads(line)["event"] for line in lines]
+    return [event for event in events if event["type"] != "audit.log"]
+
+
+def judged(directory: Path, due: list[dict[str, Any]], policy: dict[str, Any], *more: str) -> dict[str, Any]:
     """What the tasks leave behind in a run of them, where this is due."""
     directory.mkdir()
     shutil.copy(ROLE / "tasks" / "change.yml", directory / "change.yml")
@@ -43,12 +53,17 @@ def judged(directory: Path, due: list[dict[str, Any]], policy: dict[str, Any]) -
         {
             "block": [{"ansible.builtin.include_tasks": "change.yml"}],
             "always": [
-                {"ansible.builtin.copy": {"content": kept, "dest": str(directory / "kept.json"), "mode": "0600"}}
+                {
+                    "ansible.builtin.copy": {"content": kept, "dest": str(directory / "kept.json"), "mode": "0600"},
+                    "check_mode": False,
+                }
             ],
         }
     ]
-    book = [{"hosts": "app1", "gather_facts": False, "vars": known, "tasks": tasks}]
-    done = play(directory, book, HOSTS, TOP / ".cache" / "collections")
+    audited = {"group/slipway.release.audited": {"audit": {"stream": "deployments"}}}
+    known["slipway_audit"] = {"directory": str(directory / "audit")}
+    book = [{"hosts": "app1", "gather_facts": False, "vars": known, "module_defaults": audited, "tasks": tasks}]
+    done = play(directory, book, INVENTORY, TOP / ".cache" / "collections", *more)
     assert (directory / "kept.json").exists(), done.stdout + done.stderr
     made: dict[str, Any] = json.loads((directory / "kept.json").read_text(encoding="utf-8"))
     return {**made, "code": done.returncode, "output": done.stdout}
@@ -59,6 +74,19 @@ def test_they_are_refused_in_a_freeze_in_each_region(tmp_path: Path) -> None:
     assert refused["code"] != 0 and refused["judged"] is None
     assert [one["allowed"] for one in refused["change"]["results"]] == [False, False]
     assert "change gate: migrate of shop: block: freeze shut holds" in refused["output"]
+
+
+def test_a_refusal_is_in_the_audit_log_of_the_ledger_host_and_nothing_else_is(tmp_path: Path) -> None:
+    judged(tmp_path / "checked", FILES, SHUT, "--check")
+    judged(tmp_path / "passed", FILES, {"timezone": "UTC"})
+    assert recorded(tmp_path) == []
+    judged(tmp_path / "refused", FILES, SHUT)
+    events = recorded(tmp_path)
+    assert [(event["type"], event["operation"], event["outcome"], event["target"]) for event in events] == [
+        ("database", "migrate", "refused", f"shop@{region}") for region in ("eu", "us")
+    ]
+    assert events[0]["details"]["change"]["verdict"] == "block"
+    assert "freeze shut holds" in events[0]["details"]["change"]["reasons"][0]
 
 
 def test_what_is_judged_is_what_may_be_applied_and_its_digest_is_of_the_files(tmp_path: Path) -> None:

@@ -68,6 +68,14 @@ def test_what_fails_blocks_and_is_kept(tmp_path: Path) -> None:
     assert [(document["verdict"], document["gates"]["secrets"]) for document in kept] == [("block", "fail")]
 
 
+def test_before_a_deployment_it_leaves_the_judgement_to_the_plan(tmp_path: Path) -> None:
+    for wrong in ({"enforcement": "block"}, {"release": "{{ nowhere }}"}):
+        done, _kept = played(tmp_path, "-e", '{"checklist_fails": false}', **wrong)
+        assert done.returncode == 0 and "and then" in done.stdout, done.stdout
+    books = yaml.safe_load((TOP / "playbooks" / "deploy.yml").read_text(encoding="utf-8"))
+    assert [book["vars"] for book in books if "checklist" in str(book)] == [{"checklist_fails": False}]
+
+
 def test_what_is_warned_of_goes_on(tmp_path: Path) -> None:
     done, kept = played(tmp_path, enforcement="warn")
     assert done.returncode == 0, done.stdout
@@ -105,6 +113,11 @@ def test_the_documentation_has_the_options_of_the_action() -> None:
         ({"backup": {"path": "/a", "max_age": 0}}, "slipway_checklist.backup.max_age"),
         ({"allow": [{"item": "secrets", "place": "*", "reason": " "}]}, "slipway_checklist.allow[0].reason"),
         ({"stagign": "/a"}, "slipway_checklist.stagign"),
+        ({"after": {"log_pattern": "("}}, "slipway_checklist.after.log_pattern"),
+        ({"after": {"errors_below": 0}}, "slipway_checklist.after.errors_below"),
+        ({"after": {"p95_below": 0}}, "slipway_checklist.after.p95_below"),
+        ({"after": {"log_errors": -1}}, "slipway_checklist.after.log_errors"),
+        ({"after": {"required": ["backup", "secrets"]}}, "slipway_checklist.after.required"),
     ],
 )
 def test_what_makes_no_sense_is_refused(tmp_path: Path, options: dict[str, Any], where: str) -> None:

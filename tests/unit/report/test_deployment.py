@@ -218,3 +218,23 @@ def test_a_report_that_cannot_be_written_names_its_directory(tmp_path: Path) -> 
     (tmp_path / "file").write_text("", encoding="utf-8")
     code, output = Scene(tmp_path).run(dest=str(tmp_path / "file" / "x"))
     assert code != 0 and "cannot be written" in output and str(tmp_path / "file") in output.replace("\n", "")
+
+
+def test_what_the_checklist_after_it_has_found_is_shown() -> None:
+    finding = {"place": "app1", "what": "3 lines of the log are errors", "remedy": "see 'journalctl' on app1"}
+    entries = [
+        {"name": "health", "verdict": "pass", "reason": "", "findings": []},
+        {"name": "alerts", "verdict": "skipped", "reason": "no address is named", "findings": []},
+        {"name": "log_errors", "verdict": "fail", "reason": "", "findings": [finding]},
+    ]
+    found = {"at": "2026-11-21T08:00:00+00:00", "verdict": "fail", "entries": entries}
+    text = page_of({**made.document(), "checklist": found})
+    refuse_what_is_not_accessible(text)
+    page = Page(text)
+    assert [(row["Item"], row["Verdict"], row["Found"], row["Remedy"]) for row in page.table("Items")] == [
+        ("health", "pass", "–", "–"),
+        ("alerts", "skipped", "no address is named", "–"),
+        ("log_errors", "fail", "app1: 3 lines of the log are errors", "see 'journalctl' on app1"),
+    ]
+    assert "1 of 3 items passed" in page.text
+    assert "Checklist after the deployment" not in page_of(made.document())

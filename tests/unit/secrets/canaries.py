@@ -46,6 +46,11 @@ class Scan:
                 self._needles[_in_base64(core(name), offset)] = name
         self._pattern = re.compile("|".join(map(re.escape, self._needles)))
 
+    @property
+    def needles(self) -> list[str]:
+        """What a program that knows no escapes can look for: each secret plain and in base64."""
+        return sorted(self._needles)
+
     def text(self, text: str) -> set[str]:
         """Names of the secrets in a text: plain, in base64, with the escapes of URLs or of JSON."""
         forms = {text, unquote(text), _JSON_ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)}

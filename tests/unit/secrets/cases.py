@@ -157,6 +157,11 @@ def flag_info(port: int, root: Path) -> list[Case]:
     return [{"names": ["search"], "store": _store("flag_info", kind, port)} for kind in ("rest", "unleash")]
 
 
+def flag_restore(port: int, root: Path) -> list[Case]:
+    asked = {"flags": [{"name": "search", "strategy": "full"}], "seconds": 2, "audit": _audit("flag_restore", root)}
+    return [{**asked, "store": _store("flag_restore", kind, port)} for kind in ("rest", "unleash")]
+
+
 def flag_set(port: int, root: Path) -> list[Case]:
     evaluator = {
         "url": _url("flag_set.evaluator.url", port),
@@ -372,6 +377,7 @@ CASES: dict[str, Callable[[int, Path], list[Case]]] = {
         audit_emit,
         change_gate,
         flag_info,
+        flag_restore,
         flag_set,
         health_gate,
         hook_run,

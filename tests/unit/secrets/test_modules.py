@@ -108,6 +108,13 @@ def test_the_scan_finds_a_secret_in_each_form(form: str) -> None:
     assert Scan(["another"]).text(written) == set()
 
 
+@pytest.mark.parametrize("form", ["plain", "base64", "base64 at another place", "base64 for URLs", "URL", "JSON"])
+def test_a_program_that_knows_no_escapes_has_what_to_look_for(form: str) -> None:
+    written = every_form(canary(ON_PURPOSE))[form]
+    assert [needle for needle in Scan([ON_PURPOSE]).needles if needle in written] != []
+    assert [needle for needle in Scan(["another"]).needles if needle in written] == []
+
+
 def test_a_leak_is_found_wherever_it_is(tmp_path: Path) -> None:
     """The control of the tests above: what comes out on purpose is seen in every place that they look at."""
     program = "import os, subprocess, sys, syslog, tempfile; s = open(sys.argv[1]).read(); syslog.syslog(s); {}"
