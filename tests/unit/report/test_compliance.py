@@ -470,3 +470,16 @@ def test_the_last_quarter_may_be_of_the_last_year() -> None:
 def test_what_is_no_period_is_refused(text: str) -> None:
     with pytest.raises(InputError):
         Period.read(text, 0)
+
+
+def test_traffic_that_a_balancer_has_returned_by_itself_is_an_incident_at_that_time(fleet: Fleet) -> None:
+    name = fleet.deploys(START + DAY, "1.0")
+    stays = fleet.deploys(START + 3 * DAY, "1.1")
+    details = {"from": {"blue": 0, "green": 100}, "to": {"blue": 100, "green": 0}, "reason": "the watch failed"}
+    said = {"outcome": "success", "result": "returned", "details": details, "deployment": name, "target": "shop"}
+    fleet.balancer.writes(START + DAY + HOUR, type="traffic", operation="return", **said)
+    fleet.balancer.writes(START + DAY + 2 * HOUR, type="traffic", operation="return", **said)
+    made = report(fleet)
+    (incident,) = made["incidents"]
+    assert (incident["deployment"], incident["what"]) == (name, "traffic returned by the balancers")
+    assert incident["at"] == iso(START + DAY + HOUR) and stays not in json.dumps(made["incidents"])
