@@ -30,6 +30,7 @@ from ansible_collections.slipway.release.plugins.module_utils._checklist.spec im
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._compliance.load import load
 from ansible_collections.slipway.release.plugins.module_utils._evidence.keep import keep
+from ansible_collections.slipway.release.plugins.plugin_utils import refused
 
 ARGUMENTS = {
     "app": {"type": "str", "required": True},
@@ -52,6 +53,7 @@ ARGUMENTS = {
     "compliance": {"type": "list", "elements": "str", "default": []},
     "evidence_directory": {"type": "str", "default": ""},
     "fail": {"type": "bool", "default": True},
+    "tell": {"type": "bool", "default": False},
 }
 BACKUP_AGE = OPTIONS["backup"]["options"]["max_age"]["default"]
 DEFAULTS_AFTER = {name: option["default"] for name, option in OF_AFTER.items()}
@@ -84,7 +86,7 @@ class ActionModule(ActionBase):
         warnings = [f"{SAID[phase]}: {finding}" for finding in findings] if warned else []
         file, lacking = ("", "") if self._task.check_mode else _kept(options, checklist)
         word = {BLOCK: " blocks", FAIL: " fails"}.get(checklist["verdict"], "")
-        return {
+        result = {
             "changed": False,
             "failed": fails,
             "msg": f"{SAID[phase]}{word}: {message}",
@@ -93,6 +95,9 @@ class ActionModule(ActionBase):
             "deployments": deployments(deployed),
             **checklist,
         }
+        if not fails or self._task.check_mode or not options["tell"]:
+            return result
+        return refused.told(result, "deploy", "", self._templar, task_vars or {})
 
 
 def _required(options: Mapping[str, Any]) -> list[str]:

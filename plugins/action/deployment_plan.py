@@ -36,6 +36,7 @@ from ansible_collections.slipway.release.plugins.module_utils._release.artifact 
 from ansible_collections.slipway.release.plugins.module_utils._release.fetch import shown
 from ansible_collections.slipway.release.plugins.module_utils._release.revision import build
 from ansible_collections.slipway.release.plugins.module_utils._verdict.stage import judge
+from ansible_collections.slipway.release.plugins.plugin_utils import refused
 from ansible_collections.slipway.release.plugins.plugin_utils.audited import PLAN, Audits
 
 ARGUMENTS = {
@@ -55,6 +56,7 @@ ARGUMENTS = {
     "returns": {"type": "dict"},
     "database": {"type": "dict"},
     "audit": {"type": "dict"},
+    "tell": {"type": "bool", "default": True},
 }
 UNDO = "undo"
 FOR_DEPLOY = ("slipway_version", "slipway_artifact", "slipway_artifact_sha256")
@@ -71,10 +73,15 @@ class ActionModule(Audits):
         super().run(tmp, task_vars)
         check: Any = self.validate_argument_spec
         _validated, options = check(argument_spec=ARGUMENTS, required_if=[("verb", "return", ["returns"])])
+        plain, variables = _plain(options), task_vars or {}
         try:
-            return self._run(_plain(options), task_vars or {})
+            result = self._run(plain, variables)
         except SlipwayError as exc:
-            return {"failed": True, "changed": False, **exc.as_result()}
+            result = {"failed": True, "changed": False, **exc.as_result()}
+        if not result.get("failed") or self._task.check_mode or not plain["tell"]:
+            return result
+        verb = plain["purpose"] if plain["verb"] == "validate" else plain["verb"]
+        return refused.told(result, verb or "", plain["region"], self._templar, variables)
 
     def _run(self, options: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         if options["verb"] == "validate":

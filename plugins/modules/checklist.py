@@ -110,6 +110,11 @@ options:
     description: Whether the task fails when the verdict is V(block) or V(fail).
     type: bool
     default: true
+  tell:
+    description: Whether the channels of C(slipway_notifications) are told that a deployment is refused, where the task
+      fails. Who cannot be told is a warning, and nobody is told in check mode.
+    type: bool
+    default: false
 attributes:
   check_mode:
     description: Looks at everything, and keeps nothing.
@@ -191,6 +196,11 @@ deployments:
   type: dict
   returned: success
   sample: {"": 20261121T073000Z-4be1c2}
+measured:
+  description: Item to figures of what it has looked at, such as the C(size_bytes) of the newest backup.
+  type: dict
+  returned: success
+  sample: {backup: {size_bytes: 73400320}}
 enforcement:
   description: Whether what fails blocks.
   type: str

@@ -207,8 +207,8 @@ def test_what_the_checklist_after_it_has_found_is_shown() -> None:
     refuse_what_is_not_accessible(text)
     page = Page(text)
     assert [(row["Item"], row["Verdict"], row["Found"], row["Remedy"]) for row in page.table("Items")] == [
-        ("health", "pass", "", ""),
-        ("alerts", "skipped", "no address is named", ""),
+        ("health", "pass", "–", "–"),
+        ("alerts", "skipped", "no address is named", "–"),
         ("log_errors", "fail", "app1: 3 lines of the log are errors", "see 'journalctl' on app1"),
     ]
     assert "1 of 3 items passed" in page.text
