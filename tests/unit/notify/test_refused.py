@@ -70,7 +70,7 @@ def test_a_rollback_is_told_too(receiver: Receiver) -> None:
 
 @pytest.mark.parametrize("verb", ["abort", "approve", "return", "migrate", "flags", "release_lease", "root_cause", ""])
 def test_nobody_is_told_of_anything_else(receiver: Receiver, verb: str) -> None:
-    assert told(receiver, verb)[1] == []
+    assert told(receiver, verb) == (REFUSED, [])
 
 
 def test_without_channels_nobody_is_told(receiver: Receiver) -> None:
