@@ -19,6 +19,7 @@ from ansible_collections.slipway.release.plugins.module_utils._change.controller
 from ansible_collections.slipway.release.plugins.module_utils._change.deployment import for_the_audit_log
 from ansible_collections.slipway.release.plugins.module_utils._change.gate import (
     BLOCK,
+    FLAGS,
     MIGRATE,
     OPERATIONS,
     WARN,
@@ -47,7 +48,7 @@ ARGUMENTS = {
     "audit": {"type": "dict"},
 }
 
-WITHOUT_A_BEGINNING = (MIGRATE,)
+WITHOUT_A_BEGINNING = (MIGRATE, FLAGS)
 
 
 class ActionModule(Judges):

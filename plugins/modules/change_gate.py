@@ -33,9 +33,9 @@ options:
     required: true
   operation:
     description: What is to be done. A V(failover) may lead into C(failover_regions). A V(migrate) changes the database
-      alone.
+      alone. Of V(flags), which set feature flags alone, the windows, who deploys, and the change request are judged.
     type: str
-    choices: [deploy, failover, migrate, rollback, abort, kill_switch]
+    choices: [deploy, failover, migrate, flags, rollback, abort, kill_switch]
     default: deploy
   policy:
     description: The policy; that of C(slipway_change_policy) when omitted.
@@ -229,7 +229,7 @@ options:
     description: Region into which is deployed; that of C(slipway_inventory_region) when omitted.
     type: str
   artifact_sha256:
-    description: SHA-256 of the artifact.
+    description: SHA-256 of the artifact, or of what V(flags) set, for an override.
     type: str
     default: ""
   commit:
@@ -293,8 +293,8 @@ options:
     default: true
   audit:
     description: The option O(slipway.release.ledger#module:audit) of M(slipway.release.ledger), which tells the audit
-      log of the host that the task is delegated to what was decided of a V(migrate), and of anything else that this
-      task refuses.
+      log of the host that the task is delegated to what was decided of V(migrate) and V(flags), and of anything else
+      that this task refuses.
     type: dict
 attributes:
   check_mode:

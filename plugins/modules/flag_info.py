@@ -135,6 +135,13 @@ due:
   elements: dict
   returned: success
   sample: [{name: zero_copy, strategy: "off", percentage: 0, segments: [], tenants: {}, sticky: targetingKey}]
+gains:
+  description: Those of RV(due) that may give the feature to somebody who does not have it, which
+    M(slipway.release.change_gate) judges as C(flags).
+  type: list
+  elements: dict
+  returned: success
+  sample: []
 report:
   description:
     - How the store and the schema differ. C(new) are in the schema and not in the store, C(deprecated) are in both,
@@ -171,6 +178,7 @@ from ansible_collections.slipway.release.plugins.module_utils._flags.schema impo
     refuse_unknown,
     report,
 )
+from ansible_collections.slipway.release.plugins.module_utils._flags.set import gains
 from ansible_collections.slipway.release.plugins.module_utils._module import AnsibleModule
 
 ARGUMENTS = {
@@ -199,9 +207,11 @@ def run(given: dict[str, Any]) -> dict[str, Any]:
         else:
             if flag is not None:
                 found[name] = flag
+    wanted = due(entries, given["environment"], asked, found)
     return {
         "flags": {name: flag.to_dict() if flag else None for name, flag in found.items()},
-        "due": [flag.to_dict() for flag in due(entries, given["environment"], asked, found)],
+        "due": [flag.to_dict() for flag in wanted],
+        "gains": [flag.to_dict() for flag in wanted if gains(found.get(flag.name), flag)],
         "report": report(entries, given["environment"], listed, found),
         "store": provider.place(),
         "warnings": warnings,

@@ -21,8 +21,8 @@ from .openings import Calendar, Matched
 from .policy import POLICY_NAME, REQUEST_NAME, Policy
 from .subject import Subject
 
-DEPLOY, FAILOVER, MIGRATE = "deploy", "failover", "migrate"
-OPERATIONS = (DEPLOY, FAILOVER, MIGRATE, *ALWAYS_ALLOWED)
+DEPLOY, FAILOVER, MIGRATE, FLAGS = "deploy", "failover", "migrate", "flags"
+OPERATIONS = (DEPLOY, FAILOVER, MIGRATE, FLAGS, *ALWAYS_ALLOWED)
 PASS, WARN, BLOCK = "pass", "warn", "block"
 AUTHOR_APPROVER, APPROVER_DEPLOYER = "author_approver", "approver_deployer"
 OF_AN_APPROVER = (AUTHOR_APPROVER, APPROVER_DEPLOYER)
@@ -94,8 +94,7 @@ def judge(policy: Policy, change: Change, evidence: Callable[[], Sequence[Docume
         *_windows(policy, change, verdict),
         *_requested(policy, change),
         *_deployed_by(policy, change),
-        *_residency(policy, change),
-        *_gates(policy, change),
+        *(() if change.subject.operation == FLAGS else (*_residency(policy, change), *_gates(policy, change))),
     ]
     if needed or (policy.overriding and findings):
         try:
@@ -206,6 +205,8 @@ def _gates(policy: Policy, change: Change) -> list[Finding]:
 
 
 def _needed(policy: Policy, change: Change) -> list[str]:
+    if change.subject.operation == FLAGS:
+        return []
     groups = [*policy.approving, *(policy.ddl if change.subject.migrations else ())]
     return list(dict.fromkeys(groups))
 

@@ -17,6 +17,7 @@ from .._common.errors import SystemFailure
 from .._common.files import write_atomic
 from .summary import summary
 
+CHANGE, BLOCK = "change", "block"
 RESULTS = ("active", "failed", "aborted", "abandoned", "returned")
 Labels = dict[str, str]
 
@@ -128,9 +129,16 @@ def _families(document: Mapping[str, Any]) -> Iterator[Family]:
 
 
 def _exceptions(document: Mapping[str, Any]) -> int:
-    """What an operator has forced or skipped, which is recorded with a reason."""
+    """What was forced or skipped, and what the change gate has found and let through, overridden or not."""
     options = document["plan"].get("options", {})
-    return int(bool(options.get("force"))) + len(options.get("skip", []))
+    return int(bool(options.get("force"))) + len(options.get("skip", [])) + len(_let_through(document))
+
+
+def _let_through(document: Mapping[str, Any]) -> set[str]:
+    """What stood against the change, once, however often the gate was asked. A way back goes around nothing."""
+    judged = [kept for stage in document["verdicts"] for kept in stage["hosts"].values() if kept.get("kind") == CHANGE]
+    passed = [kept for kept in judged if kept.get("verdict") != BLOCK and not kept.get("exempt")]
+    return {reason for kept in passed for reason in kept.get("reasons") or ()}
 
 
 def _performance(app: Labels, profile: Mapping[str, Any] | None) -> Iterator[Family]:

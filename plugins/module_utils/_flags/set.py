@@ -119,6 +119,11 @@ def users(before: Flag | None, after: Flag) -> str:
     return "keep" if grown and (wider or before.percentage == 0) and tenants else "lose"
 
 
+def gains(before: Flag | None, after: Flag) -> bool:
+    """Whether somebody may get the feature who does not have it; nobody knows who has one that is not understood."""
+    return not after.off_for_all and (before is None or users(after, before) != "keep")
+
+
 def verify(
     provider: Provider, request: Request, change: Change, evaluator: Evaluator | None, began: float
 ) -> dict[str, Any]:

@@ -116,6 +116,26 @@ def test_all_of_it_is_read_back() -> None:
     assert value_of(found, "performance_latency_seconds", percentile="p95") == 0.01248
 
 
+FREEZE = "freeze year end holds until 2027-01-04 00:00+01:00 (overridden)"
+
+
+@pytest.mark.parametrize(
+    ("judged", "expected"),
+    [
+        ([{"verdict": "pass", "reasons": []}], 2),
+        ([{"verdict": "pass", "reasons": [FREEZE]}, {"verdict": "pass", "reasons": [FREEZE]}], 3),
+        ([{"verdict": "warn", "reasons": ["no approval by dba", "gate unit_tests: fail"]}], 4),
+        ([{"verdict": "pass", "reasons": [FREEZE], "exempt": "a rollback always passes"}], 2),
+        ([{"verdict": "pass", "reasons": []}, {"verdict": "block", "reasons": [FREEZE]}], 2),
+    ],
+)
+def test_what_the_change_gate_lets_through_is_an_exception(judged: list[dict[str, Any]], expected: int) -> None:
+    verdicts = [
+        {"stage": "change control", "took_ms": 1, "hosts": {"db1": {"kind": "change", **one}}} for one in judged
+    ]
+    assert value_of(parsed(prometheus.text(made(verdicts=verdicts))), "deploy_exceptions") == expected
+
+
 def test_what_was_not_measured_is_not_there() -> None:
     names = {name for name, _labels in parsed(prometheus.text(made(moves=[], profile=None)))}
     assert "deploy_duration_seconds" in names

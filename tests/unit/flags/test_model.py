@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError
 from ansible_collections.slipway.release.plugins.module_utils._flags.model import Flag, wanted
-from ansible_collections.slipway.release.plugins.module_utils._flags.set import users
+from ansible_collections.slipway.release.plugins.module_utils._flags.set import gains, users
 
 
 def test_each_strategy_has_its_share() -> None:
@@ -73,3 +73,28 @@ def flag(percentage: int, *segments: str, sticky: str = "targetingKey", **tenant
 )
 def test_it_is_known_who_loses_the_feature(before: Flag | None, after: Flag, expected: str) -> None:
     assert users(before, after) == expected
+
+
+HALF = Flag("new", "gradual", 50)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (None, Flag("new", "off"), False),
+        (None, Flag("new", "full", 100), True),
+        (HALF, HALF, False),
+        (HALF, Flag("new", "gradual", 49), False),
+        (HALF, Flag("new", "gradual", 51), True),
+        (HALF, Flag("new", "kill_switch"), False),
+        (HALF, Flag("new", "off", tenants={"acme": True}), True),
+        (HALF, Flag("new", "gradual", 50, tenants={"acme": False}), False),
+        (HALF, Flag("new", "gradual", 50, sticky="userId"), True),
+        (HALF, Flag("new", "canary", 50, ("staff",)), False),
+        (Flag("new", "canary", 50, ("staff",)), HALF, True),
+        (Flag("new", "full", 100, tenants={"acme": False}), Flag("new", "full", 100), True),
+        (Flag("new", "full", 100), Flag("new", "canary", 100, ("staff",)), False),
+    ],
+)
+def test_what_may_give_the_feature_to_somebody(before: Flag | None, after: Flag, expected: bool) -> None:
+    assert gains(before, after) is expected

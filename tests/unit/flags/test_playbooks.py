@@ -181,6 +181,39 @@ def test_a_flag_that_is_refused_keeps_no_other_from_being_set(tmp_path: Path) ->
     assert kept(tmp_path, "app1", "search")["defaultVariant"] == "on"
 
 
+FROZEN = {"timezone": "UTC", "windows": [{"name": "shut", "kind": "deny", "rrule": "FREQ=DAILY"}]}
+
+
+def test_change_control_stops_what_gives_a_feature_and_nothing_that_takes_one(tmp_path: Path) -> None:
+    lowered = [{"name": "search", "strategy": "gradual", "percentage": 10}]
+    asked = [*lowered, {"name": "other", "strategy": "full"}]
+    gated = {**SOUND, "slipway_change_policy": FROZEN, "slipway_flags_hosts": ["app1"]}
+    checked = book(tmp_path, "flags.yml", "--check", **gated, slipway_flags=asked)
+    assert checked.returncode == 0, checked.stdout
+    assert "change gate: flags of shop: block: freeze shut holds" in checked.stdout
+    done = book(tmp_path, "flags.yml", **gated, slipway_flags=asked)
+    assert done.returncode != 0
+    assert "change gate: flags of shop: block: freeze shut holds" in done.stdout
+    assert kept(tmp_path, "app1", "search")["targeting"] == {"fractional": [["on", 10], ["off", 90]]}
+    assert kept(tmp_path, "app1", "other") == kept(tmp_path, "app1", "fresh") == {}
+    lines = [
+        json.loads(line)["event"]
+        for path in (tmp_path / "audit" / "app1").rglob("*.jsonl")
+        for line in path.read_text(encoding="utf-8").splitlines()
+    ]
+    (event,) = [line for line in lines if line["outcome"] == "refused"]
+    assert (event["type"], event["operation"], event["target"]) == ("flag", "set", "shop")
+    assert "freeze shut holds" in event["details"]["change"]["reasons"][0]
+
+
+def test_change_control_that_stands_for_some_hosts_alone_is_refused(tmp_path: Path) -> None:
+    scattered = "{{ {'timezone': 'UTC'} if inventory_hostname == 'app1' else {} }}"
+    done = book(tmp_path, "flags.yml", **SOUND, slipway_change_policy=scattered)
+    assert done.returncode != 0
+    assert "slipway_change_policy: app1 and localhost" in " ".join(done.stdout.split())
+    assert kept(tmp_path, "app1", "fresh") == {}
+
+
 def test_the_kill_switch_judges_and_leases_nothing() -> None:
     (play,) = yaml.safe_load((TOP / "playbooks" / "kill_switch.yml").read_text(encoding="utf-8"))
     (block,) = yaml.safe_load((ROLE / "kill.yml").read_text(encoding="utf-8"))
