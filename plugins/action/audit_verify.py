@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.slipway.release.plugins.module_utils._audit.sign import Kept
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
+from ansible_collections.slipway.release.plugins.plugin_utils.checkpoints import with_kept
 
 MODULE = "slipway.release.audit_verify"
 
@@ -23,16 +23,13 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Add what the controller knows, and run the module."""
         super().run(tmp, task_vars)
+        variables = task_vars or {}
         arguments = dict(self._task.args)
-        host = (task_vars or {}).get("inventory_hostname", "localhost")
-        arguments["origin"] = arguments.get("origin") or f"{host}/{arguments.get('stream', '')}"
         try:
-            kept = Kept(str(arguments.get("checkpoint_directory") or ""), str(arguments["origin"]))
-            arguments["checkpoints"] = [*(arguments.get("checkpoints") or []), *kept.newest()]
-            arguments["public_keys"] = [*(arguments.get("public_keys") or []), *kept.key_texts()]
+            arguments = with_kept(arguments, str(arguments.get("stream") or ""), variables)
         except SlipwayError as exc:
             return {"failed": True, **exc.as_result()}
         except OSError as exc:
             return {"failed": True, "msg": f"{exc.filename}: the checkpoints cannot be read: {exc.strerror}."}
-        result: dict[str, Any] = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
+        result: dict[str, Any] = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=variables)
         return result

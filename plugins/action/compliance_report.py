@@ -12,7 +12,6 @@ import re
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.slipway.release.plugins.module_utils._audit.sign import Kept
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._report.compliance import NOTE_DUE, figures
 from ansible_collections.slipway.release.plugins.module_utils._report.compliance_page import rendered
@@ -20,6 +19,7 @@ from ansible_collections.slipway.release.plugins.module_utils._report.keep impor
 from ansible_collections.slipway.release.plugins.module_utils._report.period import Period, now_ms
 from ansible_collections.slipway.release.plugins.module_utils._report.reading import is_part
 from ansible_collections.slipway.release.plugins.module_utils._report.words import moment
+from ansible_collections.slipway.release.plugins.plugin_utils.checkpoints import with_kept
 
 MODULE = "slipway.release.compliance_report"
 _NAME = re.compile(r"[^A-Za-z0-9._-]+")
@@ -42,11 +42,11 @@ class ActionModule(ActionBase):
             parts = arguments.get("parts") or []
             if not parts:
                 result = self._read(arguments, task_vars or {})
-                if result.get("failed") or result.get("unreachable") or "part" not in result:
+                if result.get("failed") or result.get("unreachable") or "parts" not in result:
                     return result
                 if not _is_true(arguments.get("write", True)):
                     return result
-                parts = [result["part"]]
+                parts = result["parts"]
             return self._written(arguments, parts, period)
         except SlipwayError as exc:
             return {"failed": True, **exc.as_result()}
@@ -55,7 +55,7 @@ class ActionModule(ActionBase):
 
     def _written(self, arguments: dict[str, Any], parts: Any, period: Period) -> dict[str, Any]:
         if not isinstance(parts, list) or not all(map(is_part, parts)):
-            remedy = "give 'part' of each host, as a list, from a run with write: false"
+            remedy = "give 'parts' of all hosts, as one list, from a run with write: false"
             raise InputError("it is not what was read of logs", where="parts", remedy=remedy)
         environment = str(arguments.get("environment") or "")
         made = figures(parts, period, environment=environment, as_of=_as_of(str(arguments.get("at") or ""), period))
@@ -66,18 +66,9 @@ class ActionModule(ActionBase):
         return {**kept.as_result(), "verdict": made["verdict"], "warnings": warnings}
 
     def _read(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        """The part of this host, proven by what this controller has signed."""
-        stream = str(arguments.get("stream") or "deployments")
-        host = task_vars.get("inventory_hostname", "localhost")
-        arguments["origin"] = arguments.get("origin") or f"{host}/{stream}"
-        kept = Kept(str(arguments.get("checkpoint_directory") or ""), str(arguments["origin"]))
-        arguments["checkpoints"] = [*(arguments.get("checkpoints") or []), *kept.newest()]
-        arguments["public_keys"] = arguments.get("public_keys") or kept.key_texts()
-        ledgers = arguments.pop("ledgers", None) or []
-        heads = [part["heads"][host] for part in ledgers if is_part(part) and host in part["heads"]]
-        if heads and not arguments.get("head"):
-            arguments["head"] = max(heads, key=lambda head: int(head["seq"]))
-        result: dict[str, Any] = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
+        """The parts of this host, proven by what this controller has signed."""
+        given = with_kept(arguments, str(arguments.get("stream") or "deployments"), task_vars)
+        result: dict[str, Any] = self._execute_module(module_name=MODULE, module_args=given, task_vars=task_vars)
         return result
 
 

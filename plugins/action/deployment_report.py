@@ -8,16 +8,18 @@ Writes <dest>/deployment-<app>[@<region>]-<deployment>.{html,json} on the contro
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.slipway.release.plugins.module_utils._audit.sign import Kept
-from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
+from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._report.deployment import figures
 from ansible_collections.slipway.release.plugins.module_utils._report.deployment_page import rendered
 from ansible_collections.slipway.release.plugins.module_utils._report.evidence import read_copy
 from ansible_collections.slipway.release.plugins.module_utils._report.keep import keep
+from ansible_collections.slipway.release.plugins.module_utils._report.logs import is_log, of_deployment
+from ansible_collections.slipway.release.plugins.plugin_utils.checkpoints import with_kept
 
 MODULE = "slipway.release.deployment_report"
 
@@ -35,10 +37,10 @@ class ActionModule(ActionBase):
         arguments = dict(self._task.args)
         try:
             result = self._read(arguments, task_vars or {})
-            if result.get("failed") or result.get("unreachable"):
+            if result.get("failed") or result.get("unreachable") or "document" not in result:
                 return result
             document = result.pop("document")
-            made = figures(document, result.pop("audit"))
+            made = figures(document, *_logs(document["deployment"], result.pop("logs"), arguments.get("logs") or {}))
             region = f"@{document['region']}" if document.get("region") else ""
             name = f"deployment-{document['app']}{region}-{document['deployment']}"
             dest = str(arguments.get("dest") or "")
@@ -52,13 +54,27 @@ class ActionModule(ActionBase):
     def _read(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """The evidence, from the controller where it is given there."""
         if arguments.get("evidence"):
-            return {"document": read_copy(Path(str(arguments["evidence"])).expanduser()), "audit": {}}
+            return {"document": read_copy(Path(str(arguments["evidence"])).expanduser()), "logs": []}
         stream = str(arguments.get("stream") or "")
-        if stream:
-            host = task_vars.get("inventory_hostname", "localhost")
-            arguments["origin"] = arguments.get("origin") or f"{host}/{stream}"
-            kept = Kept(str(arguments.get("checkpoint_directory") or ""), str(arguments["origin"]))
-            arguments["checkpoints"] = [*(arguments.get("checkpoints") or []), *kept.newest()]
-            arguments["public_keys"] = arguments.get("public_keys") or kept.key_texts()
-        result: dict[str, Any] = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
+        given = {name: value for name, value in arguments.items() if name != "logs"}
+        given = with_kept(given, stream, task_vars) if stream else given
+        result: dict[str, Any] = self._execute_module(module_name=MODULE, module_args=given, task_vars=task_vars)
         return result
+
+
+def _logs(deployment: str, own: Any, others: Any) -> tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, str]]]:
+    """What the ledger host's log says of the deployment, what the other logs say, and which were not read.
+
+    :raises InputError: what is given of other hosts is nothing that this module returns.
+    """
+    found = [of_deployment(log, deployment) for log in own]
+    unread: list[dict[str, str]] = []
+    for host, result in sorted(others.items() if isinstance(others, Mapping) else ()):
+        logs = result.get("logs") if isinstance(result, Mapping) else None
+        if isinstance(logs, list) and all(map(is_log, logs)):
+            found += [of_deployment(log, deployment) for log in logs]
+        elif isinstance(result, Mapping):
+            unread.append({"host": str(host), "message": str(result.get("msg") or "it was not reached")})
+        else:
+            raise InputError("it is not what was read", where=f"logs: {host}", remedy="give what the task registered")
+    return (found[0] if own else {}), found[1:] if own else found, unread

@@ -59,7 +59,7 @@ class ActionModule(Audits):
         if state is not None and not self._task.check_mode:
             sent = collect.as_facts(variables, collect.sent(state))
             result["ansible_facts"] = {**result.get("ansible_facts", {}), **sent}
-        result = ending.signed(self.noted(result, variables))
+        result = ending.signed(result)
         return self._kept(result, str(arguments.get("evidence_directory") or ""))
 
     def _kept(self, result: dict[str, Any], directory: str) -> dict[str, Any]:

@@ -64,7 +64,10 @@ options:
         type: str
         default: ""
       heads:
-        description: Where the logs of other hosts end. The action of M(slipway.release.ledger) fills them in.
-        type: dict
-        default: {}
+        description:
+          - Where other logs end, each with C(host), C(directory), C(stream), C(seq) and C(hash). The action of
+            M(slipway.release.ledger) fills them in.
+        type: list
+        elements: dict
+        default: []
 """

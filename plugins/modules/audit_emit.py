@@ -418,6 +418,7 @@ from ansible_collections.slipway.release.plugins.module_utils._audit.outbox impo
     deliver,
     send,
 )
+from ansible_collections.slipway.release.plugins.module_utils._audit.places import DIRECTORY
 from ansible_collections.slipway.release.plugins.module_utils._audit.redact import Redactor
 from ansible_collections.slipway.release.plugins.module_utils._audit.retention import Retention
 from ansible_collections.slipway.release.plugins.module_utils._audit.sinks import factory
@@ -480,7 +481,7 @@ SINK: dict[str, Any] = {
 }
 ARGUMENTS: dict[str, Any] = {
     "stream": {"type": "str", "required": True},
-    "directory": {"type": "path", "default": "/var/lib/slipway/audit"},
+    "directory": {"type": "path", "default": DIRECTORY},
     "command": {"type": "str", "choices": ["emit", "rotate", "hold", "release", "expire"], "default": "emit"},
     "events": {"type": "list", "elements": "dict", "default": [], "options": EVENT},
     "context": {"type": "dict", "default": {}},

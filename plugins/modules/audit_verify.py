@@ -20,36 +20,12 @@ description:
   - The action of the same name gives the checkpoints and public keys that are kept on the controller. The module needs
     nothing but Python on the host.
   - A log that was copied elsewhere is verified in the same way.
+extends_documentation_fragment: slipway.release.audit_log
 options:
   stream:
     description: Name of the stream.
     type: str
     required: true
-  directory:
-    description: Directory of the streams, on the host.
-    type: path
-    default: /var/lib/slipway/audit
-  origin:
-    description: What checkpoints call this log. The action fills in C(<inventory_hostname>/<stream>).
-    type: str
-    default: ""
-  checkpoints:
-    description:
-      - Signed checkpoints, beside those that are kept on the controller.
-    type: list
-    elements: str
-    default: []
-  public_keys:
-    description:
-      - Keys whose checkpoints and tombstones count, as C(name+id+base64). The action adds those that are kept on the
-        controller.
-    type: list
-    elements: str
-    default: []
-  checkpoint_directory:
-    description: Directory of checkpoints, on the controller; C(~/.slipway/audit) when empty.
-    type: str
-    default: ""
   fail_on:
     description:
       - V(broken) fails when anything is wrong. V(unproven) fails also when a part is not covered by a checkpoint. With
@@ -59,7 +35,7 @@ options:
     default: broken
   export:
     description:
-      - File on the host that is written with all records, when nothing is wrong with the log.
+      - File on the host that is written with all records of the host's own log, when nothing is wrong with it.
     type: path
   export_format:
     description:
@@ -69,14 +45,9 @@ options:
     choices: [csv, ocsf]
     default: csv
   interrupted:
-    description: Return what was begun and has not ended, RV(interrupted).
+    description: Return what was begun and has not ended, RV(interrupted), and what was done by itself, RV(returned).
     type: bool
     default: false
-  absent:
-    description: Whether a log that is not there fails the task, or is RV(verdict) C(absent).
-    type: str
-    choices: [fail, pass]
-    default: fail
   metrics_directory:
     description: Directory on the host in which the outcome is written as a text file for Prometheus; none when empty.
     type: str
@@ -152,6 +123,20 @@ interrupted:
   returned: with O(interrupted=true)
   type: list
   elements: dict
+returned:
+  description:
+    - The last twenty times that an agent has returned the traffic by itself, since a lease ran out or a watch failed,
+      each with C(time), C(seq), C(deployment), C(reason), and percents C(from) and C(to).
+  returned: with O(interrupted=true)
+  type: list
+  elements: dict
+accounts:
+  description:
+    - The logs that accounts of the host keep in their homes, each with C(account), C(directory), and what else is
+      returned of the host's own. C(verdict) is C(unreadable) where one cannot be read, with C(message).
+  returned: with O(accounts=true)
+  type: list
+  elements: dict
 exported:
   description: Number of records in the export.
   returned: when O(export) was written
@@ -167,79 +152,108 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.release.plugins.module_utils._audit import metrics
+from ansible_collections.slipway.release.plugins.module_utils._audit.by_itself import Returns
 from ansible_collections.slipway.release.plugins.module_utils._audit.export import FORMATS, Export
 from ansible_collections.slipway.release.plugins.module_utils._audit.interrupted import Interrupted
-from ansible_collections.slipway.release.plugins.module_utils._audit.note import Key
+from ansible_collections.slipway.release.plugins.module_utils._audit.places import reading_as_owner
 from ansible_collections.slipway.release.plugins.module_utils._audit.record import Record
-from ansible_collections.slipway.release.plugins.module_utils._audit.store import Files
+from ansible_collections.slipway.release.plugins.module_utils._audit.sources import LOG, Source, sources, unreadable
 from ansible_collections.slipway.release.plugins.module_utils._audit.verify import (
     BROKEN,
     INTACT,
+    UNPROVEN,
     Report,
     signed_tombstone,
     trusted,
     verify,
 )
-from ansible_collections.slipway.release.plugins.module_utils._common.errors import (
-    InputError,
-    SlipwayError,
-    StateError,
-    SystemFailure,
-)
+from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
 
+ABSENT = "absent"
+UNREADABLE = "unreadable"
+SOUND = (INTACT, UNPROVEN, ABSENT)
 ARGUMENTS: dict[str, Any] = {
     "stream": {"type": "str", "required": True},
-    "directory": {"type": "path", "default": "/var/lib/slipway/audit"},
-    "origin": {"type": "str", "default": ""},
-    "checkpoints": {"type": "list", "elements": "str", "default": []},
-    "public_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
-    "checkpoint_directory": {"type": "str", "default": ""},
     "fail_on": {"type": "str", "choices": ["broken", "unproven", "never"], "default": "broken"},
     "export": {"type": "path"},
     "export_format": {"type": "str", "choices": list(FORMATS), "default": "csv"},
     "interrupted": {"type": "bool", "default": False},
-    "absent": {"type": "str", "choices": ["fail", "pass"], "default": "fail"},
     "metrics_directory": {"type": "str", "default": ""},
+    **LOG,
 }
 
 
-def run(module: AnsibleModule) -> tuple[dict[str, Any], bool]:
-    """Verify; the result, and whether the task fails."""
+def run(module: AnsibleModule) -> tuple[dict[str, Any], str]:
+    """Verify; the result, and why the task fails, empty when it does not."""
     params = module.params
-    files = Files(Path(params["directory"]), params["stream"])
-    if not files.top.is_dir():
-        if params["absent"] == "pass":
-            nothing: dict[str, Any] = {"verdict": "absent", "records": 0, "proven": 0, "findings": []}
-            return {"changed": False, **nothing, **({"interrupted": []} if params["interrupted"] else {})}, False
-        raise StateError("there is no such log", where=str(files.top), remedy="correct stream or directory")
-    origin = params["origin"] or params["stream"]
-    keys = [Key.read(text) for text in params["public_keys"]]
-    if params["checkpoints"] and not keys:
-        raise InputError("checkpoints without public_keys prove nothing", where="public_keys", remedy="give the key")
-    report = Report()
-    anchors = trusted(params["checkpoints"], keys, origin, report)
-    tombstone = partial(signed_tombstone, files, keys, origin)
+    found = sources(params["stream"], params)
+    own = next((source for source in found if source.files.directory == Path(params["directory"])), None)
+    result = _absent(params["interrupted"]) if own is None else _own(module, own)
+    others = [_other(source, params) for source in found if source is not own]
+    if params["accounts"]:
+        result["accounts"] = others
+    return result, next((_complaint(one) for one in (result, *others) if _fails(one, params["fail_on"])), "")
+
+
+def _absent(interrupted: bool) -> dict[str, Any]:
+    nothing: dict[str, Any] = {"changed": False, "verdict": ABSENT, "records": 0, "proven": 0, "findings": []}
+    return {**nothing, **({"interrupted": [], "returned": []} if interrupted else {})}
+
+
+def _own(module: AnsibleModule, source: Source) -> dict[str, Any]:
+    """The host's own log, which may be exported."""
+    params = module.params
     export = Export(Path(params["export"]), params["export_format"]) if _exports(module) else None
-    interrupted = Interrupted() if params["interrupted"] else None
     try:
-        verify(files, anchors, report=report, tombstone=tombstone, consumer=_consumer(export, interrupted))
-        kept = export is not None and report.verdict != BROKEN
+        result = _verified(source, interrupted=params["interrupted"], export=export)
+        kept = export is not None and result["verdict"] != BROKEN
         if export and kept:
             export.keep()
     finally:
         if export:
             export.drop()
-    verdict = report.verdict
-    failed = (verdict == BROKEN and params["fail_on"] != "never") or (
-        verdict != INTACT and params["fail_on"] == "unproven"
-    )
-    exported = {"exported": export.records} if export and kept else {}
-    opened = {"interrupted": interrupted.open()} if interrupted else {}
-    return {"changed": bool(exported), **report.as_result(), **opened, **exported}, failed
+    return {"changed": kept, **result, **({"exported": export.records} if export and kept else {})}
 
 
-def _consumer(export: Export | None, interrupted: Interrupted | None) -> Callable[[Record], None] | None:
-    takers = [it.take for it in (export, interrupted) if it]
+def _other(source: Source, params: dict[str, Any]) -> dict[str, Any]:
+    """A log in a home, which keeps nobody from seeing the others."""
+    which = {"account": source.account, "directory": str(source.files.directory)}
+    try:
+        return {**which, **_verified(source, interrupted=params["interrupted"])}
+    except SlipwayError as exc:
+        message = exc.message()
+    except OSError as exc:
+        message = unreadable(exc, which).message()
+    return {**which, **_absent(params["interrupted"]), "verdict": UNREADABLE, "message": message}
+
+
+def _verified(source: Source, *, interrupted: bool, export: Export | None = None) -> dict[str, Any]:
+    report = Report()
+    anchors = trusted(source.checkpoints, source.keys, source.origin, report)
+    tombstone = partial(signed_tombstone, source.files, source.keys, source.origin)
+    opened, returns = (Interrupted(), Returns()) if interrupted else (None, None)
+    with reading_as_owner(source.account):
+        verify(source.files, anchors, report=report, tombstone=tombstone, consumer=_consumer(export, opened, returns))
+    told = {"interrupted": opened.open(), "returned": returns.last()} if opened and returns else {}
+    return {**report.as_result(), **told}
+
+
+def _fails(one: dict[str, Any], fail_on: str) -> bool:
+    if fail_on == "never":
+        return False
+    return one["verdict"] not in SOUND or (one["verdict"] == UNPROVEN and fail_on == UNPROVEN)
+
+
+def _complaint(one: dict[str, Any]) -> str:
+    if one["verdict"] == UNREADABLE:
+        return str(one["message"])
+    first = one["findings"][0]
+    place = f"{first['file']}, line {first['line']}, record {first['seq']}"
+    return f"{place}: {first['kind']}: {first['message']}. The log is {one['verdict']}."
+
+
+def _consumer(*readers: Export | Interrupted | Returns | None) -> Callable[[Record], None] | None:
+    takers = [it.take for it in readers if it]
     if len(takers) < 2:
         return takers[0] if takers else None
 
@@ -269,21 +283,14 @@ def main() -> None:
     """Entry point."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     try:
-        result, failed = run(module)
+        result, complaint = run(module)
     except SlipwayError as exc:
         module.fail_json(**exc.as_result())
     except OSError as exc:
-        failure = SystemFailure(
-            f"the log cannot be read: {exc.strerror or exc}",
-            where=str(exc.filename or module.params["directory"]),
-            remedy="run it with become, and see that the export's directory is there",
-        )
-        module.fail_json(**failure.as_result())
+        module.fail_json(**unreadable(exc, module.params).as_result())
     tell(module, result["verdict"])
-    if failed:
-        first = result["findings"][0]
-        place = f"{first['file']}, line {first['line']}, record {first['seq']}"
-        module.fail_json(msg=f"{place}: {first['kind']}: {first['message']}. The log is {result['verdict']}.", **result)
+    if complaint:
+        module.fail_json(msg=complaint, **result)
     module.exit_json(**result)
 
 

@@ -21,15 +21,14 @@ description:
     C(compliance_report.yml) does that.
   - The same logs make the same files.
   - The files are written by the action of the same name.
+extends_documentation_fragment:
+  - slipway.release.audit_log
+  - slipway.release.audit_log.heads
 options:
   stream:
     description: Name of the stream.
     type: str
     default: deployments
-  directory:
-    description: Directory of the streams, on the host.
-    type: path
-    default: /var/lib/slipway/audit
   period:
     description:
       - A quarter (C(2026-Q4)), a month (C(2026-11)), a year (C(2026)), or days (C(2026-10-01/2026-11-15), both
@@ -47,46 +46,18 @@ options:
     type: str
     default: ""
   write:
-    description: Whether the files are written. With V(false) RV(part) is returned instead.
+    description: Whether the files are written. With V(false) RV(parts) is returned instead.
     type: bool
     default: true
   parts:
     description:
-      - RV(part) of each host, of which the report is made; nothing is read on the host then. All must be of the same
+      - RV(parts) of all hosts, of which the report is made; nothing is read on the host then. All must be of the same
         period.
     type: list
     elements: dict
     default: []
-  ledgers:
-    description:
-      - RV(part) of the ledger hosts, whose logs the controller has signed. They say where the log of this host ended,
-        which proves it up to there.
-    type: list
-    elements: dict
-    default: []
-  head:
-    description: Number C(seq) and C(hash) of a record that is known to be right. The action takes it from O(ledgers).
-    type: dict
   dest:
     description: Directory on the controller that gets the files; C(~/.slipway/reports) when empty.
-    type: str
-    default: ""
-  origin:
-    description: What checkpoints call the log. The action fills in C(<inventory_hostname>/<stream>).
-    type: str
-    default: ""
-  checkpoints:
-    description: Signed checkpoints, beside those that are kept on the controller.
-    type: list
-    elements: str
-    default: []
-  public_keys:
-    description: Keys whose checkpoints count, as C(name+id+base64). Those that are kept on the controller when empty.
-    type: list
-    elements: str
-    default: []
-  checkpoint_directory:
-    description: Directory of checkpoints, on the controller; C(~/.slipway/audit) when empty.
     type: str
     default: ""
 attributes:
@@ -123,7 +94,7 @@ EXAMPLES = r"""
 - name: One report of all of them
   slipway.release.compliance_report:
     period: 2026-Q4
-    parts: "{{ ansible_play_hosts | map('extract', hostvars, ['read', 'part']) | list }}"
+    parts: "{{ ansible_play_hosts | map('extract', hostvars, ['read', 'parts']) | flatten }}"
     dest: reports
   run_once: true
 """
@@ -144,17 +115,18 @@ verdict:
   returned: when the files are written
   type: str
   sample: intact
-part:
-  description: What the log of this host contributes.
+parts:
+  description: What each log of this host contributes.
   returned: when O(write) is false
-  type: dict
+  type: list
+  elements: dict
 """
 
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError, SystemFailure
-from ansible_collections.slipway.release.plugins.module_utils._report.logs import LOG, Source
+from ansible_collections.slipway.release.plugins.module_utils._audit.sources import HEADS, LOG, sources, unreadable
+from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._report.period import Period, now_ms
 from ansible_collections.slipway.release.plugins.module_utils._report.reading import read
 
@@ -165,17 +137,16 @@ ARGUMENTS: dict[str, Any] = {
     "at": {"type": "str", "default": ""},
     "write": {"type": "bool", "default": True},
     "parts": {"type": "list", "elements": "dict", "default": []},
-    "ledgers": {"type": "list", "elements": "dict", "default": []},
-    "head": {"type": "dict"},
     "dest": {"type": "str", "default": ""},
     **LOG,
+    **HEADS,
 }
 
 
 def run(params: dict[str, Any]) -> dict[str, Any]:
-    """Prove and read the log."""
+    """Prove and read the logs of this host."""
     period = Period.read(params["period"], now_ms())
-    return {"changed": False, "part": read(Source.read(params["stream"], params), period)}
+    return {"changed": False, "parts": [read(source, period) for source in sources(params["stream"], params)]}
 
 
 def main() -> None:
@@ -186,12 +157,7 @@ def main() -> None:
     except SlipwayError as exc:
         module.fail_json(**exc.as_result())
     except OSError as exc:
-        failure = SystemFailure(
-            f"the log cannot be read: {exc.strerror or exc}",
-            where=str(exc.filename or module.params["directory"]),
-            remedy="run it with become",
-        )
-        module.fail_json(**failure.as_result())
+        module.fail_json(**unreadable(exc, module.params).as_result())
     module.exit_json(**result)
 
 

@@ -16,13 +16,19 @@ description:
     approvals, what was undone, and where the audit log stands.
   - The page needs nothing but itself. It has no script and asks no other computer for anything, reads on a narrow
     screen, in the dark and on paper, and has the figures of each chart in a table.
+  - What a balancer has returned by itself, since a lease ran out or a watch failed, is in the audit log of the balancer
+    alone. Read the other hosts with O(deployments) and hand over what was returned as O(logs). The playbook
+    C(deployment_report.yml) does that.
   - The same evidence makes the same files.
   - The files are written by the action of the same name.
+extends_documentation_fragment:
+  - slipway.release.audit_log
+  - slipway.release.audit_log.heads
 options:
   app:
-    description: Name of the application.
+    description: Name of the application. Required, but with O(deployments).
     type: str
-    required: true
+    default: ""
   region:
     description: Region of the application that has a ledger of its own; empty for an application without regions.
     type: str
@@ -47,28 +53,21 @@ options:
         broken makes no report.
     type: str
     default: ""
-  directory:
-    description: Directory of the streams, on the host.
-    type: path
-    default: /var/lib/slipway/audit
-  origin:
-    description: What checkpoints call the log. The action fills in C(<inventory_hostname>/<stream>).
-    type: str
-    default: ""
-  checkpoints:
-    description: Signed checkpoints, beside those that are kept on the controller.
+  write:
+    description: Whether the files are written. With V(false) RV(logs) is returned instead.
+    type: bool
+    default: true
+  deployments:
+    description: Deployments of which RV(logs) of this host is returned; nothing else is read, and no files are written.
     type: list
     elements: str
     default: []
-  public_keys:
-    description: Keys whose checkpoints count, as C(name+id+base64). Those that are kept on the controller when empty.
-    type: list
-    elements: str
-    default: []
-  checkpoint_directory:
-    description: Directory of checkpoints, on the controller; C(~/.slipway/audit) when empty.
-    type: str
-    default: ""
+  logs:
+    description:
+      - What this module has returned on other hosts with O(deployments), by their names. The report says so of one that
+        has failed or was not reached.
+    type: dict
+    default: {}
 attributes:
   check_mode:
     description: Says whether the files would change, and writes none.
@@ -104,45 +103,64 @@ EXAMPLES = r"""
 RETURN = r"""
 page:
   description: The HTML file on the controller.
-  returned: success
+  returned: when the files are written
   type: str
   sample: /home/ann/.slipway/reports/deployment-shop-20261121T073000Z-4be1c2.html
 figures_file:
   description: The JSON file on the controller.
-  returned: success
+  returned: when the files are written
   type: str
   sample: /home/ann/.slipway/reports/deployment-shop-20261121T073000Z-4be1c2.json
 deployment:
   description: Identifier of the deployment.
-  returned: success
+  returned: without O(deployments)
   type: str
   sample: 20261121T073000Z-4be1c2
+logs:
+  description: What each audit log of this host says of the deployments, for O(logs) and O(ledgers).
+  returned: when no files are written
+  type: list
+  elements: dict
 """
 
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError, SystemFailure
+from ansible_collections.slipway.release.plugins.module_utils._audit.sources import HEADS, LOG, sources, unreadable
+from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._report.evidence import document_of
-from ansible_collections.slipway.release.plugins.module_utils._report.logs import LOG, Source, audit_of
+from ansible_collections.slipway.release.plugins.module_utils._report.logs import audit_of
 
 ARGUMENTS: dict[str, Any] = {
-    "app": {"type": "str", "required": True},
+    "app": {"type": "str", "default": ""},
     "region": {"type": "str", "default": ""},
     "deployment": {"type": "str", "default": ""},
     "evidence": {"type": "str", "default": ""},
     "dest": {"type": "str", "default": ""},
     "stream": {"type": "str", "default": ""},
+    "write": {"type": "bool", "default": True},
+    "deployments": {"type": "list", "elements": "str", "default": []},
+    "logs": {"type": "dict", "default": {}},
     **LOG,
+    **HEADS,
 }
 
 
 def run(params: dict[str, Any]) -> dict[str, Any]:
-    """What the action draws the report from: the evidence, and what the audit log has of it."""
+    """What the action draws the report from: the evidence, and what the audit logs of this host have of it."""
+    if params["deployments"]:
+        return {"changed": False, "logs": logs_of(params, params["deployments"])}
+    if not params["app"]:
+        raise InputError("the application has no name", where="app", remedy="give it")
     document = document_of(params["app"], params["region"], params["deployment"])
-    stream = params["stream"]
-    audit = audit_of(Source.read(stream, params), document["deployment"]) if stream else {}
-    return {"changed": False, "deployment": document["deployment"], "document": document, "audit": audit}
+    name = document["deployment"]
+    found = {"changed": False, "deployment": name, "logs": logs_of(params, [name]) if params["stream"] else []}
+    return {**found, "document": document} if params["write"] else found
+
+
+def logs_of(params: dict[str, Any], deployments: list[str]) -> list[dict[str, Any]]:
+    """What each audit log of this host says of them."""
+    return [audit_of(source, deployments) for source in sources(params["stream"], params)]
 
 
 def main() -> None:
@@ -153,12 +171,7 @@ def main() -> None:
     except SlipwayError as exc:
         module.fail_json(**exc.as_result())
     except OSError as exc:
-        failure = SystemFailure(
-            f"the evidence cannot be read: {exc.strerror or exc}",
-            where=str(exc.filename or module.params["app"]),
-            remedy="run it with become",
-        )
-        module.fail_json(**failure.as_result())
+        module.fail_json(**unreadable(exc, module.params).as_result())
     module.exit_json(**result)
 
 

@@ -55,6 +55,22 @@ options:
         description: Field of the context that the share is drawn by.
         type: str
         default: targetingKey
+  token:
+    description:
+      - Fencing token of the deployment that goes back. Nothing is done once this host has set a flag for a deployment
+        with a higher token of the same O(app) and O(ledger), and no run with a lower one sets a flag here any more.
+      - It is kept as by M(slipway.release.flag_set). Where that takes longer than a second, the flags go back with a
+        warning.
+    type: int
+    default: 0
+  app:
+    description: Name of the application; required with O(token).
+    type: str
+    default: ""
+  ledger:
+    description: UUID of the ledger that has issued O(token).
+    type: str
+    default: ""
   seconds:
     description:
       - After so many seconds no other flag is begun, and no call of a service takes longer. With V(0) nothing is done,
@@ -112,18 +128,28 @@ audit:
   sample: {stream: deployments, segment: 1, seq: 1204, hash: 9f86d0…}
 """
 
+from contextlib import nullcontext
 from typing import Any
 
 from ansible_collections.slipway.release.plugins.module_utils._audit.operation import AUDIT, auditor_of
-from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
+from ansible_collections.slipway.release.plugins.module_utils._common.errors import (
+    InputError,
+    SlipwayError,
+    StaleTokenError,
+)
 from ansible_collections.slipway.release.plugins.module_utils._flags.arguments import ROLLOUT, STORE, plain
 from ansible_collections.slipway.release.plugins.module_utils._flags.factory import store
+from ansible_collections.slipway.release.plugins.module_utils._flags.fence import fence_of
 from ansible_collections.slipway.release.plugins.module_utils._flags.restore import restore
 from ansible_collections.slipway.release.plugins.module_utils._module import AnsibleModule
 
+LOCK_PATIENCE = 1
 ARGUMENTS = {
     "store": {"type": "dict", "options": plain(STORE)},
     "flags": {"type": "list", "elements": "dict", "required": True, "options": plain(ROLLOUT)},
+    "token": {"type": "int", "default": 0, "no_log": False},
+    "app": {"type": "str", "default": ""},
+    "ledger": {"type": "str", "default": ""},
     "seconds": {"type": "int", "default": 10},
     "audit": AUDIT,
 }
@@ -135,10 +161,28 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     if not given["store"]:
         raise InputError("it is not set", where="store", remedy="say where the flags are kept")
     where, audit = given["store"], auditor_of(module)
+    keep_earlier_runs_out(module)
     if where["url"]:
         where = {**where, "timeout": max(min(where["timeout"], seconds), 1)}
     made = restore(store(where), given["flags"], seconds, audit, check_mode=module.check_mode)
     return {**made, **audit.as_result()}
+
+
+def keep_earlier_runs_out(module: AnsibleModule) -> None:
+    """Record the token; that it cannot be is a warning, and keeps no flag on.
+
+    :raises StaleTokenError: a newer deployment is in charge.
+    """
+    if module.check_mode:
+        return
+    try:
+        fence = fence_of(module.params["app"], module.params["ledger"], module.params["token"], make=True)
+        with fence.held(LOCK_PATIENCE) if fence else nullcontext():
+            pass
+    except (StaleTokenError, InputError):
+        raise
+    except (SlipwayError, OSError) as exc:
+        module.warn(f"an earlier run may still set these flags: {exc}")
 
 
 def main() -> None:

@@ -67,6 +67,22 @@ options:
     description: Whether a flag that was killed may be something else again.
     type: bool
     default: false
+  token:
+    description:
+      - Fencing token of the deployment that asks for it. It is refused once this host has set a flag for a deployment
+        with a higher token of the same O(app) and O(ledger). A kill switch needs none, and is refused by none.
+      - The highest token is kept in C(/var/lib/slipway/flags), and by another account than root in C(.slipway/flags) of
+        its home. Where it has none that it may write, the flag is set with a warning.
+    type: int
+    default: 0
+  app:
+    description: Name of the application; required with O(token).
+    type: str
+    default: ""
+  ledger:
+    description: UUID of the ledger that has issued O(token).
+    type: str
+    default: ""
   verify:
     description: Seconds within which evaluators must get it, up to 300.
     type: int
@@ -179,9 +195,15 @@ audit:
 from typing import Any
 
 from ansible_collections.slipway.release.plugins.module_utils._audit.operation import AUDIT, UNCHANGED, auditor_of
-from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
+from ansible_collections.slipway.release.plugins.module_utils._common.errors import (
+    InputError,
+    SlipwayError,
+    SystemFailure,
+)
+from ansible_collections.slipway.release.plugins.module_utils._common.fence import Fence
 from ansible_collections.slipway.release.plugins.module_utils._flags.arguments import EVALUATOR, ROLLOUT, STORE, plain
 from ansible_collections.slipway.release.plugins.module_utils._flags.factory import evaluator, store
+from ansible_collections.slipway.release.plugins.module_utils._flags.fence import fence_of
 from ansible_collections.slipway.release.plugins.module_utils._flags.model import KILL_SWITCH, wanted
 from ansible_collections.slipway.release.plugins.module_utils._flags.set import LONGEST_VERIFY, Request, set_flag
 from ansible_collections.slipway.release.plugins.module_utils._module import AnsibleModule
@@ -190,6 +212,9 @@ ARGUMENTS = {
     **plain(ROLLOUT),
     "revive": {"type": "bool", "default": False},
     "verify": {"type": "int", "default": 30},
+    "token": {"type": "int", "default": 0, "no_log": False},
+    "app": {"type": "str", "default": ""},
+    "ledger": {"type": "str", "default": ""},
     "store": {"type": "dict", "required": True, "options": plain(STORE)},
     "evaluator": {"type": "dict", "options": plain(EVALUATOR)},
     "audit": AUDIT,
@@ -214,9 +239,25 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     asked = {"strategy": given["strategy"], "percentage": given["percentage"], "store": given["store"]["kind"]}
     name = "kill" if given["strategy"] == KILL_SWITCH else "set"
     with audit.operation("flag", name, target=given["name"], details=asked) as act:
-        result = set_flag(store(given["store"]), request, evaluator(given["evaluator"]), check_mode=module.check_mode)
+        result = set_flag(
+            store(given["store"]),
+            request,
+            evaluator(given["evaluator"]),
+            fence=fence(module),
+            check_mode=module.check_mode,
+        )
         act.result = "changed" if result["changed"] else UNCHANGED
     return {**result, **audit.as_result()}
+
+
+def fence(module: AnsibleModule) -> Fence | None:
+    """The fence of the deployment that asks; that there is no place for one keeps no flag as it is."""
+    given = module.params
+    try:
+        return fence_of(given["app"], given["ledger"], given["token"], make=not module.check_mode)
+    except SystemFailure as exc:
+        module.warn(exc.message())
+        return None
 
 
 def main() -> None:

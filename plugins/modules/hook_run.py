@@ -150,7 +150,7 @@ def run(module: AnsibleModule) -> tuple[dict[str, Any], bool]:
     audit = auditor_of(module)
     with audit.operation("hook", "run", target=module.params["name"]) as act:
         outcome = action.run(module.params["facts"], module.params["timeout"])
-        act.result = "pass" if outcome.ok else "fail"
+        act.result, act.failed = ("pass", False) if outcome.ok else ("fail", True)
         act.details = {"status": outcome.status}
     elapsed = int((time.monotonic() - began) * 1000)
     return {**_result(outcome), "elapsed_ms": elapsed, **audit.as_result()}, not outcome.ok

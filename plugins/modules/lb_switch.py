@@ -460,6 +460,7 @@ def main() -> None:
     result: dict[str, Any] = {}
     try:
         audit = auditor_of(module, acts=acts(module.params))
+        leave_for_agent(module)
         with audit.operation("traffic", "switch", target=module.params["app"], details=asked(module.params)) as act:
             try:
                 run(module.params, module.check_mode, result)
@@ -505,6 +506,23 @@ def run(params: dict[str, Any], check_mode: bool, result: dict[str, Any]) -> Non
     if not check_mode:
         result["drained"] = wait_drained(host, drain)
         refuse_undrained(drain, result["drained"], where=f"application {params['app']}")
+
+
+def leave_for_agent(module: AnsibleModule) -> None:
+    """What arms a return of the traffic leaves what the agent needs to write it to the audit log.
+
+    Nothing that armed one before is missing then; what keeps it from being left is a warning.
+    """
+    params = module.params
+    arms = params["lease_seconds"] > 0 or params["watch"] is not None
+    if module.check_mode or not arms:
+        return
+    from ansible_collections.slipway.release.plugins.module_utils._audit.by_itself import leave
+
+    try:
+        leave(balancer(BalancerConfig.load(params["app"])).directory, params["audit"])
+    except (SlipwayError, OSError) as exc:
+        module.warn(f"an agent that returns the traffic by itself cannot write it to the audit log: {exc}")
 
 
 def acts(params: dict[str, Any]) -> bool:

@@ -390,6 +390,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.release.plugins.module_utils._audit.operation import (
     AUDIT,
+    LAST_OF_A_RUN,
     UNCHANGED,
     Auditor,
     auditor_of,
@@ -445,7 +446,6 @@ ARGUMENTS: dict[str, Any] = {
     "audit": AUDIT,
 }
 SIGN_OF_LIFE = "renew"
-LAST_OF_A_RUN = ("park", "finish", "release", "approve")
 JUDGE, BLOCK = "judge", "block"
 # What is refused, as it would be called had it been done.
 REFUSED = {
@@ -626,7 +626,8 @@ def main() -> None:
     try:
         audit = auditor_of(module, acts=module.params["command"] != SIGN_OF_LIFE)
         if module.params["command"] == JUDGE:
-            module.exit_json(**asdict(judged(module.params, audit)), **audit.as_result())
+            answer = judged(module.params, audit)
+            module.exit_json(**asdict(answer), **where_it_ends(audit, module.params))
         before = ledger.summary()
         answer = audited(ledger, module.params, audit)
         diff = {"before": before, "after": ledger.summary()}

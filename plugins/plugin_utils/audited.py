@@ -10,7 +10,6 @@ deployment and by which rules is the same for all its tasks, and is found here, 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,11 +20,11 @@ from ansible.plugins.action.normal import ActionModule as Normal
 from ansible.utils.display import Display
 from ansible_collections.slipway.release.plugins.module_utils._common.backwards import BACKWARDS
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
-from ansible_collections.slipway.release.plugins.plugin_utils.checkpoints import initiator, told
+from ansible_collections.slipway.release.plugins.plugin_utils import heads
+from ansible_collections.slipway.release.plugins.plugin_utils.checkpoints import initiator
 
 SETTINGS = "slipway_audit"
 PLAN = "__deployment_plan"
-HEAD = "__slipway_audit_head_"
 GOES_BACK = "__rollout_goes_back"
 
 
@@ -56,17 +55,13 @@ class Audits(ActionBase):
         return {**rest, **({"audit": option} if option else {})}
 
     def noted(self, result: dict[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
-        """The result, with where the log of the host ends as a fact, for the ledger's last record of the run."""
-        end, host = result.get("audit"), self.acting_host(variables)
-        if not isinstance(end, dict) or self._task.check_mode:
-            return result
-        try:
-            seen = told(host, end, "seq")
-        except SlipwayError:
-            return result
-        head = {"host": host, "stream": str(end.get("stream")), "seq": seen.size, "hash": seen.hash}
-        fact = {HEAD + re.sub(r"\W", "_", host): head}
-        return {**result, "ansible_facts": {**result.get("ansible_facts", {}), **fact}}
+        """The result, once it is kept for the last record of the run where the log of the host ends."""
+        if not self._task.check_mode:
+            try:
+                heads.note(self.acting_host(variables), result.get("audit"))
+            except OSError as exc:
+                Display().warning(f"where an audit log ends cannot be kept, so the ledger's log does not say it: {exc}")
+        return result
 
     def acting_host(self, variables: Mapping[str, Any]) -> str:
         """The inventory's name of the host that the module runs on."""

@@ -68,3 +68,26 @@ def signed(signer: Signer | None, kept: Kept, checkpoint: Checkpoint) -> dict[st
     note = signer.signed(checkpoint)
     file = kept.keep(checkpoint, note)
     return {"checkpoint": note, "checkpoint_file": str(file), "public_key": signer.key.text()}
+
+
+def with_kept(arguments: Mapping[str, Any], stream: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of a module that proves the logs of a host, with what this controller knows of them.
+
+    :raises SlipwayError: the name of the log or of a key is none.
+    :raises OSError: the checkpoints cannot be read.
+    """
+    host = str(variables.get("inventory_hostname", "localhost"))
+    origin = str(arguments.get("origin") or f"{host}/{stream}")
+    kept = Kept(str(arguments.get("checkpoint_directory") or ""), origin)
+    ledgers = [head for part in arguments.get("ledgers") or [] for head in part.get("heads", []) if _is_of(head, host)]
+    return {
+        **{name: value for name, value in arguments.items() if name != "ledgers"},
+        "origin": origin,
+        "checkpoints": [*(arguments.get("checkpoints") or []), *kept.newest()],
+        "public_keys": [*(arguments.get("public_keys") or []), *kept.key_texts()],
+        **({"heads": [*(arguments.get("heads") or []), *ledgers]} if ledgers else {}),
+    }
+
+
+def _is_of(head: Any, host: str) -> bool:
+    return isinstance(head, Mapping) and head.get("host") == host

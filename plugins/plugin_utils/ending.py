@@ -14,12 +14,12 @@ from dataclasses import asdict
 from typing import Any
 
 from ansible.errors import AnsibleError
+from ansible_collections.slipway.release.plugins.module_utils._audit.operation import LAST_OF_A_RUN
 from ansible_collections.slipway.release.plugins.module_utils._audit.sign import Kept, Signer
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
-from ansible_collections.slipway.release.plugins.plugin_utils.audited import HEAD, Audits, settings_of
+from ansible_collections.slipway.release.plugins.plugin_utils import heads
+from ansible_collections.slipway.release.plugins.plugin_utils.audited import Audits, settings_of
 from ansible_collections.slipway.release.plugins.plugin_utils.checkpoints import signed, signer_of, told
-
-LAST_OF_A_RUN = ("park", "finish", "release", "approve")
 
 
 class Ending:
@@ -36,11 +36,11 @@ class Ending:
         option = arguments.get("audit")
         if not option or arguments.get("command") not in LAST_OF_A_RUN or action._task.check_mode:
             return
-        host = action.acting_host(variables)
-        more: dict[str, Any] = {"heads": _heads(variables, host)}
+        more: dict[str, Any] = {"heads": self._heads()}
+        origin = f"{action.acting_host(variables)}/{option['stream']}"
         try:
-            more.update(self._compared(settings_of(action._templar, variables), f"{host}/{option['stream']}"))
-        except (SlipwayError, AnsibleError, OSError) as exc:
+            more.update(self._compared(settings_of(action._templar, variables), origin))
+        except (SlipwayError, AnsibleError, OSError, ValueError, TypeError, AttributeError) as exc:
             self.signer = None
             self._warn(exc)
         self.arguments = {**arguments, "audit": {**option, **more}}
@@ -57,6 +57,17 @@ class Ending:
             **({"audit": {**end, **made}} if isinstance(end, dict) and made else {}),
             **({"warnings": told_too} if told_too else {}),
         }
+
+    def _heads(self) -> list[dict[str, Any]]:
+        """Where the other logs of this run end, as far as it has seen it."""
+        try:
+            found, left_out = heads.noted()
+        except (OSError, ValueError, KeyError, TypeError) as exc:
+            self.warnings.append(f"the ledger's log does not say where the other audit logs end: {exc}")
+            return []
+        if left_out:
+            self.warnings.append(f"the ledger's log does not say of {left_out} audit logs where they end: too many")
+        return found
 
     def _compared(self, settings: Mapping[str, Any], origin: str) -> dict[str, Any]:
         """What the host compares its log with before it is signed."""
@@ -89,17 +100,3 @@ class Ending:
     def _warn(self, exc: Exception) -> None:
         reason = exc.message() if isinstance(exc, SlipwayError) else str(exc)
         self.warnings.append(f"the end of the audit log is not signed: {reason}")
-
-
-def _heads(variables: Mapping[str, Any], host: str) -> dict[str, dict[str, Any]]:
-    """Where the logs of the other hosts end, as far as this run has seen it."""
-    groups, hostvars = variables.get("groups") or {}, variables.get("hostvars") or {}
-    names = {name for group in ("application", "balancers", "slipway_ledger") for name in groups.get(group, [])}
-    found: dict[str, dict[str, Any]] = {}
-    for name in sorted(names):
-        for fact, head in (hostvars[name].get("ansible_facts") or {}).items():
-            if fact.startswith(HEAD) and head["host"] != host:
-                known = found.get(head["host"])
-                if known is None or known["seq"] < head["seq"]:
-                    found[head["host"]] = {"seq": int(head["seq"]), "hash": str(head["hash"])}
-    return found

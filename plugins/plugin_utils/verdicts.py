@@ -14,9 +14,11 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
 from ansible_collections.slipway.release.plugins.plugin_utils.audited import Audits
+from ansible_collections.slipway.release.plugins.plugin_utils.ending import Ending
 
 LEDGER = "slipway.release.ledger"
 JUDGE = "judge"
+LACKING = "the audit log does not have this verdict: "
 
 
 class Judges(Audits):
@@ -28,13 +30,19 @@ class Judges(Audits):
         :param arguments: of the ledger, with ``audit``; without that nothing is told.
         """
         try:
-            whole = self.completed({**arguments, "command": JUDGE}, variables)
-            if "audit" not in whole:
-                return []
-            result = self._execute_module(module_name=LEDGER, module_args=whole, task_vars=dict(variables))
-            why = str(result.get("msg", "")) if result.get("failed") or result.get("unreachable") else ""
+            return self._recorded({**arguments, "command": JUDGE}, dict(variables))
         except SlipwayError as exc:
             why = exc.message()
         except (AnsibleError, OSError, LookupError, TypeError, ValueError) as exc:
             why = str(getattr(exc, "message", "")) or type(exc).__name__
-        return [f"the audit log does not have this verdict: {why}"] if why else []
+        return [LACKING + why]
+
+    def _recorded(self, arguments: Mapping[str, Any], variables: dict[str, Any]) -> list[str]:
+        whole = self.completed(arguments, variables)
+        if "audit" not in whole:
+            return []
+        ending = Ending(self, variables, whole)
+        result = self._execute_module(module_name=LEDGER, module_args=ending.arguments, task_vars=variables)
+        if result.get("failed") or result.get("unreachable"):
+            return [LACKING + str(result.get("msg", ""))]
+        return list(ending.signed(result).get("warnings", []))

@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from lab.operator import PlaybookRun
-from tests.system.fleet import APPLICATION, BALANCERS, LEDGER, WATCHING, Fleet
+from tests.system.fleet import APPLICATION, BALANCERS, LEDGER, WATCHING, Fleet, wait_until
 
 LOG = "/var/lib/slipway/audit/deployments/current.jsonl"
 REASON = "users report errors"
@@ -79,7 +80,7 @@ def test_a_deployment_and_its_rollback_are_told_by_every_host_and_proven(fleet: 
     first, last = told[0], told[-1]
     assert first["initiator"]["user"] and first["version"] == version and first["environment"] == "lab"
     assert last["deployment"] == fleet.ledger()["state"]["deployments"][-1]["id"] and last["token"] > 0
-    assert set(last["details"]["heads"]) >= set(BALANCERS)
+    assert {head["host"] for head in last["details"]["heads"]} >= set(BALANCERS)
     for host in BALANCERS:
         moved = events(fleet, host, had[host])
         require_matched(moved)
@@ -170,3 +171,41 @@ def test_a_deployment_makes_no_task_for_it(nginx: Fleet, tmp_path: Path, figures
     assert results == results_without
     ratio = runs[True].seconds / runs[False].seconds
     figures.append(f"a deployment with its audit log takes {ratio:.2f} times as long as without, {len(tasks)} tasks")
+
+
+def test_an_agent_that_returned_the_traffic_by_itself_says_so_in_the_log_of_its_host(fleet: Fleet) -> None:
+    version, had = fleet.versions.fresh(), {host: length(fleet, host) for host in BALANCERS}
+    run = fleet.start("deploy", "-e", json.dumps(SLOWLY), version=version, lease_seconds="60")
+    run.wait_for(WATCHING)
+    run.kill()
+    deployment = fleet.ledger()["unfinished"]["deployment"]
+
+    def unwritten() -> str:
+        """Balancers whose agent has not written that it returned the traffic."""
+        return " ".join(host for host in BALANCERS if not returns(fleet, host, had[host]))
+
+    wait_until(unwritten, 120, "every agent has written that it returned the traffic")
+    for host in BALANCERS:
+        (event,) = returns(fleet, host, had[host])
+        assert (event["deployment"], event["outcome"], event["result"]) == (deployment, "success", "returned")
+        assert "ran out" in event["details"]["reason"] and event["version"] == version
+        assert event["details"]["to"] == fleet.percents(host)
+
+    shown = fleet.run("audit_verify")
+    assert shown.code == 0, shown.reason()
+    assert shown.output().count("returned by itself") >= len(BALANCERS) and deployment in shown.output()
+    ended = fleet.run("abort", reason=REASON)
+    assert ended.code == 0, ended.reason()
+    with TemporaryDirectory() as directory:
+        given = {"slipway_reports_directory": directory, "slipway_deployment": deployment}
+        made = fleet.run("deployment_report", "-e", json.dumps(given))
+        assert made.code == 0, made.reason()
+        (figures,) = (json.loads(path.read_text("utf-8")) for path in Path(directory).glob("*.json"))
+        (page,) = (path.read_text("utf-8") for path in Path(directory).glob("*.html"))
+    assert {one["log"] for one in figures["returned"]} == {f"{host}/deployments" for host in BALANCERS}
+    assert figures["unread"] == [] and "Traffic that balancers have returned by themselves" in page
+
+
+def returns(fleet: Fleet, host: str, since: int) -> list[dict[str, Any]]:
+    """What an agent has written."""
+    return [it for it in events(fleet, host, since) if it["operation"] == "return"]

@@ -3,13 +3,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The lease on the balancer host: when it runs out and nobody has renewed it, the traffic returns.
 
-Changes the balancer's state through ``switch``, and bars the token of the deployment that lost its lease.
+Changes the balancer's state through ``switch``, and bars the token of the deployment that lost its lease. Then writes
+what it did to the audit log of the host.
 """
 
 from __future__ import annotations
 
 import time
 
+from .._audit.by_itself import Trail
 from .._balancer.base import Balancer
 from .._balancer.state import Lease
 from .._balancer.switch import Change, Surroundings, switch
@@ -27,6 +29,7 @@ class LeaseKeeper:
         self.balancer = balancer
         self.log = log
         self.surroundings = surroundings or Surroundings()
+        self.trail = Trail(balancer.directory, lambda text: log.warning("audit", text))
         self._next_try = 0.0
 
     def step(self) -> bool:
@@ -59,9 +62,9 @@ class LeaseKeeper:
             fence.bar_token(lease.token)
         outcome = switch(self.balancer, fence, Change(return_expired=True), surroundings=self.surroundings)
         if outcome.changed:
+            reason = f"the lease of token {lease.token} ran out and nobody renewed it"
+            self.trail.returned(self.balancer.config.app, lease.token, {**outcome.moved(), "reason": reason})
             self.log.warning(
-                "lease",
-                f"the lease of token {lease.token} ran out and nobody renewed it: percents are"
-                f" {outcome.after.percents} again, token {lease.token} is barred",
+                "lease", f"{reason}: percents are {outcome.after.percents} again, token {lease.token} is barred"
             )
         return outcome.changed

@@ -13,7 +13,7 @@ import importlib.util
 import pkgutil
 from types import ModuleType
 
-from .. import _agent, _analysis, _balancer, _common, _gate, _hooks, _judge, _release, _warm, _watch
+from .. import _agent, _analysis, _audit, _balancer, _common, _gate, _hooks, _judge, _release, _warm, _watch
 from .._balancer import haproxy_prepare
 from .._common.errors import SystemFailure
 from .._warm import __main__ as warm_line
@@ -23,6 +23,7 @@ from . import __main__ as command_line
 PACKAGES: tuple[ModuleType, ...] = (
     _agent,
     _analysis,
+    _audit,
     _balancer,
     _common,
     _gate,

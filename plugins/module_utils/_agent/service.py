@@ -69,6 +69,7 @@ class Agent:
         self._until(self._keep_lease, LEASE_SECONDS, lambda: False)
         for thread in threads:
             thread.join(END_SECONDS)
+        self.lease.trail.end(END_SECONDS)
         return 1 if self.broken else 0
 
     def _until(self, duty: Callable[[], None], every: float, done: Callable[[], bool]) -> None:

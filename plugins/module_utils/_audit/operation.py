@@ -9,29 +9,26 @@ only where there is one, since most of its cost is that.
 
 from __future__ import annotations
 
-import os
-import pwd
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._common.errors import SlipwayError
+from .places import DIRECTORY, place
 
 if TYPE_CHECKING:
     from .log import Log
     from .record import Head
     from .redact import Redactor
 
-STREAM = "deployments"
-DIRECTORY = "/var/lib/slipway/audit"
-OF_A_USER = ".slipway/audit-log"
 UNCHANGED = "unchanged"
 # Seconds that what goes back waits for another writer.
 IMPATIENT = 2
 REFUSED = ("input", "lease", "stale_token")
+# Commands of the ledger that can be the last one of a run, whose record has the heads of the other logs.
+LAST_OF_A_RUN = ("park", "finish", "release", "approve", "root_cause", "checklist", "judge")
 AUDIT: dict[str, Any] = {
     "type": "dict",
     "options": {
@@ -44,7 +41,7 @@ AUDIT: dict[str, Any] = {
         "anchor": {"type": "dict"},
         "public_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
         "origin": {"type": "str", "default": ""},
-        "heads": {"type": "dict", "default": {}},
+        "heads": {"type": "list", "elements": "dict", "default": []},
     },
 }
 
@@ -53,12 +50,14 @@ class Operation:
     """An act that is under way; what it learns becomes part of the outcome.
 
     :ivar result: how it went, in a word.
+    :ivar failed: whether it has failed, where that is no exception.
     :ivar details: what belongs to this kind of act.
     :ivar fields: fields of the outcome that are known only now, such as deployment and token.
     """
 
     def __init__(self) -> None:
         self.result = ""
+        self.failed = False
         self.details: dict[str, Any] = {}
         self.fields: dict[str, Any] = {}
 
@@ -110,7 +109,7 @@ class Auditor:
         outcome = "failure"
         try:
             yield act
-            outcome = "success"
+            outcome = "failure" if act.failed else "success"
         except SlipwayError as exc:
             outcome = "refused" if exc.kind in REFUSED else outcome
             act.details = {**act.details, "error": exc.kind, "message": exc.message()}
@@ -145,7 +144,8 @@ class Auditor:
         if self.log is None or self.head is None:
             return {}
         end = {"segment": self.head.segment, "seq": self.head.seq, "hash": self.head.hash}
-        return {"audit": {"stream": self.log.files.stream, **end}}
+        files = self.log.files
+        return {"audit": {"stream": files.stream, "directory": str(files.directory), **end}}
 
     def _intent(self, kind: str, name: str, fields: Mapping[str, Any]) -> str:
         try:
@@ -182,7 +182,7 @@ def auditor(audit: Mapping[str, Any] | None, *, check_mode: bool, warn: Callable
     from .redact import Redactor
     from .store import LOCK_TIMEOUT, Files
 
-    directory, has_place = _place(audit["directory"])
+    directory, has_place = place(audit["directory"])
     required = has_place and bool(audit.get("required", True))
     redactor = Redactor(mask=audit["mask"], values=audit["values"])
     log = Log(Files(directory, audit["stream"]), patience=LOCK_TIMEOUT if required else IMPATIENT)
@@ -212,7 +212,7 @@ def discontinued(audit: Mapping[str, Any]) -> str:
     anchor = audit["anchor"]
     if not anchor:
         return ""
-    files = Files(_place(audit["directory"])[0], audit["stream"])
+    files = Files(place(audit["directory"])[0], audit["stream"])
     tombstone = partial(signed_tombstone, files, [Key.read(text) for text in audit["public_keys"]], audit["origin"])
     known = {int(anchor["size"]): str(anchor["hash"])}
     report = verify(files, known, tombstone=tombstone, since=int(anchor["segment"]))
@@ -220,24 +220,3 @@ def discontinued(audit: Mapping[str, Any]) -> str:
         return ""
     first = report.findings[0]
     return f"{first.file}, line {first.line}, record {first.seq}: {first.kind}: {first.message}"
-
-
-def _place(directory: str) -> tuple[Path, bool]:
-    """Where the log is kept, and whether it can be kept at all.
-
-    The directory of root is not for others: what acts as somebody else has a log at that account's home. Where that is
-    not its own either, as of an account of the system, nothing of its own could be required.
-    """
-    path = Path(directory)
-    if os.geteuid() == 0 or _may_write(path):
-        return path, True
-    try:
-        home = Path(pwd.getpwuid(os.geteuid()).pw_dir)
-    except KeyError:
-        return path, False
-    return home / OF_A_USER, _may_write(home / OF_A_USER)
-
-
-def _may_write(path: Path) -> bool:
-    existing = next((it for it in (path, *path.parents) if os.path.lexists(it)), path)
-    return os.access(existing, os.W_OK | os.X_OK)

@@ -122,6 +122,11 @@ class Outcome:
     steps: list[dict[str, Any]]
     time: str = ""
 
+    def moved(self) -> dict[str, Any]:
+        """What the audit log says of it."""
+        before = {} if self.before is None else {"from": self.before.percents}
+        return {**before, "to": self.after.percents, "generation": self.after.generation}
+
     def to_dict(self) -> dict[str, Any]:
         """The values that the module returns."""
         return {

@@ -9,10 +9,12 @@ Touches what the store keeps; in check mode nothing.
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 from .._common.errors import InputError, StateError, SystemFailure
+from .._common.fence import Fence
 from .base import Change, Provider, Unmanaged
 from .evaluator import Evaluator
 from .model import NAME, Flag
@@ -39,17 +41,26 @@ class Request:
 
 
 def set_flag(
-    provider: Provider, request: Request, evaluator: Evaluator | None = None, *, check_mode: bool = False
+    provider: Provider,
+    request: Request,
+    evaluator: Evaluator | None = None,
+    *,
+    fence: Fence | None = None,
+    check_mode: bool = False,
 ) -> dict[str, Any]:
     """Set a flag and see that it is what evaluators get.
 
+    :param fence: of a deployment; what no deployment asks for has none.
     :raises SlipwayError: it is refused, cannot be written, or is not what evaluators get.
     """
     flag = request.flag
     provider.refuse(flag)
     _refuse_new(provider, flag)
     began = time.monotonic()
-    change = provider.change(flag, lambda before: _allow(before, request, provider), dry=check_mode)
+    with nullcontext() if fence is None or check_mode else fence.held():
+        if fence:
+            fence.check()
+        change = provider.change(flag, lambda before: _allow(before, request, provider), dry=check_mode)
     return {
         "changed": change.written,
         "flag": change.after.to_dict(),

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._audit.places import DIRECTORY
+
 OPTIONS: dict[str, Any] = {
     "enabled": {
         "type": "bool",
@@ -15,7 +17,7 @@ OPTIONS: dict[str, Any] = {
     },
     "directory": {
         "type": "str",
-        "default": "/var/lib/slipway/audit",
+        "default": DIRECTORY,
         "units": "path",
         "description": "Directory of the logs on every host.",
     },

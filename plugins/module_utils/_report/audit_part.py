@@ -5,26 +5,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .markup import Markup
-from .page import badge, code, facts, notice, paragraph, section
+from .page import badge, code, facts, listed, notice, paragraph, section, table
 
 KINDS = {"intact": "good", "unproven": "warn", "broken": "bad"}
 
 
-def audit_part(audit: Mapping[str, Any]) -> Markup:
+def audit_part(made: Mapping[str, Any]) -> Markup:
     """The section of a deployment's page.
 
-    :param audit: of `audit_of`; empty when no log was asked.
+    :param made: figures with ``audit``, empty when no log was asked, ``logs``, ``unread`` and ``returned``.
     """
+    audit = made["audit"]
     if not audit:
         return section("Audit log", paragraph("No audit log was asked for this report."), name="audit")
     head = audit["head"]
     return section(
         "Audit log",
         _warning(audit),
+        _unread(made["unread"]),
         facts(
             [
                 ("Log", audit["origin"]),
@@ -34,8 +36,47 @@ def audit_part(audit: Mapping[str, Any]) -> Markup:
                 ("Of this deployment", _own(audit)),
             ]
         ),
+        _others(made["logs"]),
+        _returned(made["returned"]),
         name="audit",
     )
+
+
+def _others(logs: Sequence[Mapping[str, Any]]) -> Markup | None:
+    if not logs:
+        return None
+    rows = [
+        [
+            log["origin"],
+            badge(KINDS[log["verdict"]], log["verdict"]),
+            f"{log['records']}, proven up to {log['proven']}",
+            _own(log),
+        ]
+        for log in logs
+    ]
+    return table("Logs of other hosts and accounts", ["Log", "Verdict", "Records", "Of this deployment"], rows)
+
+
+def _returned(returned: Sequence[Mapping[str, Any]]) -> Markup | None:
+    """What agents did on their own, when no controller was there."""
+    if not returned:
+        return None
+    rows = [
+        [one["time"], one["log"], _percents(one.get("from")), _percents(one.get("to")), one["reason"]]
+        for one in returned
+    ]
+    return table("Traffic that balancers have returned by themselves", ["Time", "Log", "From", "To", "Reason"], rows)
+
+
+def _percents(given: Mapping[str, Any] | None) -> str:
+    return ", ".join(f"{slot} {percent} %" for slot, percent in sorted((given or {}).items()))
+
+
+def _unread(unread: Sequence[Mapping[str, str]]) -> Markup | None:
+    if not unread:
+        return None
+    lines = [f"{one['host']}: {one['message']}" for one in unread]
+    return notice("warn", "Logs that could not be read", listed(lines))
 
 
 def _own(audit: Mapping[str, Any]) -> str:

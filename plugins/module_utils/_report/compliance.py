@@ -202,7 +202,7 @@ def _what(one: Deployment) -> str:
     if one.undone_by:
         return "rolled back"
     if one.returned is not None:
-        return "traffic returned by the watch"
+        return "traffic returned by the balancers"
     moved = {True: "undone after traffic had moved", False: "failed before traffic moved"}
     return moved[one.moved is not None] if dora.known(one) else "failed; whether traffic had moved is not known"
 

@@ -8,7 +8,7 @@ All times are texts in UTC, durations whole milliseconds, shares texts in percen
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from .words import moment
@@ -19,11 +19,18 @@ QUANTILES = ("mean", "p50", "p95", "p99", "max")
 Document = Mapping[str, Any]
 
 
-def figures(document: Document, audit: Mapping[str, Any]) -> dict[str, Any]:
+def figures(
+    document: Document,
+    audit: Mapping[str, Any],
+    others: Sequence[Mapping[str, Any]] = (),
+    unread: Sequence[Mapping[str, str]] = (),
+) -> dict[str, Any]:
     """Everything that the report says.
 
     :param document: the evidence.
-    :param audit: what the audit log has of the deployment; empty when no log was asked.
+    :param audit: what the ledger host's audit log has of the deployment; empty when no log was asked.
+    :param others: the same of other logs.
+    :param unread: ``host`` and ``message`` of hosts whose logs could not be read.
     """
     plan = document["plan"]
     return {
@@ -51,7 +58,16 @@ def figures(document: Document, audit: Mapping[str, Any]) -> dict[str, Any]:
         "missing": document["missing"],
         "left_off": document["left_off"],
         "audit": dict(audit),
+        "logs": [dict(log) for log in others],
+        "unread": [dict(one) for one in unread],
+        "returned": list(_returned([*([audit] if audit else []), *others])),
     }
+
+
+def _returned(logs: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """When balancers have returned the traffic by themselves, in the order of time."""
+    found = [{"log": log["origin"], **one} for log in logs for one in log["own"]["returned"]]
+    yield from sorted(found, key=lambda one: (moment(one["time"]), one["log"], one["seq"]))
 
 
 _TAKEN = (

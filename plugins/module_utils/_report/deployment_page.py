@@ -39,7 +39,7 @@ def rendered(made: Figures) -> str:
         _checklist(made),
         _undone(made),
         _timeline(made),
-        audit_part(made["audit"]),
+        audit_part(made),
     )
     return page(f"Deployment of {title}", "Deployment report", _lead(made), parts, _foot(made))
 

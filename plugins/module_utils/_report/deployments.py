@@ -20,10 +20,12 @@ any             any                   with the outcome ``refused``, and ``detail
 ``deployment``  ``commit``, ``park``  the stage ``details.stage`` is done; ``undo`` is the way back
 ``deployment``  ``finish``            how it ended: ``result`` is ``active``, ``failed`` or ``aborted``
 ``deployment``  ``root_cause``        a root-cause note of the deployment; so is any event of the type ``root_cause``
-any             any                   ``details.heads`` says where the logs of other hosts ended: ``seq`` and ``hash``
+any             any                   ``details.heads`` says where other logs ended: ``host``, ``directory``,
+                                      ``stream``, ``seq`` and ``hash``
 ``approval``    ``approve``           an approval of what is parked; the outcome ``refused`` is one that did not count
 ``traffic``     ``switch``            ``details.from`` and ``details.to`` are percents by slot, ``details.servers`` has
                                       the state of single instances; where they change, traffic has moved
+``traffic``     ``return``            a balancer has returned the traffic by itself, ``details.reason`` says why
 ``flag``        ``kill``              a kill switch
 ==============  ====================  ===============================================================================
 
@@ -42,12 +44,13 @@ from .._audit.event import INTENT, LOG
 from .._audit.record import Record
 from .words import moment
 
-BEGIN, STAGE, FINISH, APPROVE, TRAFFIC, KILL, NOTE, JUDGED, REFUSED = (
+BEGIN, STAGE, FINISH, APPROVE, TRAFFIC, RETURN, KILL, NOTE, JUDGED, REFUSED = (
     "begin",
     "stage",
     "finish",
     "approve",
     "traffic",
+    "return",
     "kill",
     "note",
     "judged",
@@ -62,6 +65,7 @@ MEANINGS = {
     ("deployment", "root_cause"): NOTE,
     ("approval", "approve"): APPROVE,
     ("traffic", "switch"): TRAFFIC,
+    ("traffic", "return"): RETURN,
     ("flag", "kill"): KILL,
 }
 OF_A_TYPE = {"root_cause": NOTE}
@@ -84,6 +88,7 @@ ACTIVE, RETURNED, ABANDONED = "active", "returned", "abandoned"
 UNSUCCESSFUL = ("failed", "aborted", RETURNED)
 UNDO = "undo"
 READY = "ready"
+HEAD = {"host": str, "directory": str, "stream": str, "seq": int, "hash": str}
 Fact = Mapping[str, Any]
 
 
@@ -115,13 +120,23 @@ def fact_of(found: Record) -> dict[str, Any] | None:
     }
 
 
-def heads_of(found: Record) -> Iterator[tuple[str, tuple[int, str]]]:
-    """Where the logs of other hosts ended, as this record says."""
+def heads_of(found: Record) -> Iterator[dict[str, Any]]:
+    """Where other logs ended, as this record says, each with ``host``, ``directory``, ``stream``, ``seq``, ``hash``."""
     details = found.event.get("details")
     heads = details.get("heads") if isinstance(details, Mapping) else None
-    for host, head in heads.items() if isinstance(heads, Mapping) else ():
-        if isinstance(head, Mapping) and isinstance(head.get("seq"), int) and isinstance(head.get("hash"), str):
-            yield str(host), (head["seq"], head["hash"])
+    for head in heads if isinstance(heads, list) else ():
+        if isinstance(head, Mapping) and all(isinstance(head.get(name), kind) for name, kind in HEAD.items()):
+            yield {name: head[name] for name in HEAD}
+
+
+def latest(heads: Iterable[tuple[int, dict[str, Any]]], proven_up_to: int) -> list[dict[str, Any]]:
+    """Where other logs ended last, as far as a record says so that is proven itself."""
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
+    for seq, head in heads:
+        which = tuple(head[name] for name in ("host", "directory", "stream"))
+        if seq <= proven_up_to and (which not in found or head["seq"] > found[which]["seq"]):
+            found[which] = head
+    return [found[which] for which in sorted(found)]
 
 
 def is_of_log(event: Mapping[str, Any]) -> bool:
@@ -196,7 +211,7 @@ def deployments_of(facts: Iterable[tuple[str, Fact]]) -> list[Deployment]:
     served: dict[str, list[dict[str, str]]] = {}
     for origin, fact in told:
         name = fact.get("deployment")
-        if not name or fact["means"] not in (BEGIN, STAGE, FINISH, TRAFFIC):
+        if not name or fact["means"] not in (BEGIN, STAGE, FINISH, TRAFFIC, RETURN):
             continue
         if fact.get("outcome") != "success" and fact["means"] != TRAFFIC:
             continue
@@ -220,7 +235,7 @@ def deployments_of(facts: Iterable[tuple[str, Fact]]) -> list[Deployment]:
 
 def _take(one: Deployment, fact: Fact) -> None:
     for name in ("target", "environment", "version", "commit", "strategy", "change_request"):
-        if fact.get(name) and not (name == "target" and fact["means"] == TRAFFIC):
+        if fact.get(name) and not (name == "target" and fact["means"] in (TRAFFIC, RETURN)):
             setattr(one, name, fact[name])
     at = fact["at"]
     if fact["means"] == BEGIN:
@@ -231,12 +246,23 @@ def _take(one: Deployment, fact: Fact) -> None:
         one.built = _seconds(fact.get("built"), one.built)
     elif fact["means"] == FINISH:
         one.ended, one.result, one.reason = at, str(fact.get("result", "")), str(fact.get("reason", ""))
+        if one.result == ACTIVE:
+            one.returned = None
         one.by = one.by or fact["by"]
     elif fact["means"] == STAGE:
         if str(fact.get("stage", "")).partition(",")[0] == UNDO and one.way_back is None:
             one.way_back = at
+    elif fact["means"] == RETURN:
+        _returned(one, at)
     elif fact.get("moved") and one.moved is None:
         one.moved = at
+
+
+def _returned(one: Deployment, at: int) -> None:
+    """The first record of it counts: each balancer has one, and the ledger that of the next run."""
+    one.returned = at if one.returned is None else one.returned
+    if one.result == ACTIVE:
+        one.result = RETURNED
 
 
 def _turned_back(acts: Sequence[Mapping[str, str]]) -> bool:
@@ -255,10 +281,10 @@ def _ended_by_another(known: Mapping[str, Deployment], fact: Fact) -> None:
     if before and not before.result:
         before.ended, before.result = fact["at"], str(fact.get("abandon_as", ABANDONED))
         if before.result == RETURNED:
-            before.returned = fact["at"]
+            _returned(before, fact["at"])
     back = known.get(str(fact.get("returned", "")))
-    if back and back.result == ACTIVE:
-        back.result, back.returned = RETURNED, fact["at"]
+    if back:
+        _returned(back, fact["at"])
 
 
 def _name_verbs(found: Sequence[Deployment]) -> None:

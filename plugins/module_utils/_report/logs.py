@@ -8,75 +8,35 @@ Reads the files of streams; touches nothing but their locks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from .._audit.note import Key
+from .._audit.by_itself import returned_of
+from .._audit.places import reading_as_owner
 from .._audit.record import Record
-from .._audit.store import Files
+from .._audit.sources import Source
 from .._audit.verify import BROKEN, Report, signed_tombstone, trusted, verify
-from .._common.errors import InputError, StateError
-
-DIRECTORY = "/var/lib/slipway/audit"
-LOG: dict[str, Any] = {
-    "directory": {"type": "path", "default": DIRECTORY},
-    "origin": {"type": "str", "default": ""},
-    "checkpoints": {"type": "list", "elements": "str", "default": []},
-    "public_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
-    "checkpoint_directory": {"type": "str", "default": ""},
-}
-
-
-@dataclass(frozen=True)
-class Source:
-    """One log.
-
-    :param origin: what checkpoints call it.
-    :param heads: hash of a record by its number, as a log says that is proven itself.
-    """
-
-    files: Files
-    origin: str
-    checkpoints: Sequence[str]
-    keys: Sequence[Key]
-    heads: Mapping[int, str]
-
-    @classmethod
-    def read(cls, stream: str, given: Mapping[str, Any]) -> Source:
-        """From options of the form LOG.
-
-        :raises InputError: a key or the name of the stream is none.
-        """
-        keys = [Key.read(text) for text in given["public_keys"]]
-        if given["checkpoints"] and not keys:
-            remedy = "give the key, or run it with the action of this name"
-            raise InputError("checkpoints without public_keys prove nothing", where="public_keys", remedy=remedy)
-        files = Files(Path(given["directory"]), stream)
-        head = given.get("head") or {}
-        heads = {int(head["seq"]): str(head["hash"])} if head else {}
-        return cls(files, given["origin"] or stream, given["checkpoints"], keys, heads)
+from .._common.errors import StateError
+from .deployments import heads_of, latest
 
 
 def proven(source: Source, consumer: Callable[[Record], None]) -> Report:
     """Read the whole log; each record that is in its place goes to ``consumer``.
 
-    :raises StateError: there is no such log, or something is wrong with it: then nothing may be concluded from it.
+    :raises StateError: something is wrong with it: then nothing may be concluded from it.
     """
-    top = source.files.top
-    if not top.is_dir():
-        raise StateError("there is no such audit log", where=str(top), remedy="correct the stream or its directory")
     report = Report()
     signed = trusted(source.checkpoints, source.keys, source.origin, report)
-    verify(
-        source.files,
-        {**source.heads, **signed},
-        report=report,
-        tombstone=partial(signed_tombstone, source.files, source.keys, source.origin),
-        consumer=consumer,
-    )
+    with reading_as_owner(source.account):
+        verify(
+            source.files,
+            {**source.heads, **signed},
+            report=report,
+            tombstone=partial(signed_tombstone, source.files, source.keys, source.origin),
+            consumer=consumer,
+        )
     if report.verdict == BROKEN:
         first = next(finding for finding in report.findings if finding.kind != "unproven")
         raise StateError(
@@ -87,27 +47,36 @@ def proven(source: Source, consumer: Callable[[Record], None]) -> Report:
     return report
 
 
-class Own:
-    """Counts the records of one deployment."""
+NOTHING: dict[str, Any] = {"records": 0, "first": 0, "last": 0, "returned": []}
 
-    def __init__(self, deployment: str) -> None:
-        self.deployment = deployment
-        self.records = self.first = self.last = 0
+
+class Own:
+    """Counts the records of deployments, and keeps what says that traffic returned by itself."""
+
+    def __init__(self, deployments: Iterable[str]) -> None:
+        self.found = {name: {**NOTHING, "returned": []} for name in deployments}
+        self.heads: list[tuple[int, dict[str, Any]]] = []
 
     def take(self, record: Record) -> None:
         """Look at one."""
-        if record.event.get("deployment") == self.deployment:
-            self.records += 1
-            self.first = self.first or record.seq
-            self.last = record.seq
+        self.heads += [(record.seq, head) for head in heads_of(record)]
+        own = self.found.get(str(record.event.get("deployment")))
+        if own is None:
+            return
+        own["records"] += 1
+        own["first"] = own["first"] or record.seq
+        own["last"] = record.seq
+        returned = returned_of(record)
+        if returned:
+            own["returned"].append(returned)
 
 
-def audit_of(source: Source, deployment: str) -> dict[str, Any]:
-    """What a log says of a deployment, with its head.
+def audit_of(source: Source, deployments: Iterable[str]) -> dict[str, Any]:
+    """What a log says of deployments, with its head, and where other logs ended by what it says.
 
-    :raises StateError: the log is missing or broken.
+    :raises StateError: the log is broken.
     """
-    own = Own(deployment)
+    own = Own(deployments)
     report = proven(source, own.take)
     return {
         "origin": source.origin,
@@ -115,5 +84,17 @@ def audit_of(source: Source, deployment: str) -> dict[str, Any]:
         "records": report.records,
         "proven": report.proven,
         "head": asdict(report.head),
-        "own": {"records": own.records, "first": own.first, "last": own.last},
+        "own": own.found,
+        "heads": latest(own.heads, report.proven),
     }
+
+
+def is_log(value: Any) -> bool:
+    """Whether this is what ``audit_of`` has returned."""
+    return isinstance(value, Mapping) and all(name in value for name in ("origin", "verdict", "proven", "own", "heads"))
+
+
+def of_deployment(log: Mapping[str, Any], deployment: str) -> dict[str, Any]:
+    """What is said of one of them."""
+    rest = {name: value for name, value in log.items() if name not in ("own", "heads")}
+    return {**rest, "own": log["own"].get(deployment, NOTHING)}

@@ -8,14 +8,15 @@ Reads the log once, in order; what it keeps grows with the deployments and not w
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from .._audit.event import INTENT
 from .._audit.record import Record
-from .deployments import fact_of, heads_of, initiator, is_of_log
-from .logs import Source, proven
+from .._audit.sources import Source
+from .deployments import fact_of, heads_of, initiator, is_of_log, latest
+from .logs import proven
 from .period import Period
 from .words import DAY, moment
 
@@ -35,7 +36,7 @@ class Reader:
         self.first_at: int | None = None
         self.last_at: int | None = None
         self.in_period = 0
-        self.heads: list[tuple[int, str, int, str]] = []
+        self.heads: list[tuple[int, dict[str, Any]]] = []
 
     def take(self, found: Record) -> None:
         """Look at one record."""
@@ -58,7 +59,7 @@ class Reader:
             }
             return
         self.pending.pop(str(event.get("correlation", "")), None)
-        self.heads += [(found.seq, host, *head) for host, head in heads_of(found)]
+        self.heads += [(found.seq, head) for head in heads_of(found)]
         fact = fact_of(found) if at >= self.since else None
         if fact:
             self.facts.append(fact)
@@ -82,19 +83,10 @@ def read(source: Source, period: Period) -> Part:
             "first_at": reader.first_at,
             "last_at": reader.last_at,
         },
-        "heads": _latest(reader.heads, report.proven),
+        "heads": latest(reader.heads, report.proven),
         "facts": reader.facts,
         "interrupted": [act for act in reader.pending.values() if period.has(act["at"])],
     }
-
-
-def _latest(heads: Sequence[tuple[int, str, int, str]], proven_up_to: int) -> dict[str, dict[str, Any]]:
-    """Where the logs of other hosts ended last, as far as a record says so that is proven itself."""
-    found: dict[str, dict[str, Any]] = {}
-    for seq, host, size, digest in heads:
-        if seq <= proven_up_to and size > found.get(host, {"seq": 0})["seq"]:
-            found[host] = {"seq": size, "hash": digest}
-    return found
 
 
 def is_part(value: Any) -> bool:

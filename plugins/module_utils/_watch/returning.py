@@ -4,8 +4,8 @@
 """Returns the traffic because of a watch, and records and tells it.
 
 Changes the balancer through ``switch``, which asks the other slot first whether it is ready; writes
-``watch_outcome.json``, the journal, and removes ``watch.json`` once everything was told. A process that is killed goes
-on where it was when it starts again: hooks may run twice.
+``watch_outcome.json``, the journal and the audit log, and removes ``watch.json`` once everything was told. A process
+that is killed goes on where it was when it starts again: hooks may run twice.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 
 from .._agent.log import Log
 from .._agent.notify import notify
+from .._audit.by_itself import Trail
 from .._balancer.base import Balancer
 from .._balancer.switch import Change, Surroundings, switch
 from .._balancer.watch import SCHEMA, Watch, load, load_outcome, outcome_file, watch_file
@@ -42,6 +43,7 @@ class Returning:
         self.hooks = hooks
         self.log = log
         self.surroundings = surroundings
+        self.trail = Trail(balancer.directory, lambda text: log.warning("audit", text))
         self._intended: dict[str, Any] = {}
         self._told: dict[str, Any] = {}
 
@@ -104,6 +106,9 @@ class Returning:
 
     def _returned(self, decided: Mapping[str, Any], peer: str) -> None:
         result = FOLLOWED if peer else RETURNED
+        moved = {"from": self.watch.percents, "to": dict(self.watch.request.return_to), "reason": decided["reason"]}
+        request = self.watch.request
+        self.trail.returned(self.balancer.config.app, self.watch.token, moved, deployment=request.deployment)
         done = {**decided, "result": result, "returned": _now(), "percents": dict(self.watch.request.return_to)}
         self.log.warning(
             TOPIC,

@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from ansible_collections.slipway.release.plugins.module_utils._agent import lease as lease_module
 from ansible_collections.slipway.release.plugins.module_utils._agent.lease import LeaseKeeper
 from ansible_collections.slipway.release.plugins.module_utils._agent.log import Log
+from ansible_collections.slipway.release.plugins.module_utils._audit.by_itself import leave
 from ansible_collections.slipway.release.plugins.module_utils._balancer.switch import Change, Surroundings, switch
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import StaleTokenError
 from ansible_collections.slipway.release.plugins.module_utils._common.fence import Fence
@@ -67,6 +70,35 @@ def test_a_lease_that_ran_out_returns_the_traffic(
     assert after is not None
     assert (after.lease, after.token, after.generation) == (None, 7, 6)
     assert not keeper.step()
+
+
+def test_what_was_returned_is_in_the_audit_log_and_the_return_never_waits_for_it(
+    keeper: LeaseKeeper, balancer: FakeBalancer, world: World, tmp_path: Path
+) -> None:
+    context = {"deployment": "d7", "token": 7}
+    leave(balancer.directory, {"directory": f"{tmp_path}/log", "stream": "deployments", "mask": [], "context": context})
+    world.now = 10_000
+    assert keeper.step()
+    keeper.trail.end(30)
+    found = [
+        json.loads(line)["event"]
+        for line in (tmp_path / "log/deployments/current.jsonl").read_text("utf-8").splitlines()
+    ]
+    assert [(it["result"], it["deployment"], it["token"]) for it in found[1:]] == [("returned", "d7", 7)]
+    details = found[1]["details"]
+    assert (details["from"], details["to"]) == ({"blue": 0, "green": 100}, {"blue": 100, "green": 0})
+    assert "ran out" in details["reason"]
+
+
+def test_a_return_that_did_not_happen_is_not_in_the_audit_log(
+    keeper: LeaseKeeper, balancer: FakeBalancer, world: World, tmp_path: Path
+) -> None:
+    leave(balancer.directory, {"directory": f"{tmp_path}/log", "stream": "deployments", "mask": [], "context": {}})
+    world.now = 10_000
+    world.unready = {f"blue-app{n}": "refused" for n in (1, 2, 3)}
+    assert not keeper.step()
+    keeper.trail.end(30)
+    assert not (tmp_path / "log").exists()
 
 
 def test_the_deployment_that_lost_its_lease_is_refused_and_the_next_is_not(

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible import constants
 from ansible_collections.slipway.release.plugins.module_utils._audit.interrupted import Interrupted
 from ansible_collections.slipway.release.plugins.module_utils._audit.operation import auditor, discontinued
 from ansible_collections.slipway.release.plugins.module_utils._audit.record import read
@@ -23,7 +24,8 @@ from ansible_collections.slipway.release.plugins.module_utils._inputs.rules impo
 from ansible_collections.slipway.release.plugins.module_utils._inputs.rules.base import Context
 from ansible_collections.slipway.release.plugins.modules import audit_emit, lb_switch
 from ansible_collections.slipway.release.plugins.modules.ledger import where_it_ends
-from ansible_collections.slipway.release.plugins.plugin_utils.audited import HEAD, goes_back
+from ansible_collections.slipway.release.plugins.plugin_utils import heads
+from ansible_collections.slipway.release.plugins.plugin_utils.audited import goes_back
 from ansible_collections.slipway.release.plugins.plugin_utils.ending import Ending
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -352,6 +354,13 @@ def test_the_end_of_a_run_is_signed_once_the_log_is_what_was_signed_before(tmp_p
     assert "anchor" not in scene.end({}, "commit")[0].arguments["audit"]
 
 
+@pytest.mark.parametrize("command", ["park", "finish", "release", "approve", "root_cause", "checklist", "judge"])
+def test_whatever_may_come_last_in_a_run_is_signed(tmp_path: Path, command: str) -> None:
+    scene = Scene(tmp_path)
+    scene.end({"audit": scene.head()}, command)
+    assert scene.kept.last()
+
+
 @pytest.mark.parametrize("changed", [{"discontinued": "line 3: edited"}, {"hash": "VALUE"}, {"seq": "3"}, {"seq": 1}])
 def test_nothing_is_signed_that_does_not_follow_and_the_run_ends_all_the_same(
     tmp_path: Path, changed: dict[str, Any]
@@ -381,19 +390,70 @@ def test_a_host_says_whether_its_log_continues_what_was_signed(tmp_path: Path) -
     )
 
 
-def test_the_last_record_has_the_heads_of_the_other_logs(tmp_path: Path) -> None:
-    def facts(*heads: tuple[str, int]) -> dict[str, Any]:
-        return {"ansible_facts": {HEAD + host: {"host": host, "seq": seq, "hash": "a" * 64} for host, seq in heads}}
+def end_of(seq: int, directory: str = "/var/lib/slipway/audit", **more: Any) -> dict[str, Any]:
+    """What a module says of where its log ends."""
+    return {"stream": "deployments", "directory": directory, "segment": 1, "seq": seq, "hash": "a" * 64, **more}
 
-    groups = {"application": ["app1"], "balancers": ["lb1", "lb2"], "other": ["x"]}
-    hostvars = {
-        "app1": facts(("app1", 4)),
-        "lb1": facts(("lb1", 3), ("app1", 6), ("db1", 9)),
-        "lb2": {},
-        "x": facts(("x", 1)),
-    }
-    ending, _result = Scene(tmp_path).end({}, groups=groups, hostvars=hostvars)
-    assert {host: head["seq"] for host, head in ending.arguments["audit"]["heads"].items()} == {"app1": 6, "lb1": 3}
+
+def test_a_run_knows_the_head_of_each_log_of_a_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "DEFAULT_LOCAL_TMP", str(tmp_path))
+    assert heads.noted() == ([], 0)
+    home = "/home/ann/.slipway/audit-log"
+    for host, end in (
+        ("lb1", end_of(3)),
+        ("lb1", end_of(900, home)),
+        ("lb1", end_of(5)),
+        ("lb1", end_of(4)),
+        ("läb2", end_of(2)),
+        ("localhost", end_of(7)),
+        ("app1", end_of(7, "relative")),
+        ("app1", end_of(7, stream="../x")),
+        ("app1", end_of(7, hash="VALUE")),
+        ("app1", None),
+    ):
+        heads.note(host, end)
+    found, left_out = heads.noted()
+    assert [(head["host"], head["directory"], head["seq"]) for head in found] == [
+        ("lb1", home, 900),
+        ("lb1", "/var/lib/slipway/audit", 5),
+        ("läb2", "/var/lib/slipway/audit", 2),
+    ]
+    monkeypatch.setattr(heads, "MOST_BYTES", 300)
+    assert (len(heads.noted()[0]), heads.noted()[1], left_out) == (1, 2, 0)
+
+
+def finish(directory: Path) -> dict[str, Any]:
+    """The last task of a run; the deployment is unknown, but it says what it says."""
+    arguments = {**CALLS["ledger"], "app": f"{directory}/ledger"}
+    return {"slipway.release.ledger": arguments, "ignore_errors": True, "delegate_to": "db1", "run_once": True}
+
+
+def test_the_last_record_has_the_heads_of_this_run_and_of_no_earlier_one(tmp_path: Path) -> None:
+    hook = {"slipway.release.hook_run": CALLS["hook_run"], "when": "inventory_hostname in acting"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ANSIBLE_CACHE_PLUGIN", "jsonfile")
+        patch.setenv("ANSIBLE_CACHE_PLUGIN_CONNECTION", str(tmp_path / "facts"))
+        for acting in (["läb1", "läb2"], ["läb1"]):
+            code, output = run(tmp_path, [hook, finish(tmp_path)], {"acting": acting}, hosts=("db1", "läb1", "läb2"))
+            assert code == 0, output
+            last = recorded(tmp_path)[-1]
+            assert last["operation"] == "finish", output
+            assert [head["host"] for head in last["details"]["heads"]] == acting
+    end = read(lines(files(tmp_path / "log" / "läb1").current)[-1].strip())
+    directory = str(tmp_path / "log" / "läb1")
+    assert last["details"]["heads"] == [
+        {"host": "läb1", "directory": directory, "stream": "deployments", "seq": end.seq, "hash": end.hash}
+    ]
+
+
+def test_a_run_ends_also_where_it_cannot_tell_the_heads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "DEFAULT_LOCAL_TMP", str(tmp_path))
+    scene = Scene(tmp_path)
+    for broken in ("[1]\n", "{", '{"host": "lb1"}\n'):
+        (tmp_path / heads.NAME).write_text(broken, encoding="ascii")
+        ending, result = scene.end({"audit": scene.head()})
+        assert ending.arguments["audit"]["heads"] == [] and scene.kept.last() is not None
+        assert ["does not say where the other audit logs end" in it for it in result["warnings"]] == [True]
 
 
 def test_what_has_not_ended_is_told(tmp_path: Path) -> None:

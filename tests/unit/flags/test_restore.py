@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.slipway.release.plugins.module_utils._common.errors import StaleTokenError
+from ansible_collections.slipway.release.plugins.module_utils._flags import fence
 from ansible_collections.slipway.release.plugins.modules import flag_restore, flag_set
 
 from tests.unit.running import module_result
@@ -72,3 +74,56 @@ def test_a_service_that_does_not_answer_takes_no_longer_than_there_is_time() -> 
 def test_without_a_store_it_says_so() -> None:
     made = module_result(flag_restore, flags=[{"name": "search", **OFF}])
     assert made["failed"] and made["error"]["where"] == "store"
+
+
+class Run:
+    """A run that keeps others out, as the module does."""
+
+    def __init__(self, token: int, *, check_mode: bool = False) -> None:
+        self.params = {"app": "shop", "ledger": "a-1", "token": token}
+        self.check_mode = check_mode
+        self.warned: list[str] = []
+
+    def warn(self, text: str) -> None:
+        """Take a warning."""
+        self.warned.append(text)
+
+
+@pytest.fixture
+def fences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(fence, "DIRECTORY", tmp_path / "fences")
+    return tmp_path / "fences"
+
+
+def test_a_way_back_keeps_earlier_runs_out_and_later_ones_keep_it_out(fences: Path) -> None:
+    flag_restore.keep_earlier_runs_out(Run(9, check_mode=True))
+    assert not fences.exists()
+    flag_restore.keep_earlier_runs_out(Run(8))
+    earlier, later = (fence.fence_of("shop", "a-1", token, make=True) for token in (7, 9))
+    assert earlier is not None and later is not None
+    with pytest.raises(StaleTokenError), earlier.held():
+        pass
+    with later.held():
+        pass
+    with pytest.raises(StaleTokenError):
+        flag_restore.keep_earlier_runs_out(Run(8))
+
+
+@pytest.mark.parametrize("kept_by", ["a file", "another writer"])
+def test_a_fence_that_cannot_be_written_keeps_no_flag_on(fences: Path, kept_by: str) -> None:
+    run = Run(8)
+    if kept_by == "a file":
+        fences.write_text("", encoding="utf-8")
+        flag_restore.keep_earlier_runs_out(run)
+    else:
+        held = fence.fence_of("shop", "a-1", 7, make=True)
+        assert held is not None
+        with held.held():
+            flag_restore.keep_earlier_runs_out(run)
+    (warning,) = run.warned
+    assert "an earlier run may still set these flags" in warning
+
+
+def test_the_module_keeps_them_out_before_it_sets_one(tmp_path: Path) -> None:
+    made = module_result(flag_restore, flags=[{"name": "x", **OFF}], store=store(tmp_path), token=1, app="../x")
+    assert made["failed"] and made["error"]["where"] == "token"

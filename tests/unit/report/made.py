@@ -20,7 +20,7 @@ AUDIT: dict[str, Any] = {
     "records": 1204,
     "proven": 1190,
     "head": {"segment": 2, "seq": 1204, "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"},
-    "own": {"records": 31, "first": 1170, "last": 1200},
+    "own": {"records": 31, "first": 1170, "last": 1200, "returned": []},
 }
 
 

@@ -6,15 +6,14 @@
 from __future__ import annotations
 
 import random
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.slipway.release.plugins.module_utils._audit.event import event
 from ansible_collections.slipway.release.plugins.module_utils._audit.log import Log
 from ansible_collections.slipway.release.plugins.module_utils._audit.record import Head
+from ansible_collections.slipway.release.plugins.module_utils._audit.sources import Source
 from ansible_collections.slipway.release.plugins.module_utils._audit.store import Files
-from ansible_collections.slipway.release.plugins.module_utils._report.logs import Source
 from ansible_collections.slipway.release.plugins.module_utils._report.period import Period
 from ansible_collections.slipway.release.plugins.module_utils._report.reading import Part, read
 from ansible_collections.slipway.release.plugins.module_utils._report.words import DAY, HOUR, MINUTE, iso, moment
@@ -107,11 +106,11 @@ class Fleet:
         """What both logs contribute; the balancer's is proven by what the ledger host's log says of it."""
         end = self.balancer.written()
         common = {"deployment": f"D{self.token:04d}", "target": "shop", "outcome": "success", "result": "changed"}
-        heads = {"heads": {"lb1": {"seq": end.seq, "hash": end.hash}}}
+        heads = {"heads": [shown(self.balancer, end)]}
         self.ledger.writes(QUARTER.end + 2 * DAY, type="lease", operation="release", details=heads, **common)
         head = self.ledger.written()
         first = self.ledger.part(head if proven else None)
-        known = first["heads"].get("lb1")
+        known = next(iter(first["heads"]), None)
         return [first, self.balancer.part(Head(1, known["seq"], known["hash"]) if known else None)]
 
 
@@ -189,6 +188,7 @@ def quarter(fleet: Fleet, seed: int, deployments: int = 120) -> None:
     fleet.ledger.acts(START + 5 * DAY, 0, "flag", "kill", target="new_checkout", initiator={"user": "bob@pc"})
 
 
-def shown(head: Head) -> dict[str, Any]:
-    """A head as an option."""
-    return {name: asdict(head)[name] for name in ("seq", "hash")}
+def shown(host: Host, head: Head) -> dict[str, Any]:
+    """Where a host's log ends, as a record of the ledger host says it."""
+    which = {"host": host.name, "directory": str(host.files.directory), "stream": STREAM}
+    return {**which, "seq": head.seq, "hash": head.hash}

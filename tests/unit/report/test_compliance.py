@@ -405,7 +405,7 @@ def test_a_log_is_refused_that_another_proven_one_contradicts(fleet: Fleet) -> N
 def test_a_head_counts_only_from_a_record_that_is_proven_itself(fleet: Fleet) -> None:
     fleet.deploys(START + DAY, "1.0")
     parts = fleet.parts(proven=False)
-    assert parts[0]["heads"] == {} and parts[1]["log"]["verdict"] == "unproven"
+    assert parts[0]["heads"] == [] and parts[1]["log"]["verdict"] == "unproven"
 
 
 def test_a_log_that_is_given_twice_is_refused(fleet: Fleet) -> None:

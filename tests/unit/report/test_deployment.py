@@ -18,6 +18,7 @@ from ansible_collections.slipway.release.plugins.module_utils._ledger.ledger imp
 from ansible_collections.slipway.release.plugins.module_utils._report.deployment import figures
 from ansible_collections.slipway.release.plugins.module_utils._report.deployment_page import rendered
 from ansible_collections.slipway.release.plugins.module_utils._report.evidence import document_of, read_copy
+from ansible_collections.slipway.release.plugins.module_utils._report.logs import NOTHING
 from ansible_collections.slipway.release.plugins.modules import deployment_report
 
 from tests.unit.evidence.test_document import good_canary
@@ -93,9 +94,7 @@ def test_no_notice_where_nothing_is_wrong() -> None:
     proven = {**made.AUDIT, "verdict": "intact", "proven": 1204}
     assert 'class="notice' not in page_of(made.document(), proven)
     assert "Unproven" in page_of(made.document(), {**made.AUDIT, "proven": 1199})
-    assert "does not have this deployment" in page_of(
-        made.document(), {**proven, "own": {"records": 0, "first": 0, "last": 0}}
-    )
+    assert "does not have this deployment" in page_of(made.document(), {**proven, "own": NOTHING})
 
 
 def test_nothing_is_claimed_that_was_not_measured() -> None:

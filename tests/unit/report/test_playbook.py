@@ -39,7 +39,7 @@ class Scene:
         self.fleet.deploys(START - DAY, "1.0")
         self.failed = self.fleet.deploys(START + DAY, "1.1", result="failed")
         end = self.fleet.balancer.written()
-        details = {"heads": {"lb1": shown(end)}}
+        details = {"heads": [shown(self.fleet.balancer, end)]}
         self.fleet.ledger.writes(START + 3 * DAY, type="lease", operation="release", outcome="success", details=details)
         self.sign()
 
@@ -130,7 +130,7 @@ def test_the_module_reads_without_its_action(scene: Scene) -> None:
     found = module_result(
         compliance_report, stream=STREAM, directory=str(scene.directory / "db1"), period="2026-Q3", write=False
     )
-    assert found["part"]["log"]["verdict"] == "unproven" and not found["changed"]
+    assert found["parts"][0]["log"]["verdict"] == "unproven" and not found["changed"]
     refused = module_result(compliance_report, stream="none", directory=str(scene.directory), period="2026-Q3")
     assert refused["failed"] and "no such audit log" in refused["msg"]
     refused = module_result(compliance_report, stream=STREAM, directory=str(scene.directory / "db1"), period="soon")
