@@ -453,12 +453,29 @@ def test_no_way_back_waits_for_evidence(keys: Keys) -> None:
     def broken() -> list[Document]:
         raise SystemFailure("it is down", where="server", remedy="wait")
 
-    for operation in OPERATIONS:
+    for operation in sorted({*OPERATIONS} - {"flags"}):
         change = Change(replace(SUBJECT, operation=operation), NOW, "ops")
         found = judge(read, change, broken, lambda *_given: Signed())
         always = operation in ("rollback", "abort", "kill_switch")
         assert found.verdict == ("pass" if always else "block"), operation
         assert ("server: it is down. Remedy: wait" in found.reasons()) != always
+
+
+def test_flags_are_judged_by_windows_deployers_and_request_and_by_nothing_of_a_release(keys: Keys) -> None:
+    def unasked() -> list[Document]:
+        raise AssertionError("flags need no approval")
+
+    flags = replace(SUBJECT, operation="flags", region="mars", change="", migrations="a" * 64)
+    more = {"residency": {"regions": ["eu"]}, "override": {}, "change_request": ["id"], "deployers": ["operations"]}
+    read = replace(read_policy(keys.policy(**more)), gates=("unit_tests",))
+    at = datetime(2026, 11, 29, 10, tzinfo=timezone.utc)
+    found = judge(read, Change(flags, at, "dev"), unasked, lambda *_given: Signed())
+    assert (found.verdict, [finding.kind for finding in found.findings]) == (
+        "block",
+        ["windows", "change_request", "deployer"],
+    )
+    allowed = replace(flags, change="CR-17")
+    assert judge(read, Change(allowed, NOW, "ops"), unasked, lambda *_given: Signed()).verdict == "pass"
 
 
 @pytest.mark.parametrize(("enforcement", "expected"), [("none", "pass"), ("warn", "warn"), ("block", "block")])
