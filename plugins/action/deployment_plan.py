@@ -16,7 +16,8 @@ from typing import Any
 import yaml
 from ansible.errors import AnsibleError
 from ansible_collections.slipway.release.plugins.module_utils._change import deployment as change_control
-from ansible_collections.slipway.release.plugins.module_utils._checklist.found import BLOCK, refusal
+from ansible_collections.slipway.release.plugins.module_utils._checklist.found import refusal
+from ansible_collections.slipway.release.plugins.module_utils._checklist.run import BLOCK
 from ansible_collections.slipway.release.plugins.module_utils._common.backwards import UNDO, WITHOUT_A_RELEASE
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
 from ansible_collections.slipway.release.plugins.module_utils._evidence import collect
