@@ -37,7 +37,7 @@ class Judges(Audits):
             why = str(getattr(exc, "message", "")) or type(exc).__name__
         return [LACKING + why]
 
-    def _recorded(self, arguments: Mapping[str, Any], variables: dict[str, Any]) -> list[str]:
+    def _recorded(self, arguments: dict[str, Any], variables: dict[str, Any]) -> list[str]:
         whole = self.completed(arguments, variables)
         if "audit" not in whole:
             return []
