@@ -13,13 +13,18 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from ansible.module_utils.common.validation import check_type_dict, check_type_list
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.slipway.release.plugins.module_utils._audit.note import TOMBSTONE, Checkpoint
 from ansible_collections.slipway.release.plugins.module_utils._audit.sign import Kept
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError, StateError
 from ansible_collections.slipway.release.plugins.module_utils._common.files import write_atomic
+from ansible_collections.slipway.release.plugins.module_utils._compliance.load import load
+from ansible_collections.slipway.release.plugins.module_utils._compliance.retention import term
+from ansible_collections.slipway.release.plugins.plugin_utils.audited import goes_back
 from ansible_collections.slipway.release.plugins.plugin_utils.checkpoints import initiator, signed, signer_of, told
+from ansible_collections.slipway.release.plugins.plugin_utils.redaction import of_profiles, profiles_of, usable
 
 MODULE = "slipway.release.audit_emit"
 OF_THE_CONTROLLER = ("signing_key", "signing_passphrase", "key_name", "checkpoint_directory")
@@ -47,6 +52,9 @@ class ActionModule(ActionBase):
             return {"failed": True, "msg": f"{exc.filename}: the checkpoint cannot be kept: {exc.strerror}."}
 
     def _run(self, arguments: dict[str, Any], mine: dict[str, str], variables: dict[str, Any]) -> dict[str, Any]:
+        arguments["redaction"] = self._redaction(arguments.get("redaction"), variables)
+        if arguments.get("command") == "expire":
+            arguments.update(self._term(arguments, variables))
         kept = Kept(mine["checkpoint_directory"], arguments["origin"])
         signer = signer_of(mine["signing_key"], mine["key_name"], mine["signing_passphrase"])
         if signer and not self._task.check_mode:
@@ -83,6 +91,30 @@ class ActionModule(ActionBase):
             )
             return {**result, "failed": True, "msg": f"{msg} Remedy: run audit_verify and keep a copy as evidence."}
         return {**result, **signed(signer, kept, head)}
+
+    def _redaction(self, given: Any, variables: dict[str, Any]) -> dict[str, Any]:
+        """The option, with what the compliance profiles of the run hide."""
+        try:
+            rules = dict(check_type_dict(given or {}))
+            paths = {name: check_type_list(rules.get(name) or []) for name in ("mask", "hash")}
+        except TypeError as exc:
+            raise InputError(str(exc), where="redaction", remedy="write a mapping with lists of paths") from exc
+        has_key = bool(usable(rules.get("key")))
+        found = of_profiles(self._templar, variables, has_key=has_key, back=goes_back(variables))
+        return {**rules, "mask": [*paths["mask"], *found.mask], "hash": [*paths["hash"], *found.hashed]}
+
+    def _term(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, int]:
+        """How long the log is kept, by the task and by the compliance profiles of the run."""
+        where = "retention_days"
+        try:
+            days = int(arguments.get(where) or 0)
+        except (TypeError, ValueError) as exc:
+            raise InputError("it is no whole number", where=where, remedy="write a number of days") from exc
+        found = term(load(profiles_of(self._templar, variables)), days, where)
+        if days > found.days:
+            Display().warning(f"the audit log goes after {found.days} days, not {days}: a compliance profile says so")
+        most = {"at_most_days": found.at_most} if found.at_most else {}
+        return {where: found.days, **most}
 
     def _update_module_args(
         self,

@@ -13,13 +13,16 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
-from ansible_collections.slipway.release.plugins.module_utils._report.compliance import NOTE_DUE, figures
+from ansible_collections.slipway.release.plugins.module_utils._compliance.load import load
+from ansible_collections.slipway.release.plugins.module_utils._compliance.notes import note_hours
+from ansible_collections.slipway.release.plugins.module_utils._report.compliance import figures
 from ansible_collections.slipway.release.plugins.module_utils._report.compliance_page import rendered
 from ansible_collections.slipway.release.plugins.module_utils._report.keep import keep
 from ansible_collections.slipway.release.plugins.module_utils._report.period import Period, now_ms
 from ansible_collections.slipway.release.plugins.module_utils._report.reading import is_part
-from ansible_collections.slipway.release.plugins.module_utils._report.words import moment
+from ansible_collections.slipway.release.plugins.module_utils._report.words import HOUR, moment
 from ansible_collections.slipway.release.plugins.plugin_utils.checkpoints import with_kept
+from ansible_collections.slipway.release.plugins.plugin_utils.redaction import profiles_of
 
 MODULE = "slipway.release.compliance_report"
 _NAME = re.compile(r"[^A-Za-z0-9._-]+")
@@ -39,6 +42,7 @@ class ActionModule(ActionBase):
         try:
             period = Period.read(str(arguments.get("period") or ""), now_ms())
             arguments["period"] = period.name
+            arguments["root_cause_hours"] = self._note_hours(arguments, task_vars or {})
             parts = arguments.get("parts") or []
             if not parts:
                 result = self._read(arguments, task_vars or {})
@@ -57,13 +61,23 @@ class ActionModule(ActionBase):
         if not isinstance(parts, list) or not all(map(is_part, parts)):
             remedy = "give 'parts' of all hosts, as one list, from a run with write: false"
             raise InputError("it is not what was read of logs", where="parts", remedy=remedy)
-        environment = str(arguments.get("environment") or "")
-        made = figures(parts, period, environment=environment, as_of=_as_of(str(arguments.get("at") or ""), period))
+        environment, hours = str(arguments.get("environment") or ""), int(arguments["root_cause_hours"])
+        as_of = _as_of(str(arguments.get("at") or ""), period, hours)
+        made = figures(parts, period, environment=environment, as_of=as_of, note_hours=hours)
         name = _NAME.sub("_", "-".join(filter(None, ("compliance", period.name, environment))))
         dest = str(arguments.get("dest") or "")
         kept = keep(dest, name, made, rendered(made), check_mode=self._task.check_mode)
         warnings = ["a part of the audit log is unproven, as the report says"] if made["verdict"] != "intact" else []
         return {**kept.as_result(), "verdict": made["verdict"], "warnings": warnings}
+
+    def _note_hours(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> int:
+        """What the task says, or the compliance profiles of the run."""
+        given = arguments.get("root_cause_hours")
+        try:
+            return int(given or note_hours(load(profiles_of(self._templar, task_vars))))
+        except (TypeError, ValueError) as exc:
+            remedy = "write a number of hours"
+            raise InputError("it is no whole number", where="root_cause_hours", remedy=remedy) from exc
 
     def _read(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """The parts of this host, proven by what this controller has signed."""
@@ -72,7 +86,7 @@ class ActionModule(ActionBase):
         return result
 
 
-def _as_of(given: str, period: Period) -> int:
+def _as_of(given: str, period: Period, hours: int) -> int:
     """When a note is overdue; of a period that is over it does not depend on now."""
     if given:
         try:
@@ -81,7 +95,7 @@ def _as_of(given: str, period: Period) -> int:
             remedy = "write it as 2026-11-21T10:00:00Z"
             raise InputError(f"{given!r} is no time", where="at", remedy=remedy) from exc
     now = now_ms()
-    last = period.end + NOTE_DUE
+    last = period.end + hours * HOUR
     return last if now >= last else now // 1000 * 1000
 
 

@@ -38,6 +38,7 @@ from ansible_collections.slipway.release.plugins.module_utils._release.artifact 
 from ansible_collections.slipway.release.plugins.module_utils._release.fetch import shown
 from ansible_collections.slipway.release.plugins.module_utils._release.revision import build
 from ansible_collections.slipway.release.plugins.module_utils._verdict.stage import judge
+from ansible_collections.slipway.release.plugins.plugin_utils import refused
 from ansible_collections.slipway.release.plugins.plugin_utils.audited import GOES_BACK, PLAN
 from ansible_collections.slipway.release.plugins.plugin_utils.verdicts import Judges
 from jinja2 import TemplateError
@@ -59,6 +60,7 @@ ARGUMENTS = {
     "returns": {"type": "dict"},
     "database": {"type": "dict"},
     "audit": {"type": "dict"},
+    "tell": {"type": "bool", "default": True},
 }
 # What needs a permission, and the variables that say whose. They are asked for on localhost and on other hosts.
 PERMITTED = ("deploy", "migrate", "flags")
@@ -77,10 +79,15 @@ class ActionModule(Judges):
         super().run(tmp, task_vars)
         check: Any = self.validate_argument_spec
         _validated, options = check(argument_spec=ARGUMENTS, required_if=[("verb", "return", ["returns"])])
+        plain, variables = _plain(options), task_vars or {}
         try:
-            return self._run(_plain(options), task_vars or {})
+            result = self._run(plain, variables)
         except SlipwayError as exc:
-            return {"failed": True, "changed": False, **exc.as_result()}
+            result = {"failed": True, "changed": False, **exc.as_result()}
+        if not result.get("failed") or self._task.check_mode or not plain["tell"]:
+            return result
+        verb = plain["purpose"] if plain["verb"] == "validate" else plain["verb"]
+        return refused.told(result, verb or "", plain["region"], self._templar, variables)
 
     def _run(self, options: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         if options["verb"] == "validate":

@@ -8,6 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
+from ansible_collections.slipway.release.plugins.module_utils._compliance.load import load
+from ansible_collections.slipway.release.plugins.module_utils._compliance.notes import note_hours
+from ansible_collections.slipway.release.plugins.plugin_utils.redaction import profiles_of
 
 MODULES = {
     "release": "slipway.release.release_info",
@@ -55,10 +60,20 @@ class ActionModule(ActionBase):
         arguments = {"app": options["app"], **({"region": region} if region else {})}
         if part == "release":
             arguments["ports"] = options["ports"] or self._declared_ports(task_vars or {})
+        if part == "ledger":
+            arguments["root_cause_hours"] = self._note_hours(task_vars or {})
         result: dict[str, Any] = self._execute_module(
             module_name=MODULES[part], module_args=arguments, task_vars=task_vars
         )
         return result
+
+    def _note_hours(self, task_vars: dict[str, Any]) -> int:
+        """How long there is to tell a root cause; profiles that cannot be told keep nobody from looking."""
+        try:
+            return note_hours(load(profiles_of(self._templar, task_vars)))
+        except SlipwayError as exc:
+            Display().warning(f"root causes are due as without a compliance profile: {exc.message()}")
+            return note_hours(None)
 
     def _declared_ports(self, task_vars: dict[str, Any]) -> list[int]:
         """Ports in slipway_components, also as text, which older templates make of numbers.

@@ -16,16 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError
-from ansible_collections.slipway.release.plugins.module_utils._notify.compose import compose
-from ansible_collections.slipway.release.plugins.module_utils._notify.factory import Named, make
 from ansible_collections.slipway.release.plugins.module_utils._notify.model import (
     EVENTS,
     SEVERITIES,
     SEVERITY_OF,
     Facts,
 )
-from ansible_collections.slipway.release.plugins.module_utils._notify.send import Delivery, deliver
+from ansible_collections.slipway.release.plugins.module_utils._notify.tell import tell
 from ansible_collections.slipway.release.plugins.module_utils._plan.operator import operator
 
 LONGEST = 60
@@ -58,32 +55,18 @@ class ActionModule(ActionBase):
         check: Any = self.validate_argument_spec
         _validated, arguments = check(argument_spec=ARGUMENTS)
         options = json.loads(json.dumps(arguments, default=str))
-        channels, warnings = _channels(options["channels"])
-        message, wrong = compose(_facts(options, operator(task_vars or {})), options["templates"])
         seconds = max(1, min(options["seconds"], LONGEST))
-        deliveries = [] if self._task.check_mode else deliver(channels, message, seconds)
-        warnings += [wrong] if wrong else []
-        warnings += [_missed(found, message.facts.event) for found in deliveries if not found.sent]
+        facts = _facts(options, operator(task_vars or {}))
+        found = tell(options["channels"], facts, options["templates"], seconds, check_mode=bool(self._task.check_mode))
         return {
-            "changed": any(found.sent for found in deliveries),
-            "event": message.facts.event,
-            "key": message.facts.key,
-            "title": message.title,
-            "text": message.text,
-            "deliveries": [asdict(found) for found in deliveries],
-            "warnings": warnings,
+            "changed": any(delivery.sent for delivery in found.deliveries),
+            "event": facts.event,
+            "key": facts.key,
+            "title": found.message.title,
+            "text": found.message.text,
+            "deliveries": [asdict(delivery) for delivery in found.deliveries],
+            "warnings": found.warnings,
         }
-
-
-def _channels(given: list[Any]) -> tuple[list[Named], list[str]]:
-    """The channels that can be told, and what is wrong with the others."""
-    made, wrong = [], []
-    for index, raw in enumerate(given):
-        try:
-            made.append(make(raw if isinstance(raw, Mapping) else {}, f"slipway_notifications[{index}]"))
-        except InputError as exc:
-            wrong.append(f"nobody is told there: {exc.message()}")
-    return made, wrong
 
 
 def _facts(options: Mapping[str, Any], who: str) -> Facts:
@@ -113,7 +96,3 @@ def _document(path: str) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _missed(found: Delivery, event: str) -> str:
-    return f"{found.name} was not told of '{event}': {found.detail} ({found.attempts} attempts)"

@@ -18,6 +18,7 @@ options:
       - The action group C(slipway.release.audited) names the modules that have it. The action of the same name fills in
         what is not given from the variables C(slipway_audit) and what is known of the deployment, and leaves the option
         out where C(slipway_audit) has C(enabled=false).
+      - It also hides what the profiles in C(slipway_compliance) do.
     type: dict
     suboptions:
       stream:
@@ -40,6 +41,26 @@ options:
         type: list
         elements: str
         default: []
+      hash:
+        description:
+          - Paths of fields of which an HMAC is kept, as in O(slipway.release.audit_emit#module:redaction.hash).
+        type: list
+        elements: str
+        default: []
+      hash_key:
+        description: Key of the HMAC, of 16 bytes or more.
+        type: str
+        default: ""
+      patterns:
+        description: Regular expressions; what matches in any text is masked.
+        type: list
+        elements: str
+        default: []
+      level:
+        description: V(metadata) leaves C(details) out.
+        type: str
+        choices: [full, metadata]
+        default: full
       values:
         description: Secrets, masked wherever they stand.
         type: list

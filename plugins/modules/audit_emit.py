@@ -131,6 +131,8 @@ options:
     description:
       - What is hidden, beside fields whose names say that they are secrets (C(password), C(api_key) and the like) and
         what stands before the @ of a URL.
+      - The action adds what the profiles in C(slipway_compliance) hide. What they want an HMAC of is masked without
+        O(redaction.key).
     type: dict
     default: {}
     suboptions:
@@ -241,7 +243,14 @@ options:
     type: bool
     default: true
   retention_days:
-    description: Days that a segment is kept after it was closed; V(0) is forever.
+    description:
+      - Days that a segment is kept after it was closed; V(0) is forever.
+      - The action refuses fewer than the profiles in C(slipway_compliance) demand, and takes what they do for V(0).
+    type: int
+    default: 0
+  at_most_days:
+    description: Days after which V(expire) deletes a segment also where one of O(sinks) has not got it; V(0) is never.
+      The action fills in what the profiles in C(slipway_compliance) say. Nothing but a legal hold keeps it longer.
     type: int
     default: 0
   hold:
@@ -402,13 +411,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ansible_collections.slipway.release.plugins.module_utils._audit.event import (
-    LEVELS,
     OUTCOMES,
     PENDING,
     STAGES,
     event,
     refuse_ambiguous,
 )
+from ansible_collections.slipway.release.plugins.module_utils._audit.levels import FULL, LEVELS
 from ansible_collections.slipway.release.plugins.module_utils._audit.log import ROTATE, Appended, Log
 from ansible_collections.slipway.release.plugins.module_utils._audit.note import Checkpoint, Key
 from ansible_collections.slipway.release.plugins.module_utils._audit.outbox import (
@@ -485,13 +494,14 @@ ARGUMENTS: dict[str, Any] = {
     "command": {"type": "str", "choices": ["emit", "rotate", "hold", "release", "expire"], "default": "emit"},
     "events": {"type": "list", "elements": "dict", "default": [], "options": EVENT},
     "context": {"type": "dict", "default": {}},
-    "level": {"type": "str", "choices": list(LEVELS), "default": "full"},
+    "level": {"type": "str", "choices": list(LEVELS), "default": FULL},
     "redaction": {"type": "dict", "default": {}, "options": REDACTION},
     "sinks": {"type": "list", "elements": "dict", "default": [], "options": SINK},
     "sink_timeout": {"type": "int", "default": 10},
     "rotate_bytes": {"type": "int", "default": ROTATE},
     "compress": {"type": "bool", "default": True},
     "retention_days": {"type": "int", "default": 0},
+    "at_most_days": {"type": "int", "default": 0},
     "hold": {"type": "str", "default": ""},
     "reason": {"type": "str", "default": ""},
     "origin": {"type": "str", "default": ""},
@@ -589,7 +599,8 @@ class Course:
             self.printed.seq if isinstance(sink, Stdout) else Remembered(self.files, name).load().seq
             for name, sink in self.sinks
         ]
-        due = retention.due(self.origin, self.params["retention_days"], min(got, default=None))
+        days, at_most = self.params["retention_days"], self.params["at_most_days"]
+        due = retention.due(self.origin, days, min(got, default=None), at_most)
         if due is None:
             return {"changed": False, "expired": []}
         expired = [number for number in self.files.closed() if number <= due.segment]

@@ -191,6 +191,11 @@ deployments:
   type: dict
   returned: success
   sample: {"": 20261121T073000Z-4be1c2}
+measured:
+  description: Item to figures of what it has looked at, such as the C(size_bytes) of the newest backup.
+  type: dict
+  returned: success
+  sample: {backup: {size_bytes: 73400320}}
 enforcement:
   description: Whether what fails blocks.
   type: str

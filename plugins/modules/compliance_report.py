@@ -41,10 +41,15 @@ options:
     default: ""
   at:
     description:
-      - The time at which a root-cause note that is not there is overdue, in ISO form with an offset. When empty, 24
-        hours after the end of a period that is over, and now of one that is not.
+      - The time at which a root-cause note that is not there is overdue, in ISO form with an offset. When empty,
+        O(root_cause_hours) after the end of a period that is over, and now of one that is not.
     type: str
     default: ""
+  root_cause_hours:
+    description: Hours within which a root-cause note is due. For V(0) the action takes what the profiles in
+      C(slipway_compliance) say, and 24 where they say nothing.
+    type: int
+    default: 0
   write:
     description: Whether the files are written. With V(false) RV(parts) is returned instead.
     type: bool
@@ -135,6 +140,7 @@ ARGUMENTS: dict[str, Any] = {
     "period": {"type": "str", "default": ""},
     "environment": {"type": "str", "default": ""},
     "at": {"type": "str", "default": ""},
+    "root_cause_hours": {"type": "int", "default": 0},
     "write": {"type": "bool", "default": True},
     "parts": {"type": "list", "elements": "dict", "default": []},
     "dest": {"type": "str", "default": ""},

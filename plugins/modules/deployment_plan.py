@@ -72,6 +72,11 @@ options:
   audit:
     description: The option O(slipway.release.ledger#module:audit) of M(slipway.release.ledger), which it runs.
     type: dict
+  tell:
+    description: Whether the channels of C(slipway_notifications) are told where a deployment or a rollback is refused.
+      Who cannot be told is a warning, and nobody is told in check mode.
+    type: bool
+    default: true
 attributes:
   check_mode:
     description: Can run in check mode and return the plan without beginning it.

@@ -376,6 +376,7 @@ audit:
 import json
 from typing import Any
 
+from ansible_collections.slipway.release.plugins.module_utils._audit.left import leave
 from ansible_collections.slipway.release.plugins.module_utils._audit.operation import (
     AUDIT,
     UNCHANGED,
@@ -509,16 +510,11 @@ def run(params: dict[str, Any], check_mode: bool, result: dict[str, Any]) -> Non
 
 
 def leave_for_agent(module: AnsibleModule) -> None:
-    """What arms a return of the traffic leaves what the agent needs to write it to the audit log.
-
-    Nothing that armed one before is missing then; what keeps it from being left is a warning.
-    """
+    """What arms a return of the traffic leaves what the agent needs to write it to the audit log, or says why not."""
     params = module.params
     arms = params["lease_seconds"] > 0 or params["watch"] is not None
     if module.check_mode or not arms:
         return
-    from ansible_collections.slipway.release.plugins.module_utils._audit.by_itself import leave
-
     try:
         leave(balancer(BalancerConfig.load(params["app"])).directory, params["audit"])
     except (SlipwayError, OSError) as exc:

@@ -21,6 +21,10 @@ options:
     description: Region of the application that has a ledger of its own; empty for an application without regions.
     type: str
     default: ""
+  root_cause_hours:
+    description: Hours within which the root cause of what was undone is due.
+    type: int
+    default: 24
 attributes:
   check_mode:
     description: Changes nothing in any mode.
@@ -132,15 +136,20 @@ flags_set:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import SlipwayError
+from ansible_collections.slipway.release.plugins.module_utils._ledger.history import NOTE_HOURS
 from ansible_collections.slipway.release.plugins.module_utils._ledger.ledger import Ledger
 
-ARGUMENTS = {"app": {"type": "str", "required": True}, "region": {"type": "str", "default": ""}}
+ARGUMENTS = {
+    "app": {"type": "str", "required": True},
+    "region": {"type": "str", "default": ""},
+    "root_cause_hours": {"type": "int", "default": NOTE_HOURS},
+}
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     try:
-        result = Ledger(module.params["app"], module.params["region"]).info()
+        result = Ledger(module.params["app"], module.params["region"]).info(module.params["root_cause_hours"])
     except SlipwayError as exc:
         module.fail_json(**exc.as_result())
     module.exit_json(changed=False, **result)

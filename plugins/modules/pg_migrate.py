@@ -152,7 +152,7 @@ options:
   planned:
     description:
       - For O(action=migrate), the files that may be applied, as C(migrations.files) of the plan of a deployment has
-        them, which are those of RV(plan) in check mode.
+        them. RV(plan) in check mode has the same of each, beside what else it says.
       - While anything else is due, or one of them has changed since, the run is refused before anything is applied. Not
         all of them need to be due, since an earlier run may have applied a part.
       - Left out, or of a plan whose files have no checksums, whatever is due is applied.

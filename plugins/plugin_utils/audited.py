@@ -18,13 +18,18 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.plugins.action.normal import ActionModule as Normal
 from ansible.utils.display import Display
+from ansible_collections.slipway.release.plugins.module_utils._audit.levels import FULL, LEVELS
+from ansible_collections.slipway.release.plugins.module_utils._audit.redact import Redactor
 from ansible_collections.slipway.release.plugins.module_utils._common.backwards import BACKWARDS
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, SlipwayError
+from ansible_collections.slipway.release.plugins.module_utils._inputs.audit import OPTIONS
 from ansible_collections.slipway.release.plugins.plugin_utils import heads
 from ansible_collections.slipway.release.plugins.plugin_utils.checkpoints import initiator
+from ansible_collections.slipway.release.plugins.plugin_utils.redaction import hidden
 
 SETTINGS = "slipway_audit"
 PLAN = "__deployment_plan"
+OF_A_MODULE = ("directory", "mask", "hash", "hash_key", "patterns", "values", "level")
 GOES_BACK = "__rollout_goes_back"
 
 
@@ -71,9 +76,10 @@ class Audits(ActionBase):
         settings = settings_of(self._templar, variables)
         if not boolean(settings.get("enabled", True)):
             return {}
+        asked = {**_known(settings), **given}
         return {
-            **_known(settings),
-            **given,
+            **asked,
+            **hidden(asked, "hash_key", self._templar, variables, back=not required),
             "required": required,
             "context": {**self._context(variables), **(given.get("context") or {})},
         }
@@ -142,13 +148,24 @@ def _known(settings: Mapping[str, Any]) -> dict[str, Any]:
 
     :raises ValueError: it would refuse them.
     """
-    found = {name: settings[name] for name in ("directory", "mask", "values") if settings.get(name)}
+    unknown = ", ".join(sorted(str(name) for name in settings if name not in OPTIONS))
+    if unknown:
+        Display().warning(f"{SETTINGS} has no {unknown}, which is ignored. Remedy: correct the name, or remove it.")
+    found = {name: settings[name] for name in OF_A_MODULE if settings.get(name)}
     if not str(found.get("directory", "/")).startswith(("/", "~")):
         raise ValueError("directory is no absolute path")
-    for name in ("mask", "values"):
+    for name in ("mask", "hash", "patterns", "values"):
         given = found.get(name, [])
         if not isinstance(given, list) or not all(isinstance(item, str) for item in given):
             raise ValueError(f"{name} is no list of strings")
+    if not isinstance(found.get("hash_key", ""), str):
+        raise ValueError("hash_key is no string")
+    if found.get("level", FULL) not in LEVELS:
+        raise ValueError(f"level is none of {', '.join(LEVELS)}")
+    try:
+        Redactor(patterns=found.get("patterns", ()))
+    except InputError as exc:
+        raise ValueError(f"patterns: {exc.what}") from exc
     return found
 
 

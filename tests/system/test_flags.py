@@ -75,12 +75,12 @@ def read(fleet: Fleet) -> dict[str, str]:
 
 
 @pytest.fixture
-def flagged(nginx: Fleet) -> Iterator[Fleet]:
+def flagged(either: Fleet) -> Iterator[Fleet]:
     """A fleet whose application hosts have a file of flags."""
-    write(nginx, BEFORE)
-    yield nginx
+    write(either, BEFORE)
+    yield either
     for host in APPLICATION:
-        nginx.inside(host, "rm", "-f", FILE)
+        either.inside(host, "rm", "-f", FILE)
 
 
 def test_they_follow_the_traffic_and_a_rollback_turns_them_back_first(flagged: Fleet, tmp_path: Path) -> None:

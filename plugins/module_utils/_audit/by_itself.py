@@ -3,8 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a host does by itself, in its audit log: an agent returns traffic when nobody is there to ask.
 
-Writes to the log of the host, and keeps ``audit.json`` in the state directory of what acts: where that log is, and
-what is known of the deployment, as the module left it that armed the return. It holds nothing secret.
+Writes to the log of the host, as the module has left it that armed the return.
 """
 
 from __future__ import annotations
@@ -15,35 +14,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from .._common.files import read_state, write_state
 from .event import event
+from .left import left
 from .log import Log
 from .operation import IMPATIENT
 from .record import Record
 from .redact import Redactor
 from .store import Files
 
-SCHEMA = 1
 TRAFFIC, RETURN, RETURNED = "traffic", "return", "returned"
 AGENT = {"user": "slipway-agent"}
 MOST = 20
-
-
-def leave(directory: Path, audit: Mapping[str, Any] | None) -> None:
-    """Leave for the agent how it writes; nothing where nothing is audited.
-
-    :param audit: an option of the form AUDIT.
-    :raises OSError: it cannot be written.
-    :raises StateError: what is there is none of these files.
-    """
-    path = _file(directory)
-    if not audit:
-        path.unlink(missing_ok=True)
-        return
-    context = {name: value for name, value in audit["context"].items() if name != "initiator"}
-    wanted = {"directory": audit["directory"], "stream": audit["stream"], "mask": audit["mask"], "context": context}
-    if read_state(path, SCHEMA) != {"schema": SCHEMA, **wanted}:
-        write_state(path, SCHEMA, wanted, mode=0o600)
 
 
 class Trail:
@@ -80,15 +61,15 @@ class Trail:
 
     def _write(self, fields: dict[str, Any]) -> None:
         try:
-            left = read_state(_file(self.directory), SCHEMA)
-            if left is None:
+            found = left(self.directory)
+            if found is None:
                 return
-            known = left["context"] if left["context"].get("token") == fields["token"] else {}
+            known = found["context"] if found["context"].get("token") == fields["token"] else {}
             given = {name: value for name, value in fields.items() if value}
             done = {"stage": "outcome", "outcome": "success", "result": RETURNED, "initiator": AGENT}
             made = event({**known, "type": TRAFFIC, "operation": RETURN, **done, **given})
-            log = Log(Files(Path(left["directory"]), left["stream"]), patience=IMPATIENT)
-            log.append([Redactor(mask=left["mask"]).redacted(made)])
+            log = Log(Files(Path(found["directory"]), found["stream"]), patience=IMPATIENT)
+            log.append([Redactor(mask=found["mask"]).redacted(made)])
         except Exception as exc:  # noqa: BLE001
             self.say(f"the audit log does not have the return of the traffic: {exc}")
 
@@ -118,7 +99,3 @@ def returned_of(found: Record) -> dict[str, Any] | None:
         return None
     percents = {name: dict(given[name]) for name in ("from", "to") if isinstance(given.get(name), Mapping)}
     return {"time": str(found.event["time"]), "seq": found.seq, "reason": str(given.get("reason", "")), **percents}
-
-
-def _file(directory: Path) -> Path:
-    return directory / "audit.json"

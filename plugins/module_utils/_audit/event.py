@@ -17,12 +17,11 @@ from typing import Any
 from .._common.canonical import canonical
 from .._common.clock import utc
 from .._common.errors import InputError
+from .levels import FULL, METADATA
 
 STAGES = INTENT, OUTCOME = "intent", "outcome"
 PENDING = "pending"
 OUTCOMES = ("success", "failure", "refused", "unknown", PENDING)
-FULL, METADATA = "full", "metadata"
-LEVELS = (FULL, METADATA)
 LOG = "audit.log"
 TEXTS = (
     "type",

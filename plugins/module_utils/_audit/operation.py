@@ -16,6 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .._common.errors import SlipwayError
+from .levels import FULL, LEVELS
 from .places import DIRECTORY, place
 
 if TYPE_CHECKING:
@@ -36,7 +37,11 @@ AUDIT: dict[str, Any] = {
         "directory": {"type": "path", "default": DIRECTORY},
         "context": {"type": "dict", "default": {}},
         "mask": {"type": "list", "elements": "str", "default": []},
+        "hash": {"type": "list", "elements": "str", "default": []},
+        "hash_key": {"type": "str", "default": "", "no_log": True},
+        "patterns": {"type": "list", "elements": "str", "default": []},
         "values": {"type": "list", "elements": "str", "default": [], "no_log": True},
+        "level": {"type": "str", "choices": list(LEVELS), "default": FULL},
         "required": {"type": "bool", "default": True},
         "anchor": {"type": "dict"},
         "public_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
@@ -67,6 +72,7 @@ class Auditor:
 
     :param log: ``None`` writes nothing.
     :param context: fields that all its events have, such as deployment, token and initiator.
+    :param level: one of LEVELS.
     :param required: whether the act needs its intent; one that goes back does not.
     :param warn: is told what could not be written.
     """
@@ -77,12 +83,14 @@ class Auditor:
         context: Mapping[str, Any],
         redactor: Redactor | None,
         *,
+        level: str = FULL,
         required: bool = True,
         warn: Callable[[str], None] | None = None,
     ) -> None:
         self.log = log
         self.context = dict(context)
         self.redactor = redactor
+        self.level = level
         self.required = required
         self.warn = warn
         self.head: Head | None = None
@@ -161,7 +169,7 @@ class Auditor:
 
         if self.log is None or self.redactor is None:
             return ""
-        made = self.redactor.redacted(event({**self.context, "type": kind, "operation": name, **fields}))
+        made = self.redactor.redacted(event({**self.context, "type": kind, "operation": name, **fields}, self.level))
         self.head = self.log.append([made]).head
         return str(made["id"])
 
@@ -184,9 +192,16 @@ def auditor(audit: Mapping[str, Any] | None, *, check_mode: bool, warn: Callable
 
     directory, has_place = place(audit["directory"])
     required = has_place and bool(audit.get("required", True))
-    redactor = Redactor(mask=audit["mask"], values=audit["values"])
+    redactor = Redactor(
+        audit["mask"],
+        audit.get("hash") or (),
+        audit.get("patterns") or (),
+        audit["values"],
+        (audit.get("hash_key") or "").encode("utf-8"),
+    )
     log = Log(Files(directory, audit["stream"]), patience=LOCK_TIMEOUT if required else IMPATIENT)
-    return Auditor(log, audit["context"], redactor, required=required, warn=warn)
+    level = audit.get("level") or FULL
+    return Auditor(log, audit["context"], redactor, level=level, required=required, warn=warn)
 
 
 def auditor_of(module: Any, *, acts: bool = True) -> Auditor:

@@ -70,18 +70,21 @@ class Retention:
             self._write({key: value for key, value in holds.items() if key != name})
         return done
 
-    def due(self, origin: str, days: int, least_seq: int | None = None) -> Checkpoint | None:
+    def due(self, origin: str, days: int, least_seq: int | None = None, at_most: int = 0) -> Checkpoint | None:
         """The tombstone, to be signed, of all segments that were closed more than ``days`` ago.
 
         :param least_seq: what the slowest sink has got; later records stay.
+        :param at_most: days after which they do not; 0 for never.
         """
         if days <= 0 or self.holds():
             return None
-        limit = datetime.now(timezone.utc) - timedelta(days=days)
+        now = datetime.now(timezone.utc)
+        limit, last_limit = now - timedelta(days=days), now - timedelta(days=at_most)
         found = None
         for number in self.files.closed():
             last, closed = self._last(number)
-            if closed > limit or (least_seq is not None and last.seq > least_seq):
+            waits = least_seq is not None and last.seq > least_seq and not (at_most and closed <= last_limit)
+            if closed > limit or waits:
                 break
             found = Checkpoint(origin + note.TOMBSTONE, last.seq, last.hash, number)
         return found

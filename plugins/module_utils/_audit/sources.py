@@ -67,14 +67,15 @@ def sources(stream: str, given: Mapping[str, Any]) -> list[Source]:
     origin = given["origin"] or stream
     heads = [head for head in given.get("heads", ()) if head["stream"] == stream]
     named = sorted({str(head["directory"]) for head in heads}) if given["accounts"] else []
+    there = places(str(own.directory), stream, named) if given["accounts"] else {own.directory: ""}
     found: list[Source] = []
-    for directory, account in places(str(own.directory), stream, named).items():
+    for directory, account in there.items():
         known = _known(heads, directory)
         files = Files(directory, stream)
         if directory != own.directory:
             name = f"{origin}@{account}" if account else f"{origin}:{directory}"
             found.append(Source(files, name, [], [], known, account))
-        elif files.top.is_dir():
+        elif _may_read(files.top, given["absent"]):
             found.append(Source(files, origin, given["checkpoints"], keys, known))
         elif given["absent"] == "fail" or given["checkpoints"]:
             raise StateError(
@@ -82,6 +83,17 @@ def sources(stream: str, given: Mapping[str, Any]) -> list[Source]:
             )
     _refuse_gone(named, stream, found)
     return found
+
+
+def _may_read(top: Path, absent: str) -> bool:
+    """Whether the log is there; where it may be absent, what this account may not read is as if it were."""
+    try:
+        is_there = top.is_dir()
+    except PermissionError:
+        if absent == "fail":
+            raise
+        return False
+    return is_there and (absent == "fail" or os.access(top, os.R_OK | os.X_OK))
 
 
 def _known(heads: Sequence[Mapping[str, Any]], directory: Path) -> dict[int, str]:

@@ -24,29 +24,33 @@ def look(scene: Scene) -> Looked:
         return Looked(skipped="slipway_checklist.backup names none")
     place = shown(source)
     try:
-        finished = _finished(asked)
+        finished, size = _newest(asked)
     except NotUnderstood as exc:
         return Looked([Finding(place, f"it is not known when the last backup has ended: {exc}", "make one")])
     age = int((scene.now - finished).total_seconds())
+    measured = {} if size is None else {"size_bytes": size}
     if age > asked["max_age"]:
         what = f"the last backup is {age} s old, more than {asked['max_age']} s"
-        return Looked([Finding(place, what, "make one")])
-    return Looked()
+        return Looked([Finding(place, what, "make one")], measured=measured)
+    return Looked(measured=measured)
 
 
-def _finished(asked: Mapping[str, Any]) -> datetime:
-    """When the newest has ended: ``finished`` of a JSON record, or the time of the newest file of a directory."""
+def _newest(asked: Mapping[str, Any]) -> tuple[datetime, int | None]:
+    """When the newest has ended, and its bytes: from a JSON record, or from the newest file of a directory."""
     path = Path(asked["path"]).expanduser() if asked.get("path") else None
     if path and path.is_dir():
-        times = [inner.stat().st_mtime for inner in path.rglob("*") if inner.is_file()]
-        if not times:
+        found = [(inner.stat().st_mtime, inner.stat().st_size) for inner in path.rglob("*") if inner.is_file()]
+        if not found:
             raise NotUnderstood("the directory is empty")
-        return datetime.fromtimestamp(max(times), timezone.utc)
+        at, size = max(found)
+        return datetime.fromtimestamp(at, timezone.utc), size
     record = from_json(read(str(path)) if path else fetched(asked["url"]))
     try:
         if record.get("verified") is False:
             raise NotUnderstood("it could not be restored")
         finished = datetime.fromisoformat(str(record["finished"]).replace("Z", "+00:00"))
+        bytes_said = record.get("size_bytes")
     except (AttributeError, KeyError, ValueError) as exc:
         raise NotUnderstood("there is no time finished") from exc
-    return finished if finished.tzinfo else finished.replace(tzinfo=timezone.utc)
+    finished = finished if finished.tzinfo else finished.replace(tzinfo=timezone.utc)
+    return finished, bytes_said if isinstance(bytes_said, int) and bytes_said >= 0 else None

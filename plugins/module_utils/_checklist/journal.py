@@ -35,7 +35,7 @@ def counted(app: str, slot: str, since: str, pattern: str) -> dict[str, Any]:
     except re.error as exc:
         raise InputError(f"it is no regular expression: {exc}", where="pattern", remedy="correct it") from exc
     lines = _lines(f"slipway-{app}-*@{slot or '*'}.service", _epoch(since))
-    units = Counter(str(line.get("_SYSTEMD_UNIT") or "systemd") for line in lines if _is_error(line, matches))
+    units = Counter(_unit(line) for line in lines if _is_error(line, matches))
     return {"count": sum(units.values()), "units": dict(sorted(units.items())), "cut": len(lines) >= MOST_LINES}
 
 
@@ -67,6 +67,11 @@ def _parsed(text: str) -> Iterator[dict[str, Any]]:
             continue
         if isinstance(found, dict):
             yield found
+
+
+def _unit(line: dict[str, Any]) -> str:
+    """The unit that has logged it, or that systemd itself has said something of."""
+    return str(line.get("UNIT") or line.get("_SYSTEMD_UNIT") or "unknown")
 
 
 def _is_error(line: dict[str, Any], matches: re.Pattern[str] | None) -> bool:

@@ -34,10 +34,12 @@ class Looked:
     """The end of an item.
 
     :param skipped: why it was not looked at; empty when it was.
+    :param measured: figures of what was looked at.
     """
 
     findings: Sequence[Finding] = ()
     skipped: str = ""
+    measured: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,8 @@ def gone_through(scene: Scene, required: Sequence[str], phase: str = BEFORE) -> 
     :param required: items that must not be skipped.
     :param phase: whether it is the one before or after a deployment.
     """
-    items = [_item(name, look(scene), scene, name in required) for name, look in LOOKS[phase].items()]
+    looked = {name: look(scene) for name, look in LOOKS[phase].items()}
+    items = [_item(name, found, scene, name in required) for name, found in looked.items()]
     failed = [item["name"] for item in items if item["verdict"] == FAIL]
     warned = [item["name"] for item in items if item["verdict"] == WARN]
     enforcement = scene.options["enforcement"]
@@ -96,6 +97,7 @@ def gone_through(scene: Scene, required: Sequence[str], phase: str = BEFORE) -> 
         "enforcement": enforcement,
         "verdict": PASS if enforcement == "none" else verdict,
         "entries": items,
+        "measured": {name: dict(found.measured) for name, found in looked.items() if found.measured},
         "gates": {item["name"]: item["verdict"] for item in items if item["verdict"] != SKIPPED},
     }
 

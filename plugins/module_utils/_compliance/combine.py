@@ -41,8 +41,6 @@ def combine(profiles: Sequence[Profile]) -> Profile:
         separate=_union(profiles, lambda profile: profile.separate),
         deployers=_deployers(profiles),
         region_required=any(profile.region_required for profile in profiles),
-        evidence=_union(profiles, lambda profile: profile.evidence),
-        reports=_union(profiles, lambda profile: profile.reports),
         root_cause_hours=min((hours for profile in profiles if (hours := profile.root_cause_hours)), default=0),
         notes=tuple(_notes(profiles, demanded)),
     )

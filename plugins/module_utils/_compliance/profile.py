@@ -47,8 +47,6 @@ SPEC: dict[str, Any] = {
     "change_request": {**_NAMES, "choices": list(REQUEST_FIELDS)},
     "approvals": {"type": "dict", "default": {}, "options": _APPROVALS},
     "region_required": {"type": "bool", "default": False},
-    "evidence": _NAMES,
-    "reports": _NAMES,
     "root_cause_hours": {"type": "int", "default": 0},
 }
 
@@ -64,7 +62,6 @@ class Profile:
     :param redact: names of fields that are shown to nobody.
     :param redaction: how they are hidden.
     :param region_required: whether it must be said where data may be.
-    :param evidence: what the evidence of a deployment must hold.
     :param root_cause_hours: when the note about a rollback is due; 0 for never.
     :param notes: what had to be decided between profiles that contradict each other.
     """
@@ -85,8 +82,6 @@ class Profile:
     separate: tuple[str, ...]
     deployers: tuple[str, ...]
     region_required: bool
-    evidence: tuple[str, ...]
-    reports: tuple[str, ...]
     root_cause_hours: int
     notes: tuple[str, ...] = ()
 
@@ -122,8 +117,6 @@ def read_profile(given: Mapping[str, Any], source: str) -> Profile:
         separate=tuple(approvals["separate"]),
         deployers=tuple(approvals["deployers"]),
         region_required=values["region_required"],
-        evidence=tuple(values["evidence"]),
-        reports=tuple(values["reports"]),
         root_cause_hours=values["root_cause_hours"],
     )
     _refuse_impossible(profile, where)

@@ -68,6 +68,7 @@ def build(deployment: str, plan: Mapping[str, Any], events: Sequence[Event], *, 
         "compensation": _compensation(plan, events, ended),
         "profile": _evidence_of(events, "profile"),
         "checklist": _evidence_of(events, "checklist"),
+        "backup": _evidence_of(events, "backup"),
         "missing": list(_missing(events)),
         "left_off": sum(event.get("evidence", {}).get("left_off", 0) for event in events),
     }

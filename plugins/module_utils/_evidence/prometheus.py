@@ -116,6 +116,12 @@ def _families(document: Mapping[str, Any]) -> Iterator[Family]:
     yield _gauge("smoke_tests_failed", "Smoke tests that did not pass.", [(app, str(smoke["failed"]))])
     yield _gauge("health_checks_passed", "Health checks that passed.", [(app, str(health["passed"]))])
     yield _gauge("health_checks_failed", "Health checks that did not pass.", [(app, str(health["failed"]))])
+    if made["response_ms"] is not None:
+        response = [(app, _thousandths(made["response_ms"]))]
+        yield _gauge("response_time_seconds", "Longest p95 of its health checks over HTTP that passed.", response)
+    if made["backup"]:
+        size = [(app, str(made["backup"]["size_bytes"]))]
+        yield _gauge("backup_size_bytes", "Size of the newest backup before the last deployment.", size)
     if made["sent"] is not None:
         yield _gauge("requests_measured", "Requests that were measured during moves.", [(app, str(made["sent"]))])
         yield _gauge("requests_lost", "Requests that moves of the traffic have lost.", [(app, str(made["lost"]))])

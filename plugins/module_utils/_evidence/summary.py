@@ -12,7 +12,7 @@ SMOKE = "smoke check"
 
 
 def summary(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Figures of a deployment; ``lost`` and ``sent`` are ``None`` where no move was measured."""
+    """Figures of a deployment; ``lost``, ``sent`` and ``response_ms`` are ``None`` where nothing was measured."""
     measured = document["moves"]
     smoke = [check for check in _checks(document) if _is_smoke(check)]
     health = [check for check in _checks(document) if not _is_smoke(check)]
@@ -28,6 +28,8 @@ def summary(document: Mapping[str, Any]) -> dict[str, Any]:
         "stages": _stages(document),
         "smoke_tests": {"ran": len(smoke), "failed": _failed(smoke), "elapsed_ms": sum(map(_elapsed_ms, smoke))},
         "health_checks": {"passed": len(health) - _failed(health), "failed": _failed(health)},
+        "response_ms": _response_ms(health),
+        "backup": document.get("backup"),
         "profile": document["profile"],
         "by_hand": document["compensation"]["by_hand"],
         "left_out": [*document["plan"].get("lost", []), *document["plan"].get("unstarted", [])],
@@ -76,6 +78,12 @@ def _elapsed_ms(check: Mapping[str, Any]) -> int:
     """From the start of the first attempt that was kept to the end of the last."""
     attempts = check["attempts"]
     return attempts[-1]["at_ms"] + attempts[-1]["latency_ms"] - attempts[0]["at_ms"] if attempts else 0
+
+
+def _response_ms(checks: list[Mapping[str, Any]]) -> int | None:
+    """The longest p95 of checks over HTTP that have passed; ``None`` where there was none."""
+    passed = [check for check in checks if check["verdict"] == "pass" and check.get("type") == "http"]
+    return max((check["latency_ms"]["p95"] for check in passed if check.get("latency_ms")), default=None)
 
 
 def _is_smoke(check: Mapping[str, Any]) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._audit.levels import FULL, LEVELS
 from .._audit.places import DIRECTORY
 
 OPTIONS: dict[str, Any] = {
@@ -25,7 +26,34 @@ OPTIONS: dict[str, Any] = {
         "type": "list",
         "elements": "str",
         "default": [],
-        "description": "Paths of fields that are masked in every event, such as C(details.reason).",
+        "description": "Paths of fields that are masked in every event, such as C(details.reason). C(*) stands for one "
+        "name, C(**) for any number of them.",
+    },
+    "hash": {
+        "type": "list",
+        "elements": "str",
+        "default": [],
+        "description": "Paths of fields of which an HMAC is kept instead, so that equal values are recognised.",
+    },
+    "hash_key": {
+        "type": "str",
+        "default": "",
+        "no_log": True,
+        "description": "Key of these HMACs, of 16 bytes or more, from a vault, used for nothing else. Without one, "
+        "what a compliance profile wants an HMAC of is masked.",
+    },
+    "patterns": {
+        "type": "list",
+        "elements": "str",
+        "default": [],
+        "description": "Regular expressions; what matches in any text of an event is masked.",
+    },
+    "level": {
+        "type": "str",
+        "default": FULL,
+        "choices": list(LEVELS),
+        "description": "C(metadata) leaves the C(details) of events out, and with them what reports show of percents, "
+        "reasons and the other logs.",
     },
     "values": {
         "type": "list",

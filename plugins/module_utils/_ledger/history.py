@@ -16,7 +16,7 @@ from typing import Any
 RESULTS = ("active", "failed", "aborted", "abandoned", "returned")
 KEPT_PROVEN = 20
 KEPT_DEPLOYMENTS = 50
-NOTE_WITHIN = timedelta(hours=24)
+NOTE_HOURS = 24
 
 
 def empty() -> dict[str, Any]:
@@ -107,11 +107,14 @@ def noted(state: dict[str, Any], deployment: str, note: dict[str, str]) -> dict[
     return {**state, "deployments": entries}
 
 
-def notes_due(state: dict[str, Any], now: datetime) -> Iterator[dict[str, Any]]:
-    """Deployments whose root cause nobody has told, each with the time until which that is due."""
+def notes_due(state: dict[str, Any], now: datetime, hours: int = NOTE_HOURS) -> Iterator[dict[str, Any]]:
+    """Deployments whose root cause nobody has told, each with the time until which that is due.
+
+    :param hours: how long there is for that.
+    """
     for entry in state["deployments"]:
         if needs_note(entry) and "root_cause" not in entry and entry.get("finished"):
-            due = datetime.fromisoformat(entry["finished"].replace("Z", "+00:00")) + NOTE_WITHIN
+            due = datetime.fromisoformat(entry["finished"].replace("Z", "+00:00")) + timedelta(hours=hours)
             yield {"deployment": entry["id"], "due": due.isoformat(timespec="seconds"), "overdue": now > due}
 
 

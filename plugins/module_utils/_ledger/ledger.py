@@ -332,8 +332,11 @@ class Ledger:
             whose = self._whose(records.lease.deployment)
             return Answer(True, whose.deployment, records.token, purpose=whose.purpose)
 
-    def info(self) -> dict[str, Any]:
-        """Everything the planner and the status report read."""
+    def info(self, note_hours: int = history.NOTE_HOURS) -> dict[str, Any]:
+        """Everything the planner and the status report read.
+
+        :param note_hours: how long there is to tell the root cause of what was undone.
+        """
         records = self._records()
         lease = records.lease
         return {
@@ -352,7 +355,7 @@ class Ledger:
             "unfinished": self._unfinished(records),
             "state": {key: records.state[key] for key in ("active", "proven", "left_out", "deployments")},
             "last": self._last(records.state),
-            "notes_due": list(history.notes_due(records.state, self.time.now())),
+            "notes_due": list(history.notes_due(records.state, self.time.now(), note_hours)),
             "flags_set": self._flags_set(records),
         }
 

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 from .._common.canonical import digest
 
 STARTED, SUCCEEDED, PARKED, ABORTED, UNDONE, FAILED = "started", "succeeded", "parked", "aborted", "undone", "failed"
+REFUSED = "refused"
 INCIDENT, UPDATE, RESOLUTION = "incident", "update", "resolution"
-OF_DEPLOYMENTS = (STARTED, SUCCEEDED, PARKED, ABORTED, UNDONE, FAILED)
+OF_DEPLOYMENTS = (REFUSED, STARTED, SUCCEEDED, PARKED, ABORTED, UNDONE, FAILED)
 BY_HAND = (INCIDENT, UPDATE, RESOLUTION)
 EVENTS = (*OF_DEPLOYMENTS, *BY_HAND)
 OPENING = (UNDONE, FAILED, INCIDENT)

@@ -101,6 +101,8 @@ def metrics(facts: Facts) -> list[dict[str, Any]]:
         ("tests.duration", "s", made["smoke_tests"]["elapsed_ms"] / 1000),
         ("tests.failures", "{test}", made["smoke_tests"]["failed"]),
         ("health_checks.passed", "{check}", made["health_checks"]["passed"]),
+        ("response_time", "s", None if made["response_ms"] is None else made["response_ms"] / 1000),
+        ("backup.size_bytes", "By", (made["backup"] or {}).get("size_bytes")),
         ("performance.rps", "{request}/s", profile["answered_milli"] / 1000 if profile else None),
         ("performance.latency", "s", profile["latency_us"]["p95"] / 1_000_000 if profile else None),
     ]

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from .._common.errors import InputError
+from .._ledger.history import NOTE_HOURS
 from . import dora
 from .deployments import (
     ABANDONED,
@@ -30,22 +31,24 @@ from .deployments import (
 )
 from .period import Period
 from .reading import Part
-from .words import DAY, iso
+from .words import HOUR, iso
 
 SCHEMA = 1
-NOTE_DUE = DAY
 AT_THE_GATE = "change gate"
 OVERRIDDEN = " (overridden)"
 IN_TIME, LATE, DUE, OVERDUE = "in time", "late", "due", "overdue"
 Found = tuple[str, Mapping[str, Any]]
 
 
-def figures(parts: Sequence[Part], period: Period, *, environment: str, as_of: int) -> dict[str, Any]:
+def figures(
+    parts: Sequence[Part], period: Period, *, environment: str, as_of: int, note_hours: int = NOTE_HOURS
+) -> dict[str, Any]:
     """Everything that the report says.
 
     :param parts: what each log contributes.
     :param environment: only deployments of this one count; all when empty.
     :param as_of: the moment at which a note that is not there is overdue.
+    :param note_hours: how long there is to give one.
     :raises InputError: a log is given twice.
     """
     _refuse_twice(parts)
@@ -61,6 +64,7 @@ def figures(parts: Sequence[Part], period: Period, *, environment: str, as_of: i
         "period": {"name": period.name, "start": iso(period.start), "end": iso(period.end), "days": period.days},
         "environment": environment,
         "as_of": iso(as_of),
+        "note_hours": note_hours,
         "logs": [_log(part, period) for part in parts],
         "verdict": "unproven" if any(part["log"]["verdict"] != "intact" for part in parts) else "intact",
         "unproven_deployments": sorted(one.id for one in touched if _is_unproven(one, parts)),
@@ -70,7 +74,7 @@ def figures(parts: Sequence[Part], period: Period, *, environment: str, as_of: i
         "deployments": _counts_of(touched),
         "dora": dora.dora(chosen, period),
         "list": [_line(one) for one in touched],
-        "incidents": list(_incidents(chosen, about, period, as_of)),
+        "incidents": list(_incidents(chosen, about, period, as_of, note_hours)),
         "approvals": [
             *(_approval(found, known) for found in _of(about, APPROVE, period)),
             *_of_the_gate(about, period),
@@ -157,7 +161,7 @@ def _line(one: Deployment) -> dict[str, Any]:
 
 
 def _incidents(
-    chosen: Sequence[Deployment], about: Sequence[Found], period: Period, as_of: int
+    chosen: Sequence[Deployment], about: Sequence[Found], period: Period, as_of: int, note_hours: int
 ) -> Iterator[dict[str, Any]]:
     """Deployments that failed, or from which somebody went back, in the period; each with its note."""
     notes: dict[str, int] = {}
@@ -168,7 +172,7 @@ def _incidents(
         at = _went_wrong(one)
         if not period.has(at) or at is None:
             continue
-        due = at + NOTE_DUE
+        due = at + note_hours * HOUR
         noted = notes.get(one.id, notes.get(one.undone_by))
         needs = dora.failed(one)
         yield {

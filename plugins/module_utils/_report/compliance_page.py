@@ -229,7 +229,10 @@ def _incidents(made: Figures) -> Markup:
     names = ("Time", "Application", "Version", "What happened", "Reason", "Restored in", "Root-cause note")
     if not rows:
         return section("Incidents", paragraph("No deployment failed, and nobody had to go back."), name="incidents")
-    said = paragraph("A root-cause note is due within 24 hours of an incident that users met.", class_="quiet")
+    said = paragraph(
+        f"A root-cause note is due within {counted(made['note_hours'], 'hour')} of an incident that users met.",
+        class_="quiet",
+    )
     return section("Incidents", table("Deployments that failed or were undone", names, rows), said, name="incidents")
 
 

@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.slipway.release.plugins.module_utils._agent import lease as lease_module
 from ansible_collections.slipway.release.plugins.module_utils._agent.lease import LeaseKeeper
 from ansible_collections.slipway.release.plugins.module_utils._agent.log import Log
-from ansible_collections.slipway.release.plugins.module_utils._audit.by_itself import leave
+from ansible_collections.slipway.release.plugins.module_utils._audit.left import leave
 from ansible_collections.slipway.release.plugins.module_utils._balancer.switch import Change, Surroundings, switch
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import StaleTokenError
 from ansible_collections.slipway.release.plugins.module_utils._common.fence import Fence

@@ -22,7 +22,7 @@ from ansible_collections.slipway.release.plugins.module_utils._audit.sign import
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import StateError
 from ansible_collections.slipway.release.plugins.module_utils._inputs.rules import audit as rules
 from ansible_collections.slipway.release.plugins.module_utils._inputs.rules.base import Context
-from ansible_collections.slipway.release.plugins.modules import audit_emit, lb_switch
+from ansible_collections.slipway.release.plugins.modules import audit_emit, hook_run, lb_switch
 from ansible_collections.slipway.release.plugins.modules.ledger import where_it_ends
 from ansible_collections.slipway.release.plugins.plugin_utils import heads
 from ansible_collections.slipway.release.plugins.plugin_utils.audited import goes_back
@@ -32,7 +32,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tools.environments import TOP
 
 from ..flags.test_playbooks import book, kept
-from ..running import play
+from ..running import module_result, play
 from .made import an_event, files, lines, log
 from .test_note import pem
 
@@ -185,6 +185,14 @@ def test_what_a_play_gives_once_reaches_every_task_and_its_own_defaults_stay(tmp
     outcome = recorded(tmp_path)[1]
     assert (outcome["stage"], outcome["outcome"], outcome["result"]) == ("outcome", "success", "pass")
     assert outcome["correlation"] == recorded(tmp_path)[0]["id"]
+
+
+@pytest.mark.parametrize(("command", "outcome"), [("true", "success"), ("false", "failure"), ("/none", "failure")])
+def test_a_hook_that_fails_is_a_failure_in_the_log(tmp_path: Path, command: str, outcome: str) -> None:
+    audit = {"stream": "deployments", "directory": str(tmp_path / "log" / "db1")}
+    result = module_result(hook_run, name="x", command=command, audit=audit)
+    assert result.get("failed", False) is (outcome == "failure")
+    assert [it["outcome"] for it in recorded(tmp_path)] == ["pending", outcome]
 
 
 def test_nothing_is_written_where_the_operator_wants_none(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.slipway.release.plugins.module_utils._audit import by_itself
-from ansible_collections.slipway.release.plugins.module_utils._audit.by_itself import Returns, Trail, leave
+from ansible_collections.slipway.release.plugins.module_utils._audit.by_itself import Returns, Trail
+from ansible_collections.slipway.release.plugins.module_utils._audit.left import leave
 from ansible_collections.slipway.release.plugins.module_utils._audit.record import read
 
 from .made import files, lines, log

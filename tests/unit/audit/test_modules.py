@@ -394,6 +394,7 @@ class Answering(ActionModule):
         self.answers = answers
         self.asked: list[dict[str, Any]] = []
         self._task = SimpleNamespace(check_mode=False)
+        self._templar = SimpleNamespace(template=lambda value: value)
 
     def _execute_module(self, **call: Any) -> dict[str, Any]:
         self.asked.append(call["module_args"])

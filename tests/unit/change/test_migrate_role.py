@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible_collections.slipway.release.plugins.modules import pg_migrate
 
 from tests.unit.change.test_module import HOSTS, TOP
 from tests.unit.running import play
 
 ROLE = TOP / "roles" / "migrate"
-FILES = [{"schema": "public", "version": "8", "name": "eight", "phase": "expand", "checksum": "c" * 64}]
+DUE = {name: told["sample"] for name, told in yaml.safe_load(pg_migrate.RETURN)["plan"]["contains"].items()}
+FILES = [{**DUE, "version": "8", "name": "eight", "checksum": "c" * 64}]
+COMPARED = yaml.safe_load(pg_migrate.DOCUMENTATION)["options"]["planned"]["suboptions"]
 SHUT = {"timezone": "UTC", "windows": [{"name": "shut", "kind": "deny", "rrule": "FREQ=DAILY"}]}
 
 
@@ -39,8 +42,10 @@ def judged(directory: Path, due: list[dict[str, Any]], policy: dict[str, Any], *
     variables = yaml.safe_load((ROLE / "vars" / "main.yml").read_text(encoding="utf-8"))
     known = {
         "ansible_python_interpreter": "{{ ansible_playbook_python }}",
-        "__migrate_due_digest": variables["__migrate_due_digest"],
-        **{name: variables[name] for name in ("__migrate_verdicts", "__migrate_verdict_of")},
+        **{
+            name: variables[name]
+            for name in ("__migrate_due_digest", "__migrate_due_files", "__migrate_verdicts", "__migrate_verdict_of")
+        },
         "__migrate_action": "migrate",
         "migrate_app": "shop",
         "migrate_change_at": "",
@@ -100,7 +105,8 @@ def test_what_was_decided_is_in_the_audit_log_of_the_ledger_host(tmp_path: Path)
 
 def test_what_is_judged_is_what_may_be_applied_and_its_digest_is_of_the_files(tmp_path: Path) -> None:
     passed = judged(tmp_path / "passed", FILES, {"timezone": "UTC"})
-    assert passed["code"] == 0 and passed["judged"] == FILES
+    assert passed["code"] == 0
+    assert passed["judged"] == [{name: FILES[0][name] for name in COMPARED}]
     regions = [one["to_sign"]["approval"]["subject"]["region"] for one in passed["change"]["results"]]
     assert regions == ["eu", "us"]
     changed = judged(tmp_path / "changed", [{**FILES[0], "checksum": "d" * 64}], {"timezone": "UTC"})

@@ -19,6 +19,7 @@ from ansible_collections.slipway.release.plugins.module_utils._inputs.validate i
 from ansible_collections.slipway.release.plugins.modules import checklist as documented
 
 from tests.unit.inputs.test_validate import GROUPS, good
+from tests.unit.running import play
 from tools.environments import COLLECTIONS, TOP
 
 SECRET = "hunter22-of-the-release"
@@ -94,6 +95,31 @@ def test_without_a_checklist_no_task_is_run(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout
     assert done.stdout.count("TASK [") == 2
     assert kept == []
+
+
+def test_after_a_deployment_it_says_what_fails_and_fails_only_where_it_is_told_to(tmp_path: Path) -> None:
+    asked = {
+        "app": "shop",
+        "phase": "after",
+        "checklist": {"after": {"required": ["smoke_tests"], "p95_below": "500"}},
+        "live": {"db1": {"unreachable": True}},
+        "audits": {"db1": {"verdict": "broken"}},
+        "evidence_directory": str(tmp_path / "evidence"),
+    }
+    tasks = [
+        {"slipway.release.checklist": {**asked, "fail": False}, "register": "first"},
+        {"ansible.builtin.debug": {"msg": "verdict {{ first.verdict }}, of {{ first.deployments }}"}},
+        {"slipway.release.checklist": asked},
+    ]
+    done = play(tmp_path, [{"hosts": "localhost", "gather_facts": False, "tasks": tasks}], {"all": {}}, COLLECTIONS)
+    output = " ".join(done.stdout.split())
+    assert done.returncode != 0 and "verdict fail, of {}" in output
+    for sentence in ("running: the application: db1 cannot be reached", "smoke_tests: smoke_tests: it is required"):
+        assert f"the checklist after the deployment: {sentence}" in output + " ".join(done.stderr.split())
+    assert "the checklist after the deployment fails: running: the application: db1 cannot be reached" in output
+    kept = [json.loads(path.read_text(encoding="utf-8")) for path in (tmp_path / "evidence").rglob("checklist-*.json")]
+    assert [document["phase"] for document in kept] == ["after", "after"]
+    assert {document["gates"]["audit_log"] for document in kept} == {"fail"}
 
 
 def test_the_documentation_has_the_options_of_the_action() -> None:

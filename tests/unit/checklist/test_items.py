@@ -8,6 +8,7 @@ from __future__ import annotations
 import http.server
 import io
 import json
+import os
 import tarfile
 import threading
 from collections.abc import Iterator
@@ -261,6 +262,21 @@ def test_the_backup_is_young(tmp_path: Path, hours: int, verdict: str) -> None:
         checklist = gone(tmp_path, {}, backup={"url": url, "max_age": 86400})
     assert item(checklist, "backup")["verdict"] == verdict
     assert "s3cr3t" not in json.dumps(checklist)
+
+
+@pytest.mark.parametrize(
+    ("said", "measured"), [({"size_bytes": 7}, {"backup": {"size_bytes": 7}}), ({}, {}), ({"size_bytes": "7"}, {})]
+)
+def test_the_size_of_the_newest_backup_is_kept(tmp_path: Path, said: Any, measured: Any) -> None:
+    path = reported(tmp_path, "backup.json", {"finished": NOW.isoformat(), **said})
+    assert gone(tmp_path, {}, backup={"path": path, "max_age": 86400})["measured"] == measured
+    dumps = tmp_path / "dumps"
+    dumps.mkdir()
+    for name, size, age in (("old", 9, 60), ("new", 5, 0)):
+        (dumps / name).write_bytes(b"x" * size)
+        os.utime(dumps / name, times=(NOW.timestamp() - age,) * 2)
+    found = gone(tmp_path, {}, backup={"path": str(dumps), "max_age": 86400})
+    assert found["measured"] == {"backup": {"size_bytes": 5}}
 
 
 @pytest.mark.parametrize(

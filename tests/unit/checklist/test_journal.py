@@ -63,6 +63,11 @@ def test_no_line_is_returned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     assert SECRET not in json.dumps(found)
 
 
+def test_what_systemd_says_of_a_unit_counts_as_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    logged(monkeypatch, tmp_path, {**line("Failed with result 'exit-code'.", "3", "init.scope"), "UNIT": WEB})
+    assert journal.counted("shop", "green", SINCE, LOG_PATTERN)["units"] == {WEB: 1}
+
+
 @pytest.mark.parametrize(
     ("slot", "units"), [("green", "slipway-shop-*@green.service"), ("", "slipway-shop-*@*.service")]
 )

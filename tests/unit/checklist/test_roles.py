@@ -51,12 +51,29 @@ def run(tmp_path: Path) -> Callable[..., tuple[Calls, str]]:
         role = {"ansible.builtin.include_role": {"name": "slipway.release.rollout", "tasks_from": "traffic"}}
         book = [{"hosts": "lb1:lb2", "gather_facts": False, "vars": given, "tasks": [role]}]
         local = {"ansible_connection": "local", "ansible_become": False, "slipway_address": "10.0.0.1"}
-        names = {"all": {"hosts": dict.fromkeys(("lb1", "lb2", "app1", "app2", "db1"), local)}}
+        hosts = dict.fromkeys(("lb1", "lb2", "app1", "app2", "db1"), local)
+        names = {"all": {"hosts": {**hosts, "localhost": {**local, "__checklist": changes.pop("before", None)}}}}
         done = play(tmp_path, book, names, tmp_path / "collections")
         assert (done.returncode != 0) == fails, done.stdout + done.stderr
         return [json.loads(line) for line in record.read_text(encoding="utf-8").splitlines()], done.stdout
 
     return tasks
+
+
+@pytest.mark.parametrize(
+    ("before", "evidence"),
+    [
+        ({"measured": {"backup": {"size_bytes": 7}}}, {"backup": {"size_bytes": 7}}),
+        ({"measured": {}}, {}),
+        ({"skipped": True}, {}),
+        (None, {}),
+    ],
+)
+def test_what_was_seen_of_the_backup_is_evidence(
+    run: Callable[..., tuple[Calls, str]], before: Any, evidence: dict[str, Any]
+) -> None:
+    calls, _output = run(before=before, slipway_checklist={})
+    assert of(calls, "ledger")[0]["evidence"] == evidence
 
 
 def of(calls: Calls, what: str) -> list[dict[str, Any]]:

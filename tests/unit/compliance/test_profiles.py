@@ -21,7 +21,7 @@ from ansible_collections.slipway.release.plugins.module_utils._compliance.profil
     read_profile,
 )
 
-UNIONS = ("gates", "redact", "change_request", "approving", "ddl", "separate", "evidence", "reports")
+UNIONS = ("gates", "redact", "change_request", "approving", "ddl", "separate")
 
 
 def one(name: str) -> Profile:

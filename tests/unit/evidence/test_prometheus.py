@@ -80,6 +80,7 @@ def made(**changes: Any) -> dict[str, Any]:
             {"stage": 'a "stage" of \\ mine', "took_ms": 1, "hosts": {}},
         ],
         "profile": {"answered_milli": 49_980, "latency_us": {"p50": 1210, "p95": 12_480, "p99": 2_000_004}},
+        "backup": {"size_bytes": 73_400_320},
         "compensation": {"by_hand": []},
         "missing": [],
         "plan": {"options": {"force": True, "skip": ["smoke"]}},
@@ -106,6 +107,8 @@ def test_all_of_it_is_read_back() -> None:
     assert value_of(found, "smoke_tests_duration_seconds") == 1.004
     assert value_of(found, "health_checks_passed") == 1
     assert value_of(found, "health_checks_failed") == 0
+    assert value_of(found, "response_time_seconds") == 0.004
+    assert value_of(found, "backup_size_bytes") == 73_400_320
     assert value_of(found, "requests_lost") == 2
     assert value_of(found, "requests_measured") == 190
     assert value_of(found, "performance_requests_per_second") == 49.98
@@ -197,3 +200,23 @@ def test_a_time_that_is_not_known_is_not_there(tmp_path: Path) -> None:
 def test_what_the_ledger_knows_keeps_nothing_from_being_done(tmp_path: Path) -> None:
     prometheus.write_ledger(str(tmp_path / "none"), "shop", "", FIGURES)
     assert not list(tmp_path.iterdir())
+
+
+def test_how_fast_it_answers_is_told_by_health_checks_that_passed() -> None:
+    def answers(*checks: tuple[str, str, Any]) -> Samples:
+        found = [
+            {**gate()["checks"][0], "name": name, "verdict": verdict, "latency_ms": latency}
+            for name, verdict, latency in checks
+        ]
+        stage = {"stage": "gate", "took_ms": 1, "hosts": {"app1": {"kind": "gate", "checks": found}}}
+        return parsed(prometheus.text(made(verdicts=[stage])))
+
+    slow, slower = {"p95": 12}, {"p95": 900}
+    found = answers(("web", "pass", slow), ("smoke check 1, /", "pass", slower), ("api", "fail", slower))
+    assert value_of(found, "response_time_seconds") == 0.012
+    assert ("slipway_response_time_seconds", (("app", "shop"),)) not in answers(("web", "pass", None))
+
+
+def test_a_backup_that_nobody_has_seen_has_no_size() -> None:
+    found = parsed(prometheus.text(made(backup=None)))
+    assert "slipway_backup_size_bytes" not in {name for name, _labels in found}

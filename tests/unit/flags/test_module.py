@@ -167,7 +167,7 @@ def test_nothing_that_is_written_holds_a_secret(service: Service) -> None:
     shown = {"_ansible_verbosity": 4, **({"_ansible_inject_invocation": True} if ASKS_FOR_INVOCATION else {})}
     text = module_output(flag_set, name="fresh", strategy="off", store=where, **shown)
     if '"invocation"' in text:
-        assert '"invocation": {"options": ["name"' in text
+        assert '"invocation": {"options": ["app"' in text
     assert service.requests[0][2]["Authorization"] == "Bearer s3cr3t-token"
     assert "status 401" in text
     assert "s3cr3t" not in text

@@ -260,7 +260,12 @@ def run_role(directory: Path, *included: tuple[str, dict[str, Any]], **given: An
         ),
         {"ansible.builtin.debug": {"msg": "{{ __rollout_flags_told | slipway.release.flags_turned_back }}"}},
     ]
-    of_the_run = {"rollout_plan": {"lease_seconds": 9000}, "__rollout_step": {"name": "switch"}, **given_to_tasks()}
+    of_the_run = {
+        "rollout_plan": {"app": "shop", "lease_seconds": 9000},
+        "rollout_token": 0,
+        "__rollout_step": {"name": "switch"},
+        **given_to_tasks(),
+    }
     book = [{"hosts": "lb1:lb2", "gather_facts": False, "vars": {**of_the_run, **given}, "tasks": tasks}]
     done = play(
         directory, book, {"all": {"hosts": HOSTS, "vars": everywhere}}, COLLECTIONS, "-e", "__rollout_flags_seconds=99"

@@ -6,10 +6,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible_collections.slipway.release.plugins.action.host_info import ActionModule
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import StateError
+from ansible_collections.slipway.release.plugins.module_utils._compliance.load import load
+from ansible_collections.slipway.release.plugins.module_utils._compliance.notes import note_hours
+from ansible_collections.slipway.release.plugins.module_utils._compliance.profile import read_profile
 from ansible_collections.slipway.release.plugins.module_utils._inputs.validate import InputProblems, validate
 from ansible_collections.slipway.release.plugins.module_utils._ledger.ledger import Ledger
 from ansible_collections.slipway.release.plugins.module_utils._status.report import lines, report
@@ -43,6 +48,33 @@ def test_a_note_is_due_for_a_day_and_then_overdue(ledger: Ledger, clock: SetCloc
     clock.pass_seconds(1)
     assert ledger.info()["notes_due"][0]["overdue"]
     assert f"PROBLEM: the root cause of deployment {undone} was due until" in shown(ledger)
+
+
+def test_a_profile_may_ask_for_it_sooner(ledger: Ledger, clock: SetClock) -> None:
+    ended(ledger, "1.1", "failed", "place", "undo")
+    clock.pass_seconds(4 * 3600 + 1)
+    assert ledger.info(4)["notes_due"][0]["overdue"] and not ledger.info(5)["notes_due"][0]["overdue"]
+    assert (note_hours(None), note_hours(load(["gdpr"])), note_hours(load(["sox"]))) == (24, 24, 24)
+    assert note_hours(read_profile({"name": "own", "title": "ours", "root_cause_hours": 4}, "own")) == 4
+
+
+@pytest.mark.parametrize(("names", "hours"), [([], 24), (["OWN"], 4), (["hippo"], 24), ({"a": "b"}, 24)])
+def test_the_status_goes_by_the_profiles_and_is_stopped_by_none(tmp_path: Path, names: Any, hours: int) -> None:
+    own = tmp_path / "own.yml"
+    own.write_text("{name: own, title: ours, root_cause_hours: 4}\n", encoding="utf-8")
+    asked: list[dict[str, Any]] = []
+
+    class Asking(ActionModule):
+        def __init__(self) -> None:
+            self._templar: Any = SimpleNamespace(template=lambda value: value)
+
+        def _execute_module(self, **call: Any) -> dict[str, Any]:
+            asked.append(call["module_args"])
+            return {}
+
+    given = [str(own)] if names == ["OWN"] else names
+    Asking()._execute("ledger", {"app": "shop"}, {"slipway_compliance": given})
+    assert asked == [{"app": "shop", "root_cause_hours": hours}]
 
 
 def test_the_note_is_kept_with_who_and_when(ledger: Ledger) -> None:

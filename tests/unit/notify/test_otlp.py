@@ -124,6 +124,8 @@ def test_figures_are_metrics(receiver: Receiver) -> None:
         "tests.duration": 1.004,
         "tests.failures": 1,
         "health_checks.passed": 1,
+        "response_time": 0.004,
+        "backup.size_bytes": 73_400_320,
         "performance.rps": 49.98,
         "performance.latency": 0.01248,
     }

@@ -9,9 +9,11 @@ import json
 import math
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible_collections.slipway.release.plugins.action.compliance_report import ActionModule
 from ansible_collections.slipway.release.plugins.module_utils._audit.record import Head
 from ansible_collections.slipway.release.plugins.module_utils._common.errors import InputError, StateError
 from ansible_collections.slipway.release.plugins.module_utils._report.compliance import figures
@@ -330,6 +332,33 @@ def test_a_note_is_due_after_24_hours(fleet: Fleet, hours: int | None, as_of: in
     assert made["incidents"][0]["note"]["state"] == state
 
 
+def test_a_profile_may_ask_for_the_note_sooner(fleet: Fleet, tmp_path: Path) -> None:
+    fleet.deploys(START + DAY, "1.0", result="failed")
+    ended = START + DAY + 20 * MINUTE
+    asked: dict[str, Any] = {"environment": "", "as_of": ended + 5 * HOUR}
+    made = [figures(fleet.parts(), QUARTER, note_hours=hours, **asked) for hours in (4, 6)]
+    assert [one["incidents"][0]["note"]["state"] for one in made] == ["overdue", "due"]
+    assert [one["incidents"][0]["note"]["due"] for one in made] == [iso(ended + hours * HOUR) for hours in (4, 6)]
+    assert "within 4 hours of an incident" in rendered(made[0])
+
+
+@pytest.mark.parametrize(("given", "hours"), [({}, 4), ({"root_cause_hours": 7}, 7)])
+def test_the_report_of_a_run_goes_by_its_profiles(
+    fleet: Fleet, tmp_path: Path, given: dict[str, int], hours: int
+) -> None:
+    own = tmp_path / "own.yml"
+    own.write_text("{name: own, title: ours, root_cause_hours: 4}\n", encoding="utf-8")
+    action = object.__new__(ActionModule)
+    action._templar = SimpleNamespace(template=lambda value: value)
+    assert action._note_hours(given, {"slipway_compliance": [str(own)]}) == hours
+    arguments = {"dest": str(tmp_path / "reports"), "root_cause_hours": hours}
+    action._task = SimpleNamespace(check_mode=False)
+    action._written(arguments, fleet.parts(), QUARTER)
+    (file,) = (tmp_path / "reports").glob("*.json")
+    made = json.loads(file.read_text(encoding="utf-8"))
+    assert made["note_hours"] == hours and made["as_of"] == iso(QUARTER.end + hours * HOUR)
+
+
 LET_THROUGH = {"verdict": "pass", "overridden": ["freeze period close holds"]}
 
 
@@ -470,3 +499,16 @@ def test_the_last_quarter_may_be_of_the_last_year() -> None:
 def test_what_is_no_period_is_refused(text: str) -> None:
     with pytest.raises(InputError):
         Period.read(text, 0)
+
+
+def test_traffic_that_a_balancer_has_returned_by_itself_is_an_incident_at_that_time(fleet: Fleet) -> None:
+    name = fleet.deploys(START + DAY, "1.0")
+    stays = fleet.deploys(START + 3 * DAY, "1.1")
+    details = {"from": {"blue": 0, "green": 100}, "to": {"blue": 100, "green": 0}, "reason": "the watch failed"}
+    said = {"outcome": "success", "result": "returned", "details": details, "deployment": name, "target": "shop"}
+    fleet.balancer.writes(START + DAY + HOUR, type="traffic", operation="return", **said)
+    fleet.balancer.writes(START + DAY + 2 * HOUR, type="traffic", operation="return", **said)
+    made = report(fleet)
+    (incident,) = made["incidents"]
+    assert (incident["deployment"], incident["what"]) == (name, "traffic returned by the balancers")
+    assert incident["at"] == iso(START + DAY + HOUR) and stays not in json.dumps(made["incidents"])

@@ -90,6 +90,32 @@ def test_what_went_wrong_stands_at_the_top() -> None:
     assert "Slot green is stopped and marked failed" in page.text
 
 
+def test_what_balancers_did_by_themselves_is_in_the_report_and_so_is_who_was_not_asked() -> None:
+    audit = {**made.AUDIT, "verdict": "intact", "proven": 1204}
+    back = {"time": made.at(60), "seq": 7, "reason": "the lease ran out", "from": {"blue": 50, "green": 50}}
+    back["to"] = {"blue": 100, "green": 0}
+    own = {"records": 1, "first": 7, "last": 7, "returned": [back]}
+    others = [{**audit, "origin": f"{host}/deployments", "own": own} for host in ("lb2", "lb1")]
+    found = figures(made.document(), audit, others, [{"host": "app1", "message": "it was not reached"}])
+    assert [(one["log"], one["reason"]) for one in found["returned"]] == [
+        ("lb1/deployments", "the lease ran out"),
+        ("lb2/deployments", "the lease ran out"),
+    ]
+    page = Page(rendered(found))
+    (first, _second) = page.table("Traffic that balancers have returned by themselves")
+    assert (first["Log"], first["From"], first["To"]) == (
+        "lb1/deployments",
+        "blue 50 %, green 50 %",
+        "blue 100 %, green 0 %",
+    )
+    assert [row["Log"] for row in page.table("Logs of other hosts and accounts")] == [
+        "lb2/deployments",
+        "lb1/deployments",
+    ]
+    assert "app1: it was not reached" in page.text
+    refuse_what_is_not_accessible(rendered(found))
+
+
 def test_no_notice_where_nothing_is_wrong() -> None:
     proven = {**made.AUDIT, "verdict": "intact", "proven": 1204}
     assert 'class="notice' not in page_of(made.document(), proven)

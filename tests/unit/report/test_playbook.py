@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.unit.audit.test_note import pem
 
 from ..running import module_result
-from .quarters import START, STREAM, Fleet, shown
+from .quarters import START, STREAM, Fleet, Host, shown
 
 TOP = Path(__file__).parents[3]
 COLLECTIONS = Path(compliance_report.__file__ or "").parents[5]
@@ -64,10 +64,15 @@ class Scene:
             "slipway_report_period": "2026-Q3",
             "slipway_environment": "production",
             "slipway_reports_directory": str(self.directory / "out"),
+            "slipway_flags_hosts": ["flags"],
+            "slipway_audit": {
+                "checkpoint_directory": str(self.directory / "kept"),
+                "directory": f"{self.directory}/{{{{ inventory_hostname }}}}",
+            },
         }
-        audit = {"checkpoint_directory": str(self.directory / "kept")}
-        hosts = {name: {"slipway_audit": {**audit, "directory": str(self.directory / name)}} for name in NAMES}
+        hosts: dict[str, Any] = {name: {} for name in (*NAMES, "flags1")}
         groups = {"balancers": {"hosts": {"lb1": None}}, "application": {"hosts": {"app1": None}}}
+        groups["flags"] = {"hosts": {"flags1": None}}
         inventory = {"all": {"vars": common, "hosts": {**hosts, "app1": None}, "children": groups}}
         (self.directory / "hosts.yml").write_text(yaml.safe_dump(inventory), encoding="utf-8")
         program = str(Path(sys.executable).parent / "ansible-playbook")
@@ -107,6 +112,19 @@ def test_a_report_of_all_hosts_is_proven_by_what_was_signed_of_one(scene: Scene)
     code, output = scene.run()
     assert code == 0 and "changed=0" in output and "changed=1" not in output, output
     assert (scene.directory / "out" / "compliance-2026-Q3-production.html").read_bytes() == page
+
+
+def test_a_kill_switch_is_in_the_report_wherever_flags_are_kept(scene: Scene) -> None:
+    for place, name in enumerate(("flags1", "localhost", "app1")):
+        host = Host(scene.directory, name)
+        at = START + place * DAY
+        host.acts(at, 1, "flag", "kill", target=f"flag-{name}", environment="production", initiator={"user": "ann@pc"})
+        host.written()
+    code, output = scene.run()
+    assert code == 0, output
+    made = scene.figures()
+    assert [one["target"] for one in made["kill_switches"]] == ["flag-flags1", "flag-localhost", "flag-app1"]
+    assert made["verdict"] == "unproven"
 
 
 @pytest.mark.parametrize("host", NAMES)

@@ -56,7 +56,8 @@ def _header(name: str) -> dict[str, str]:
 
 def _audit(me: str, root: Path) -> dict[str, Any]:
     """The audit log of an audited module, elsewhere than that of this computer."""
-    return {"stream": "deployments", "directory": str(root / "audit"), "values": [canary(f"{me}.audit.values")]}
+    secrets = {"values": [canary(f"{me}.audit.values")], "hash_key": canary(f"{me}.audit.hash_key")}
+    return {"stream": "deployments", "directory": str(root / "audit"), "hash": ["details.name"], **secrets}
 
 
 def agent_place(port: int, root: Path) -> list[Case]:

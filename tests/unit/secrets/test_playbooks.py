@@ -130,7 +130,12 @@ def variables(port: int, root: Path) -> dict[str, Any]:
                 "headers": _header("slipway_change_policy.approvals.headers"),
             },
         },
-        "slipway_audit": {"directory": str(root / "audit"), "values": [canary("slipway_audit.values")]},
+        "slipway_audit": {
+            "directory": str(root / "audit"),
+            "values": [canary("slipway_audit.values")],
+            "hash": ["details.name"],
+            "hash_key": canary("slipway_audit.hash_key"),
+        },
         "slipway_notifications": cases.channels("slipway_notifications", port),
         "slipway_checklist": {
             "enforcement": "warn",

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..._audit.redact import SHORTEST_KEY, Redactor
 from ..._common.backwards import WITHOUT_A_RELEASE
 from ..._common.errors import InputError
 from .base import Context, problem
@@ -29,6 +30,18 @@ def audit(values: dict[str, Any], context: Context) -> Iterator[InputError]:
             f"{NAME}.values",
             "mask its field with slipway_audit.mask",
         )
+    hash_key = given.get("hash_key") or ""
+    if (hash_key or given.get("hash")) and len(hash_key.encode("utf-8", "surrogatepass")) < SHORTEST_KEY:
+        yield problem(
+            f"the key of the HMAC has fewer than {SHORTEST_KEY} bytes",
+            f"{NAME}.hash_key",
+            "give a random one, as of 'openssl rand -hex 32', from a vault; or use slipway_audit.mask",
+        )
+    for index, pattern in enumerate(given.get("patterns") or []):
+        try:
+            Redactor(patterns=(pattern,))
+        except InputError as exc:
+            yield problem(exc.what, f"{NAME}.patterns[{index}]", exc.remedy)
     key = given.get("signing_key")
     if key and context.verb not in WITHOUT_A_RELEASE:
         yield from _unreadable(Path(key).expanduser())
