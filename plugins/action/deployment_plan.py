@@ -41,6 +41,7 @@ from ansible_collections.slipway.release.plugins.module_utils._verdict.stage imp
 from ansible_collections.slipway.release.plugins.plugin_utils import refused
 from ansible_collections.slipway.release.plugins.plugin_utils.audited import GOES_BACK, PLAN
 from ansible_collections.slipway.release.plugins.plugin_utils.verdicts import Judges
+from jinja2 import TemplateError
 
 ARGUMENTS = {
     "verb": {
@@ -454,7 +455,7 @@ def _value_of(variables: Mapping[str, Any], name: str) -> str:
     """What a host has, for comparison; that it has nothing, or cannot be told, is a value too."""
     try:
         return json.dumps(variables.get(name) or None, default=str, sort_keys=True)
-    except AnsibleError as exc:
+    except (AnsibleError, TemplateError) as exc:
         return str(exc)
 
 
