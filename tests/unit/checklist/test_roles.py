@@ -116,7 +116,8 @@ def test_what_keeps_it_from_being_done_is_said_and_fails_nothing(
     "changes",
     [
         {"slipway_checklist": {}},
-        {"plan": {"verb": "rollback"}, "slipway_checklist": "{{ a_vault_that_is_away }}"},
+        {"plan": {"verb": "rollback"}},
+        {"slipway_checklist": "{{ a_vault_that_is_away }}"},
         {"failing": ["ledger"], "fails": True},
     ],
 )
