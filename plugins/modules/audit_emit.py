@@ -35,7 +35,7 @@ options:
   command:
     description:
       - V(emit) appends O(events), which may be none, and delivers to O(sinks).
-      - V(rotate) closes the segment and begins the next one.
+      - V(rotate) closes the segment and begins the next one, by its age where O(rotate_days) says so.
       - V(hold) sets the legal hold O(hold), during which nothing expires. V(release) ends it.
       - V(expire) deletes the oldest segments, when they are older than O(retention_days), and leaves a tombstone that
         is signed with O(signing_key).
@@ -238,6 +238,10 @@ options:
     description: Size at which a segment is closed.
     type: int
     default: 67108864
+  rotate_days:
+    description: V(rotate) closes the segment only when its first event is older than this many days; V(0) is always.
+    type: int
+    default: 0
   compress:
     description: Whether segments that are closed are compressed.
     type: bool
@@ -499,6 +503,7 @@ ARGUMENTS: dict[str, Any] = {
     "sinks": {"type": "list", "elements": "dict", "default": [], "options": SINK},
     "sink_timeout": {"type": "int", "default": 10},
     "rotate_bytes": {"type": "int", "default": ROTATE},
+    "rotate_days": {"type": "int", "default": 0},
     "compress": {"type": "bool", "default": True},
     "retention_days": {"type": "int", "default": 0},
     "at_most_days": {"type": "int", "default": 0},
@@ -575,6 +580,9 @@ class Course:
 
     def _rotate(self, events: list[dict[str, Any]]) -> dict[str, Any]:
         self._refuse_events(events)
+        days = self.params["rotate_days"]
+        if days and not Retention(self.log).aged(days):
+            return {"changed": False}
         return {"changed": True} if self.module.check_mode else _done(self.log.rotate())
 
     def _refuse_events(self, events: list[dict[str, Any]]) -> None:

@@ -89,6 +89,19 @@ class Retention:
             found = Checkpoint(origin + note.TOMBSTONE, last.seq, last.hash, number)
         return found
 
+    def aged(self, days: int) -> bool:
+        """Whether the first event of the segment that is written is older than this; one without events is not."""
+        try:
+            with self.files.current.open("rb") as handle:
+                handle.readline(record.LARGEST + 1)
+                line = handle.readline(record.LARGEST + 1)
+        except FileNotFoundError:
+            return False
+        if not line.endswith(b"\n"):
+            return False
+        began = _time(line.rstrip(b"\n"), str(self.files.current))[1]
+        return began < datetime.now(timezone.utc) - timedelta(days=days)
+
     def expire(
         self, signed: str, keys: Sequence[Key], due: Checkpoint, known: Mapping[int, str] | None = None
     ) -> Appended:
@@ -135,15 +148,7 @@ class Retention:
         found = b""
         for lines in opened_segment(self.files, number):
             found = lines[-1]
-        try:
-            last = record.read(found)
-            closed = datetime.fromisoformat(str(last.event.get("time")))
-        except ValueError as exc:
-            raise StateError(
-                f"the segment's last line cannot be read, {exc}",
-                where=str(self.files.segments / f"{number:08d}"),
-                remedy="run audit_verify, and keep a copy as evidence",
-            ) from exc
+        last, closed = _time(found, str(self.files.segments / f"{number:08d}"))
         if last.event.get("operation") != CLOSED:
             raise StateError(
                 "the segment was not closed",
@@ -157,6 +162,19 @@ class Retention:
 
     def _write(self, holds: dict[str, Any]) -> None:
         write_state(self._path(), SCHEMA, {"holds": holds}, mode=0o600)
+
+
+def _time(line: bytes, where: str) -> tuple[record.Record, datetime]:
+    """A record of a segment, and when it was written."""
+    try:
+        found = record.read(line)
+        return found, datetime.fromisoformat(str(found.event.get("time")))
+    except ValueError as exc:
+        raise StateError(
+            f"a line of the segment cannot be read, {exc}",
+            where=where,
+            remedy="run audit_verify, and keep a copy as evidence",
+        ) from exc
 
 
 def _refuse_empty(name: str, reason: str) -> None:

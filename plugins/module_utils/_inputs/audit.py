@@ -75,6 +75,33 @@ OPTIONS: dict[str, Any] = {
         "units": "path",
         "description": "Directory on the controller that keeps what was signed; C(~/.slipway/audit) when empty.",
     },
+    "sinks": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "no_log": True,
+        "description": "Who gets copies by audit_keep.yml, as option C(sinks) of module C(audit_emit) takes it.",
+    },
+    "rotate_days": {
+        "type": "int",
+        "default": 30,
+        "units": "days",
+        "description": "Age at which audit_keep.yml closes a segment, so that it can expire.",
+    },
+    "retention_days": {
+        "type": "int",
+        "default": 0,
+        "units": "days",
+        "description": "Time after which audit_keep.yml deletes a closed segment; what O(slipway_compliance) demands "
+        "when it is 0, and never where that demands nothing.",
+    },
+    "accounts": {
+        "type": "list",
+        "elements": "str",
+        "default": [],
+        "description": "Accounts of the hosts beside root whose logs, in C(.slipway/audit-log) of their homes, "
+        "audit_keep.yml keeps too, such as the one that migrates the database.",
+    },
 }
 
 VARIABLES: dict[str, dict[str, Any]] = {

@@ -135,6 +135,15 @@ def variables(port: int, root: Path) -> dict[str, Any]:
             "values": [canary("slipway_audit.values")],
             "hash": ["details.name"],
             "hash_key": canary("slipway_audit.hash_key"),
+            "sinks": [
+                {
+                    "type": "http",
+                    "url": _url("slipway_audit.sinks.url", port),
+                    "headers": {"X-Token": canary("slipway_audit.sinks.headers")},
+                    "bearer_token": canary("slipway_audit.sinks.bearer_token"),
+                },
+                {"type": "postgresql", "dsn": _dsn("slipway_audit.sinks.dsn", port)},
+            ],
         },
         "slipway_notifications": cases.channels("slipway_notifications", port),
         "slipway_checklist": {

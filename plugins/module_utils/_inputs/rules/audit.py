@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from ..._audit.redact import SHORTEST_KEY, Redactor
+from ..._audit.sinks.factory import make as make_sink
 from ..._common.backwards import WITHOUT_A_RELEASE
 from ..._common.errors import InputError
+from ..._compliance.load import load
+from ..._compliance.retention import term
 from .base import Context, problem
 
 SHORTEST_VALUE = 8
@@ -42,9 +45,37 @@ def audit(values: dict[str, Any], context: Context) -> Iterator[InputError]:
             Redactor(patterns=(pattern,))
         except InputError as exc:
             yield problem(exc.what, f"{NAME}.patterns[{index}]", exc.remedy)
+    yield from _sinks(given.get("sinks") or [])
+    for name, least in (("rotate_days", 1), ("retention_days", 0)):
+        if given.get(name) is not None and given[name] < least:
+            yield problem(f"{given[name]} is less than {least}", f"{NAME}.{name}", f"use {least} or more")
     key = given.get("signing_key")
     if key and context.verb not in WITHOUT_A_RELEASE:
         yield from _unreadable(Path(key).expanduser())
+
+
+def retention(values: dict[str, Any], context: Context) -> Iterator[InputError]:
+    """The log is kept as long as the compliance profiles demand; whether they are profiles is judged with them."""
+    where = f"{NAME}.retention_days"
+    try:
+        term(load(values["slipway_compliance"]), max((values[NAME] or {}).get("retention_days") or 0, 0), where)
+    except InputError as exc:
+        if exc.where == where:
+            yield exc
+
+
+def _sinks(sinks: list[dict[str, Any]]) -> Iterator[InputError]:
+    names: set[str] = set()
+    for index, sink in enumerate(sinks):
+        where = f"{NAME}.sinks[{index}]"
+        try:
+            name, _made = make_sink(sink, NAME)
+        except InputError as exc:
+            yield problem(f"{exc.where.rpartition(': ')[2]} {exc.what}", where, exc.remedy)
+            continue
+        if name in names:
+            yield problem(f"a sink {name} is there twice", where, "give each a name of its own")
+        names.add(name)
 
 
 def _unreadable(key: Path) -> Iterator[InputError]:

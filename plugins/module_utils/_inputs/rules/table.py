@@ -118,6 +118,7 @@ RULES = (
     Rule(("slipway_migrate_action", "slipway_approvals", "slipway_force"), migrations.approval),
     Rule(("slipway_contract_after", "slipway_contract_checks", "slipway_dual_writes"), migrations.contract),
     Rule(("slipway_audit",), audit.audit),
+    Rule(("slipway_audit", "slipway_compliance"), audit.retention),
     Rule(("slipway_flags_store", "slipway_flags_evaluator"), flags.places),
     Rule(("slipway_flags", "slipway_flags_schema"), flags.flags),
     Rule(("slipway_flags_rollout", "slipway_flags_schema", "slipway_flags_store"), flags.rollout),
