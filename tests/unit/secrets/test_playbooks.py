@@ -34,6 +34,7 @@ SOME_WAYS = ("as it is", "secrets under misspelt names")
 ASKED: dict[str, dict[str, Any]] = {
     "abort.yml": {},
     "approve.yml": {},
+    "audit_keep.yml": {},
     "audit_verify.yml": {},
     "checklist.yml": {"slipway_version": "1.4.2"},
     "compliance_report.yml": {},
