@@ -663,4 +663,6 @@ def test_host_info_reads_the_ledger_of_each_region(variables: dict[str, Any]) ->
     found = stand.run(variables)
     assert found["ledgers"] == {"eu": {"token": 7}, "us": {"token": 7}}
     assert "ledger" not in found
-    assert [options for _name, options in stand.ran] == [{"app": "shop", "region": name} for name in ("eu", "us")]
+    assert [options for _name, options in stand.ran] == [
+        {"app": "shop", "region": name, "root_cause_hours": 24} for name in ("eu", "us")
+    ]
