@@ -67,9 +67,9 @@ class Trail:
             known = found["context"] if found["context"].get("token") == fields["token"] else {}
             given = {name: value for name, value in fields.items() if value}
             done = {"stage": "outcome", "outcome": "success", "result": RETURNED, "initiator": AGENT}
-            made = event({**known, "type": TRAFFIC, "operation": RETURN, **done, **given})
+            made = event({**known, "type": TRAFFIC, "operation": RETURN, **done, **given}, found["level"])
             log = Log(Files(Path(found["directory"]), found["stream"]), patience=IMPATIENT)
-            log.append([Redactor(mask=found["mask"]).redacted(made)])
+            log.append([Redactor(mask=found["mask"], patterns=found["patterns"]).redacted(made)])
         except Exception as exc:  # noqa: BLE001
             self.say(f"the audit log does not have the return of the traffic: {exc}")
 

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a module leaves for an agent that may have to act by itself later: where the audit log is, and what is known.
 
-Keeps ``audit.json`` in the state directory of what acts. It holds nothing secret, and needs nothing of the log itself.
+Keeps ``audit.json`` in the state directory of what acts. It holds nothing secret, so that fields of which the log has
+an HMAC are masked, and needs nothing of the log itself.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .._common.files import read_state, write_state
+from .levels import FULL
 
 SCHEMA = 1
 
@@ -29,7 +31,14 @@ def leave(directory: Path, audit: Mapping[str, Any] | None) -> None:
         path.unlink(missing_ok=True)
         return
     context = {name: value for name, value in audit["context"].items() if name != "initiator"}
-    wanted = {"directory": audit["directory"], "stream": audit["stream"], "mask": audit["mask"], "context": context}
+    wanted = {
+        "directory": audit["directory"],
+        "stream": audit["stream"],
+        "mask": [*audit["mask"], *(audit.get("hash") or ())],
+        "patterns": list(audit.get("patterns") or ()),
+        "level": audit.get("level") or FULL,
+        "context": context,
+    }
     if read_state(path, SCHEMA) != {"schema": SCHEMA, **wanted}:
         write_state(path, SCHEMA, wanted, mode=0o600)
 

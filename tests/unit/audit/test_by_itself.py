@@ -80,6 +80,18 @@ def test_what_the_operator_hides_is_hidden(tmp_path: Path) -> None:
     assert (tmp_path / "audit.json").stat().st_mode & 0o777 == 0o600
 
 
+def test_what_the_log_would_have_an_hmac_of_is_masked_since_an_agent_has_no_key(tmp_path: Path) -> None:
+    hidden = {"hash": ["version"], "hash_key": "k3y-of-sixteen-bytes", "patterns": ["ran .*"]}
+    leave(tmp_path, option(tmp_path, **hidden))
+    returned(tmp_path)
+    (event,) = told(tmp_path)
+    assert (event["version"], event["details"]["reason"]) == ("********", "it ********")
+    assert "k3y" not in (tmp_path / "audit.json").read_text(encoding="utf-8")
+    leave(tmp_path, option(tmp_path, level="metadata"))
+    returned(tmp_path)
+    assert "details" not in told(tmp_path)[1]
+
+
 def test_nothing_is_written_where_nothing_is_audited(tmp_path: Path) -> None:
     assert returned(tmp_path) == []
     leave(tmp_path, option(tmp_path))
