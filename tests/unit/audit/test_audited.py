@@ -502,11 +502,11 @@ def test_settings_that_cannot_be_followed_are_refused_before_anything_is_touched
     assert judged("abort") == ([] if "signing_key" in given else [name])
 
 
-def verified(directory: Path, **more: Any) -> tuple[int, str]:
+def verified(directory: Path, metrics: str = "", **more: Any) -> tuple[int, str]:
     """Exit code and output of audit_verify.yml, on hosts that are this computer."""
     settings = {"directory": f"{directory}/audit/{{{{ inventory_hostname }}}}", **more}
     changes = {"slipway_ledger_host": "db1", "slipway_app": "shop", "ansible_become": False, "slipway_audit": settings}
-    done = book(directory, "audit_verify.yml", **changes)
+    done = book(directory, "audit_verify.yml", slipway_metrics_directory=metrics, **changes)
     return done.returncode, " ".join((done.stdout + done.stderr).split())
 
 
@@ -520,6 +520,11 @@ def test_the_playbook_verifies_every_host_and_says_what_has_not_ended(tmp_path: 
         assert f"{host}: unproven, 2 records, 0 of them proven" in output
     assert "app2: absent, 0 records" in output
     assert "not ended" in output and "d-open" in output
+
+    (tmp_path / "metrics").mkdir()
+    assert verified(tmp_path, metrics=f"{tmp_path}/metrics")[0] == 0
+    text = (tmp_path / "metrics" / "slipway_audit_deployments.prom").read_text(encoding="utf-8")
+    assert 'audit_last_verify_success{stream="deployments"} 1' in text
 
     current = files(tmp_path / "audit" / "lb1").current
     current.write_bytes(current.read_bytes().replace(b"d-open", b"d-gone"))
