@@ -220,7 +220,7 @@ class ActionModule(Judges):
         ]
         _refuse_limit(found, task_vars)
         if purpose in PERMITTED:
-            _refuse_scattered(task_vars["hostvars"], sorted({host for one in found for host in one.application_hosts}))
+            _refuse_scattered(task_vars["hostvars"], sorted({host for one in found for host in _asked_on(one)}))
         return {
             "changed": False,
             "ledger_hosts": sorted({inputs.ledger_host for inputs in found}),
@@ -436,13 +436,18 @@ def _refuse_unaddressed(inputs: Inputs, hostvars: Mapping[str, Mapping[str, Any]
         )
 
 
+def _asked_on(inputs: Inputs) -> list[str]:
+    """Hosts with whose variables a permission is asked for."""
+    return [*inputs.application_hosts, *inputs.balancer_hosts, inputs.ledger_host, *inputs.flags_hosts]
+
+
 def _refuse_scattered(hostvars: Mapping[str, Mapping[str, Any]], hosts: Iterable[str]) -> None:
     """Refuse what would be asked for here and not there, and so would let something pass."""
     if "localhost" not in hostvars:
         return
     for name in PERMITTING:
         here = _value_of(hostvars["localhost"], name)
-        differing = [host for host in hosts if _value_of(hostvars[host], name) != here]
+        differing = [host for host in hosts if host in hostvars and _value_of(hostvars[host], name) != here]
         if differing:
             raise InputError(
                 f"{', '.join(differing)} and localhost, where it is asked for too, do not have the same",

@@ -5,39 +5,11 @@
 
 from __future__ import annotations
 
-_SERVER = """\
-      headers:
-        description: More headers of a service, without credentials.
-        type: dict
-      secret_headers:
-        description: Headers of a service with credentials; shown nowhere.
-        type: dict
-      tls:
-        description: How a server of HTTPS proves who it is.
-        type: dict
-        suboptions:
-          verify:
-            description: Whether the certificate is checked.
-            type: bool
-            default: true
-          ca:
-            description: File with the certificates to trust; those of the system when omitted.
-            type: str
-          server_name:
-            description: Name that the certificate must have; that of the URL when omitted.
-            type: str
-      timeout:
-        description: Seconds that one call of a service may take, 1 to 60.
-        type: int
-        default: 10
-"""
-
 
 class ModuleDocFragment:
     """The options of a store."""
 
-    DOCUMENTATION = (
-        r"""
+    DOCUMENTATION = r"""
 options:
   store:
     description:
@@ -87,12 +59,33 @@ options:
       environment:
         description: Of V(unleash), the environment that flags are set in.
         type: str
+      headers:
+        description: More headers of a service, without credentials.
+        type: dict
+      secret_headers:
+        description: Headers of a service with credentials; shown nowhere.
+        type: dict
+      tls:
+        description: How a server of HTTPS proves who it is.
+        type: dict
+        suboptions:
+          verify:
+            description: Whether the certificate is checked.
+            type: bool
+            default: true
+          ca:
+            description: File with the certificates to trust; those of the system when omitted.
+            type: str
+          server_name:
+            description: Name that the certificate must have; that of the URL when omitted.
+            type: str
+      timeout:
+        description: Seconds that one call of a service may take, 1 to 60.
+        type: int
+        default: 10
 """
-        + _SERVER
-    )
 
-    EVALUATOR = (
-        r"""
+    EVALUATOR = r"""
 options:
   evaluator:
     description:
@@ -104,6 +97,28 @@ options:
         description: Where it answers.
         type: str
         required: true
+      headers:
+        description: More headers, without credentials.
+        type: dict
+      secret_headers:
+        description: Headers with credentials; shown nowhere.
+        type: dict
+      tls:
+        description: How a server of HTTPS proves who it is.
+        type: dict
+        suboptions:
+          verify:
+            description: Whether the certificate is checked.
+            type: bool
+            default: true
+          ca:
+            description: File with the certificates to trust; those of the system when omitted.
+            type: str
+          server_name:
+            description: Name that the certificate must have; that of the URL when omitted.
+            type: str
+      timeout:
+        description: Seconds that one call may take, 1 to 60.
+        type: int
+        default: 10
 """
-        + _SERVER
-    )

@@ -446,7 +446,8 @@ ARGUMENTS: dict[str, Any] = {
     "audit": AUDIT,
 }
 SIGN_OF_LIFE = "renew"
-JUDGE, BLOCK = "judge", "block"
+JUDGE = "judge"
+BLOCK = "block"
 # What is refused, as it would be called had it been done.
 REFUSED = {
     "deploy": ("deployment", "begin"),

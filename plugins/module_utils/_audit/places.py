@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 DIRECTORY = "/var/lib/slipway/audit"
-STREAM = "deployments"
 OF_A_USER = ".slipway/audit-log"
 
 

@@ -54,7 +54,7 @@ class Source:
 def sources(stream: str, given: Mapping[str, Any]) -> list[Source]:
     """The logs of this host, from options of the form LOG, and maybe HEADS: its own, and those in homes if asked for.
 
-    What the controller has signed is of the host's own; the others are proven by what another log says of them alone.
+    Checkpoints that are given are of the host's own; the others are proven by what another log says of them alone.
 
     :raises InputError: a key or the name of the stream is none.
     :raises StateError: there is no such log, or one is gone of which another log says where it ended.
@@ -74,7 +74,7 @@ def sources(stream: str, given: Mapping[str, Any]) -> list[Source]:
         files = Files(directory, stream)
         if directory != own.directory:
             name = f"{origin}@{account}" if account else f"{origin}:{directory}"
-            found.append(Source(files, name, [], [], known, account))
+            found.append(Source(files, name, [], keys, known, account))
         elif _may_read(files.top, given["absent"]):
             found.append(Source(files, origin, given["checkpoints"], keys, known))
         elif given["absent"] == "fail" or given["checkpoints"]:

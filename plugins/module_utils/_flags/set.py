@@ -121,7 +121,7 @@ def users(before: Flag | None, after: Flag) -> str:
 
 def gains(before: Flag | None, after: Flag) -> bool:
     """Whether somebody may get the feature who does not have it; nobody knows who has one that is not understood."""
-    return not after.off_for_all and (before is None or users(after, before) != "keep")
+    return not after.off_for_all and (before is None or users(before=after, after=before) != "keep")
 
 
 def verify(

@@ -44,6 +44,7 @@ STANDING_SECONDS = 5.0
 RETRY_SECONDS = 2.0
 INSISTS_SECONDS = 60.0
 RESUMES_SECONDS = 60
+END_SECONDS = 3.0
 Evidence = dict[str, Any]
 Asking = Callable[[], Mapping[str, Optional[Report]]]
 
@@ -109,6 +110,8 @@ class Keeper:
     def _let_go(self) -> None:
         if self.judging:
             self.judging.stop.set()
+        if self.returning:
+            self.returning.trail.end(END_SECONDS)
         self.watch = self.judging = self.returning = None
         self._decided = {}
 

@@ -34,6 +34,7 @@ WITHOUT_SECRETS = frozenset(
         "deployment_report",  # reads evidence and audit logs, in which there are none
         "host_info",
         "ledger_info",
+        "log_info",
         "lb_info",
         "release_info",
         "stage_verdict",
