@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from ansible_collections.slipway.release.plugins.module_utils._audit import ed25519
 from ansible_collections.slipway.release.plugins.module_utils._audit import event as event_module
+from ansible_collections.slipway.release.plugins.module_utils._audit import sources as sources_module
 from ansible_collections.slipway.release.plugins.module_utils._audit.event import of_log
 from ansible_collections.slipway.release.plugins.module_utils._audit.log import OPENED
 from ansible_collections.slipway.release.plugins.module_utils._audit.record import Head, Record
@@ -90,6 +91,27 @@ def test_a_tombstone_without_signature_is_none(old: Path, signer: Signer) -> Non
     path.write_text(path.read_text(encoding="utf-8").replace("segment 2", "segment 3"), encoding="utf-8")
     assert left(old, signer)() is None
     assert verify(files(old), {}).counts["missing"] == 1
+
+
+def test_a_log_in_a_home_is_proven_after_its_segments_have_expired(
+    old: Path, signer: Signer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    retention = Retention(log(old))
+    due = retention.due("db1/deployments@ann", DAYS)
+    assert due
+    retention.expire(signer.signed(due), [signer.key], due)
+    monkeypatch.setattr(sources_module, "places", lambda *_asked: {tmp_path / "own": "", old: "ann"})
+    given = {
+        "directory": str(tmp_path / "own"),
+        "accounts": True,
+        "origin": "db1/deployments",
+        "checkpoints": [],
+        "public_keys": [signer.key.text()],
+        "absent": "pass",
+    }
+    (found,) = sources_module.sources(files(old).stream, given)
+    tombstone = partial(signed_tombstone, found.files, found.keys, found.origin)
+    assert (found.account, verify(found.files, found.heads, tombstone=tombstone).verdict) == ("ann", UNPROVEN)
 
 
 def test_nothing_expires_under_a_hold(old: Path) -> None:
