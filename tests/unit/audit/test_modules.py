@@ -201,7 +201,7 @@ def test_a_broken_log_fails_with_its_place_and_is_not_exported(tmp_path: Path) -
 
 
 def test_a_log_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    assert "no such log" in verified(tmp_path)["msg"]
+    assert "no such audit log" in verified(tmp_path)["msg"]
 
 
 @pytest.mark.parametrize("kind", ["stdout", "syslog"])

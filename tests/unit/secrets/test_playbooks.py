@@ -152,6 +152,10 @@ def variables(port: int, root: Path) -> dict[str, Any]:
             "staging": _url("slipway_checklist.staging", port),
             "health": [_url("slipway_checklist.health", port)],
             "backup": {"url": _url("slipway_checklist.backup.url", port)},
+            "after": {
+                "alerts": _url("slipway_checklist.after.alerts", port),
+                "acceptance": _url("slipway_checklist.after.acceptance", port),
+            },
         },
         "slipway_migrations": {
             "path": str(TOP / "tests" / "fixtures" / "migrate"),
