@@ -31,7 +31,7 @@ demo: setup ## deploy, refuse and roll back a sample application under live traf
 	@$(IN_ENVIRONMENT) demo/run
 
 test: ## everything a change must pass
-	@SLIPWAY_LAB=$(TEST_LAB) $(PYTHON) -m tools.steps $(TEST_STEPS) molecule --finally lab-down
+	@SLIPWAY_LAB=$(TEST_LAB) $(PYTHON) -m tools.steps $(TEST_STEPS) --finally lab-down
 
 test-all: ## the same, faults of whole deployments, and many more rounds of each promise
 	@SLIPWAY_LAB=$(TEST_LAB) $(PYTHON) -m tools.steps $(TEST_STEPS) molecule-all system exhaustive --finally lab-down
