@@ -24,7 +24,8 @@ GENESIS = "0" * 64
 LARGEST = 1024 * 1024
 STREAM = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 END = b',"hash":"%b"}'
-_END_LENGTH = len(END % GENESIS.encode("ascii"))
+_NO_END = END % GENESIS.encode("ascii")
+_END_LENGTH = len(_NO_END)
 HASH_AT = slice(-66, -2)
 _HASH = re.compile(rb"[0-9a-f]{64}")
 _TAGGED = hashlib.sha256(DOMAIN)
@@ -82,7 +83,7 @@ def made(stream: str, head: Head, event: Mapping[str, Any]) -> tuple[bytes, Head
     """
     begin = chain_pattern(stream, head.segment) % (head.hash.encode("ascii"), head.seq + 1)
     content = begin + canonical(dict(event))[1:]
-    digest = _digest(content)
+    digest = digest_of(content + _NO_END)
     line = content + END % digest + b"\n"
     if len(line) > LARGEST:
         raise ValueError(f"the event has {len(line)} bytes, more than {LARGEST}")
@@ -91,12 +92,8 @@ def made(stream: str, head: Head, event: Mapping[str, Any]) -> tuple[bytes, Head
 
 def digest_of(line: bytes) -> bytes:
     """The hash that a line without its line feed should have, in hexadecimal."""
-    return _digest(line[:-_END_LENGTH])
-
-
-def _digest(content: bytes) -> bytes:
     made_of = _TAGGED.copy()
-    made_of.update(content + b"}")
+    made_of.update(line[:-_END_LENGTH] + b"}")
     return made_of.hexdigest().encode("ascii")
 
 
