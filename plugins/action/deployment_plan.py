@@ -40,8 +40,8 @@ from ansible_collections.slipway.release.plugins.module_utils._release.revision 
 from ansible_collections.slipway.release.plugins.module_utils._verdict.stage import judge
 from ansible_collections.slipway.release.plugins.plugin_utils import refused
 from ansible_collections.slipway.release.plugins.plugin_utils.audited import GOES_BACK, PLAN
+from ansible_collections.slipway.release.plugins.plugin_utils.permitting import PERMITTED, refuse_scattered
 from ansible_collections.slipway.release.plugins.plugin_utils.verdicts import Judges
-from jinja2 import TemplateError
 
 ARGUMENTS = {
     "verb": {
@@ -62,9 +62,6 @@ ARGUMENTS = {
     "audit": {"type": "dict"},
     "tell": {"type": "bool", "default": True},
 }
-# What needs a permission, and the variables that say whose. They are asked for on localhost and on other hosts.
-PERMITTED = ("deploy", "migrate", "flags")
-PERMITTING = ("slipway_change_policy", "slipway_compliance", "slipway_checklist")
 FOR_DEPLOY = ("slipway_version", "slipway_artifact", "slipway_artifact_sha256")
 
 
@@ -220,7 +217,7 @@ class ActionModule(Judges):
         ]
         _refuse_limit(found, task_vars)
         if purpose in PERMITTED:
-            _refuse_scattered(task_vars["hostvars"], sorted({host for one in found for host in _asked_on(one)}))
+            refuse_scattered(task_vars["hostvars"], found)
         return {
             "changed": False,
             "ledger_hosts": sorted({inputs.ledger_host for inputs in found}),
@@ -434,34 +431,6 @@ def _refuse_unaddressed(inputs: Inputs, hostvars: Mapping[str, Mapping[str, Any]
             where="slipway_address",
             remedy="give each host the address under which the others reach it",
         )
-
-
-def _asked_on(inputs: Inputs) -> list[str]:
-    """Hosts with whose variables a permission is asked for."""
-    return [*inputs.application_hosts, *inputs.balancer_hosts, inputs.ledger_host, *inputs.flags_hosts]
-
-
-def _refuse_scattered(hostvars: Mapping[str, Mapping[str, Any]], hosts: Iterable[str]) -> None:
-    """Refuse what would be asked for here and not there, and so would let something pass."""
-    if "localhost" not in hostvars:
-        return
-    for name in PERMITTING:
-        here = _value_of(hostvars["localhost"], name)
-        differing = [host for host in hosts if host in hostvars and _value_of(hostvars[host], name) != here]
-        if differing:
-            raise InputError(
-                f"{', '.join(differing)} and localhost, where it is asked for too, do not have the same",
-                where=name,
-                remedy="put it into the variables of group all, and nowhere else",
-            )
-
-
-def _value_of(variables: Mapping[str, Any], name: str) -> str:
-    """What a host has, for comparison; that it has nothing, or cannot be told, is a value too."""
-    try:
-        return json.dumps(variables.get(name) or None, default=str, sort_keys=True)
-    except (AnsibleError, TemplateError) as exc:
-        return str(exc)
 
 
 def _revision(inputs: Inputs, found: ResolvedArtifact) -> dict[str, Any]:

@@ -85,6 +85,40 @@ options:
         default: 10
 """
 
+    FLAGS = r"""
+options:
+  flags:
+    description: Flags, as M(slipway.release.flag_set) takes them.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: Name of the flag.
+        type: str
+        required: true
+      strategy:
+        description: Who has it.
+        type: str
+        required: true
+        choices: ["off", canary, gradual, full, kill_switch]
+      percentage:
+        description: Share of the users.
+        type: int
+      segments:
+        description: Segments whose users can have it.
+        type: list
+        elements: str
+        default: []
+      tenants:
+        description: Tenants for whom it is on or off whatever the rest says.
+        type: dict
+        default: {}
+      sticky:
+        description: Field of the context that the share is drawn by.
+        type: str
+        default: targetingKey
+"""
+
     EVALUATOR = r"""
 options:
   evaluator:

@@ -17,6 +17,7 @@ description:
     default, and is left as it is.
 extends_documentation_fragment:
   - slipway.release.flag_store
+  - slipway.release.flag_store.flags
 options:
   names:
     description: Flags to report, besides those of O(schema) and O(flags). All of the store when these are empty too.
@@ -64,32 +65,6 @@ options:
     type: list
     elements: dict
     default: []
-    suboptions:
-      name:
-        description: Name of the flag.
-        type: str
-        required: true
-      strategy:
-        description: Who has it.
-        type: str
-        required: true
-        choices: ["off", canary, gradual, full, kill_switch]
-      percentage:
-        description: Share of the users.
-        type: int
-      segments:
-        description: Segments whose users can have it.
-        type: list
-        elements: str
-        default: []
-      tenants:
-        description: Tenants for whom it is on or off whatever the rest says.
-        type: dict
-        default: {}
-      sticky:
-        description: Field of the context that the share is drawn by.
-        type: str
-        default: targetingKey
   environment:
     description: Whose defaults count.
     type: str

@@ -17,6 +17,7 @@ description:
   - Fails where any is left, once all others are done, and names it.
 extends_documentation_fragment:
   - slipway.release.flag_store
+  - slipway.release.flag_store.flags
   - slipway.release.audit
 options:
   store:
@@ -29,32 +30,6 @@ options:
     type: list
     elements: dict
     required: true
-    suboptions:
-      name:
-        description: Name of the flag.
-        type: str
-        required: true
-      strategy:
-        description: Who has it.
-        type: str
-        required: true
-        choices: ["off", canary, gradual, full, kill_switch]
-      percentage:
-        description: Share of the users.
-        type: int
-      segments:
-        description: Segments whose users can have it.
-        type: list
-        elements: str
-        default: []
-      tenants:
-        description: Tenants for whom it is on or off whatever the rest says.
-        type: dict
-        default: {}
-      sticky:
-        description: Field of the context that the share is drawn by.
-        type: str
-        default: targetingKey
   token:
     description:
       - Fencing token of the deployment that goes back. Nothing is done once this host has set a flag for a deployment

@@ -70,7 +70,7 @@ class Trail:
             made = event({**known, "type": TRAFFIC, "operation": RETURN, **done, **given}, found["level"])
             log = Log(Files(Path(found["directory"]), found["stream"]), patience=IMPATIENT)
             log.append([Redactor(mask=found["mask"], patterns=found["patterns"]).redacted(made)])
-        except Exception as exc:  # noqa: BLE001
+        except Exception as exc:  # noqa: BLE001 - a thread that breaks would end the agent
             self.say(f"the audit log does not have the return of the traffic: {exc}")
 
 

@@ -206,6 +206,19 @@ def test_change_control_stops_what_gives_a_feature_and_nothing_that_takes_one(tm
     assert "freeze shut holds" in event["details"]["change"]["reasons"][0]
 
 
+def test_a_gate_that_cannot_judge_gives_nobody_a_feature(tmp_path: Path) -> None:
+    asked = [{"name": "search", "strategy": "gradual", "percentage": 10}, {"name": "other", "strategy": "full"}]
+    given = {
+        **SOUND,
+        "slipway_change_policy": {"timezone": "UTC"},
+        "slipway_change": "{{ nowhere if inventory_hostname == 'app1' else {} }}",
+        "slipway_flags_hosts": ["app1"],
+    }
+    done = book(tmp_path, "flags.yml", **given, slipway_flags=asked)
+    assert done.returncode != 0 and "nowhere" in done.stdout, done.stdout
+    assert kept(tmp_path, "app1", "other") == kept(tmp_path, "app1", "fresh") == {}
+
+
 def test_change_control_that_stands_for_some_hosts_alone_is_refused(tmp_path: Path) -> None:
     scattered = "{{ {'timezone': 'UTC'} if inventory_hostname == 'app1' else {} }}"
     done = book(tmp_path, "flags.yml", **SOUND, slipway_change_policy=scattered)
